@@ -1,0 +1,1 @@
+"""PURE: the DICOM model. No sockets, files, clocks or awaits."""

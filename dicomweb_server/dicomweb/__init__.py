@@ -1,0 +1,1 @@
+"""PS3.18: the DICOMweb services."""

@@ -1,0 +1,1 @@
+"""PS3.7 and PS3.8: the DIMSE services on asyncio."""

@@ -1,0 +1,1 @@
+"""Protocols between the services and what implements them, and the values they exchange."""

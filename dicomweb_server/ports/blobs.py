@@ -1,0 +1,57 @@
+"""Blobs: where the bytes of instances rest. Keys are ours, immutable, and never made from attributes."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One instance received whole: in memory (`data`) if it was small, else in a file of the spool (`path`)."""
+
+    size: int
+    digest: bytes | None = None  # SHA-256 of all its bytes; None while in memory, where ingest computes it off the loop
+    data: bytes | None = None
+    path: Path | None = None
+
+
+class StagingFile(Protocol):
+    """A spool that takes the bytes of one instance as they arrive, hashing and counting them."""
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """Take some more bytes. The buffer is not kept after the call returns."""
+
+    async def finish(self) -> Staged:
+        """The instance is whole."""
+
+    async def discard(self) -> None:
+        """Forget it and free what it holds; also after `finish` if it is not placed. Safe to call twice."""
+
+
+class Blobs(Protocol):
+    """Immutable byte strings under keys."""
+
+    def stage(self) -> StagingFile:
+        """A new spool: memory up to a limit, a file beyond it."""
+
+    async def place(self, staged: Sequence[Staged]) -> list[str]:
+        """Write each under a new key. Durable only after `Index.add` that refers to them has returned."""
+
+    async def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a blob; ServerError(STORAGE_DAMAGED) if it is missing or too short."""
+
+    def peek(self, key: str, offset: int, length: int) -> bytes | None:
+        """The same without waiting: None where the bytes are not at hand (not in the page cache, or remote)."""
+
+    def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes | memoryview]:
+        """The same in chunks of bounded size."""
+
+    async def size(self, key: str) -> int | None:
+        """Length of a blob, None if there is none."""
+
+    async def remove(self, keys: Sequence[str]) -> None:
+        """Delete blobs; those that do not exist are no error."""
+
+    def keys(self) -> AsyncIterator[tuple[str, int, float]]:
+        """All (key, size, modification time in seconds of the epoch), for `check`, `reindex` and the sweep."""

@@ -1,0 +1,121 @@
+"""Index: what is stored, under which identifiers, and where; the port that SQLite implements."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dicom.query import Query
+from dicomweb_server.dicom.record import ParsedInstance
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A study, a series of it, or an instance of that: the target of a retrieve or delete."""
+
+    study_uid: str
+    series_uid: str | None = None
+    instance_uid: str | None = None
+
+
+class OnDuplicate(Enum):
+    """What to do with other bytes under a SOP Instance UID (in the same series) that is stored already."""
+
+    KEEP = "keep"
+    REPLACE = "replace"
+    REJECT = "reject"
+
+
+class Added(Enum):
+    """What became of one added instance."""
+
+    STORED = "stored"
+    IDENTICAL = "identical"  # the same bytes were there: nothing was written
+    KEPT = "kept"  # other bytes were there and were kept (policy `keep`)
+    REPLACED = "replaced"
+    REFUSED = "refused"  # other bytes were there (policy `reject`)
+
+
+@dataclass(frozen=True, slots=True)
+class NewInstance:
+    """One instance to add, whose blob is placed but not yet durable."""
+
+    parsed: ParsedInstance
+    key: str
+    size: int
+    digest: bytes
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """Where one instance rests and how its frames lie in it."""
+
+    study_uid: str
+    series_uid: str
+    instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    key: str
+    size: int
+    digest: bytes
+    frames: bytes  # packed frames.FrameIndex
+    received: float  # seconds of the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The answer to a Query: a DICOM JSON object (UTF-8 bytes) per match, already cut to offset and limit.
+
+    Retrieve URLs in `matches` start with the byte 0x01, as bulk data URIs do. `remaining`: matches after this page;
+    `total`: all matches, when the query asked for it.
+    """
+
+    matches: Sequence[bytes]
+    remaining: int = 0
+    total: int | None = None
+
+
+class Index(Protocol):
+    """Rows about instances and their parents. Methods are safe to call concurrently."""
+
+    async def add(self, instances: Sequence[NewInstance], on_duplicate: OnDuplicate) -> list[Added]:
+        """Make rows and blobs durable together; returns only when both are (PS3.18 answers, C-STORE status after it)."""
+
+    async def digests(self, scopes: Sequence[Scope]) -> list[bytes | None]:
+        """The digest stored for each instance scope, None where it is not stored."""
+
+    async def find(self, query: Query) -> Page:
+        """Matches of a query at its level."""
+
+    async def instance(self, scope: Scope) -> StoredInstance | None:
+        """One instance; the hot path of frames and single retrieves."""
+
+    def instances(self, scope: Scope) -> AsyncIterator[Sequence[StoredInstance]]:
+        """All instances below a scope in batches, ordered by series number, instance number, UID; nothing if unknown."""
+
+    def metadata(self, scope: Scope) -> AsyncIterator[Sequence[bytes]]:
+        """`ParsedInstance.metadata` of all instances below a scope, in the order of `instances`, in batches."""
+
+    async def revision(self, scope: Scope) -> str | None:
+        """A token that changes whenever anything below the scope changes (for ETag); None if unknown."""
+
+    async def delete(self, scope: Scope) -> int:
+        """Remove a scope's rows (and parents left empty); blobs become garbage. Returns how many instances went."""
+
+    async def garbage(self, limit: int) -> list[str]:
+        """Keys of blobs whose rows are gone, for the sweep."""
+
+    async def forget_garbage(self, keys: Sequence[str]) -> None:
+        """These garbage blobs are removed."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """patients, studies, series, instances, bytes."""
+
+    async def close(self) -> None:
+        """Finish what is queued and close."""
+
+
+LEVEL_OF_SCOPE = (Level.STUDY, Level.SERIES, Level.INSTANCE)

@@ -1,0 +1,18 @@
+"""The verbs of the server, and the bundle of them that every adapter receives."""
+
+from dataclasses import dataclass
+
+from dicomweb_server.services.delete import DeleteService
+from dicomweb_server.services.ingest import IngestService
+from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.search import SearchService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each; made by `bootstrap`, closed by `app`'s lifespan."""
+
+    ingest: IngestService
+    search: SearchService
+    retrieve: RetrieveService
+    delete: DeleteService

@@ -1,0 +1,1 @@
+"""Implements the ports: where things rest."""

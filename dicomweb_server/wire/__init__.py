@@ -1,0 +1,1 @@
+"""PURE: what travels over HTTP. Bytes in, events out; no I/O."""
