@@ -1,0 +1,1 @@
+"""A small explorer in the browser, on the public DICOMweb services only."""

@@ -1,0 +1,65 @@
+// One study: who, what, when; its series as pictures; download and delete.
+import * as dicomweb from "./dicomweb.js";
+import { make, note } from "./elements.js";
+import * as picture from "./picture.js";
+
+const { text, date } = dicomweb;
+
+export async function showStudy(view, uid, signal) {
+  const [study, series] = await Promise.all([dicomweb.study(uid), dicomweb.seriesOf(uid)]);
+  if (!study) return view.append(note("There is no such study.", true));
+  document.title = `${text(study, "00100010")} – dicomweb-server`;
+  const facts = [text(study, "00100020"), date(study, "00100030"), text(study, "00100040")].filter(Boolean).join(" · ");
+  const what = [date(study, "00080020"), text(study, "00081030"), text(study, "00080050")].filter(Boolean).join(" · ");
+  view.append(
+    make("p", {}, make("a", { href: "#/" }, "‹ Studies")),
+    make("h1", {}, text(study, "00100010") || "(no name)"),
+    make("p", { className: "quiet" }, facts, make("br"), what),
+    actions(uid, null, "study", "#/"),
+    make("div", { className: "cards" }, ...series.map((match) => card(uid, match, signal))));
+}
+
+export function actions(study, series, what, after) {
+  const address = new URL(dicomweb.resource(study, series), location.href).href;
+  const download = make("a", { href: `${dicomweb.resource(study, series)}?accept=application/zip`, download: "" }, "Download ZIP");
+  const copy = make("button", { type: "button", onclick: () => navigator.clipboard.writeText(address) }, "Copy DICOMweb address");
+  const remove = make("button", { type: "button", className: "bad" }, `Delete ${what}…`);
+  remove.addEventListener("click", async () => {
+    if (!confirm(`Delete this ${what} for good?`)) return;
+    remove.disabled = true;
+    try {
+      await dicomweb.remove(study, series);
+      location.hash = after;
+    } catch (error) {
+      remove.after(make("span", { className: "error" }, error.message));
+    }
+  });
+  return make("div", { className: "actions" }, download, copy, remove);
+}
+
+function card(study, match, signal) {
+  const uid = text(match, "0020000E");
+  const count = dicomweb.number(match, "00201209", 0);
+  const head = make("strong", {}, make("span", { className: "badge" }, text(match, "00080060") || "?"), text(match, "0008103E") || "(no description)");
+  const link = make("a", { className: "card", href: `#/studies/${study}/series/${uid}` },
+    make("div", { className: "blank" }, "…"),
+    make("div", { className: "text" }, head, make("div", { className: "quiet" },
+      `Series ${text(match, "00200011") || "–"} · ${count} instance${count === 1 ? "" : "s"} · ${text(match, "00180015")}`)));
+  thumbnail(link, study, uid, signal);
+  return link;
+}
+
+async function thumbnail(link, study, series, signal) {
+  const place = link.firstElementChild;
+  try {
+    const instances = await dicomweb.instancesOf(study, series);
+    const middle = text(instances[instances.length >> 1], "00080018");
+    const image = picture.imageOf(await dicomweb.metadata(study, series, middle));
+    const loaded = await picture.load(image, study, series, middle, (image.frames + 1) >> 1, signal);
+    const canvas = make("canvas");
+    picture.draw(canvas, image, loaded, picture.windowFor(image, loaded));
+    place.replaceWith(canvas);
+  } catch (error) {
+    place.textContent = error instanceof picture.CannotDraw ? error.message : "no picture";
+  }
+}
