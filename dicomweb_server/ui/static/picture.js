@@ -29,7 +29,10 @@ export async function load(image, study, series, instance, number, signal) {
 }
 
 function samples(image, bytes) {
-  if (image.allocated === 1) return Uint8Array.from({ length: image.rows * image.columns }, (_, i) => (new Uint8Array(bytes, i >> 3, 1)[0] >> (i & 7)) & 1);
+  if (image.allocated === 1) {
+    const packed = new Uint8Array(bytes);
+    return Uint8Array.from({ length: image.rows * image.columns }, (_, i) => (packed[i >> 3] >> (i & 7)) & 1);
+  }
   const types = { 8: [Uint8Array, Int8Array], 16: [Uint16Array, Int16Array], 32: [Uint32Array, Int32Array] };
   const type = types[image.allocated]?.[image.signed ? 1 : 0];
   if (!type) throw new CannotDraw(`${image.allocated} bits for each sample: open it in a viewer`);
