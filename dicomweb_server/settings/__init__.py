@@ -1,0 +1,7 @@
+"""The configuration: read once at start, seen only by cli, app and bootstrap; everything else gets small values."""
+
+from dicomweb_server.settings.failure import SettingsError
+from dicomweb_server.settings.options import OPTIONS, Option, Settings
+from dicomweb_server.settings.sources import Loaded, load
+
+__all__ = ["OPTIONS", "Loaded", "Option", "Settings", "SettingsError", "load"]

@@ -1,0 +1,253 @@
+"""THE table of options: every one once, with its name, type, default and one documented line."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dicomweb_server.settings.kinds import (
+    Choice,
+    FilePath,
+    Integer,
+    Kind,
+    Seconds,
+    Several,
+    Size,
+    Text,
+    Toggle,
+    Users,
+)
+from dicomweb_server.settings.modalities import AE_TITLE, OPERATIONS, Modalities, Modality
+
+_HOST = Text("a host name or an IP address", r"[A-Za-z0-9._:%-]{1,253}")
+_ORIGIN = Text('an origin such as "https://viewer.example", or "*"', r"\*|https?://[^/\s,]+")
+_UID = Text("a UID", r"[0-9.]{1,64}")
+_ROOT = Text('a path that starts with "/" and does not end with it', r"(/[A-Za-z0-9._~-]+)+")
+_URL = Text("empty, or a URL that starts with http:// or https://", r"https?://[^/\s?#]+(/[^\s?#]*)?", optional=True)
+_PORT = Integer(0, 65535)
+_EXTRA = Text(
+    "level:attribute, the level one of patient, study, series, instance, the attribute a keyword or eight hex digits",
+    r"(patient|study|series|instance):([A-Za-z][A-Za-z0-9]{0,63}|[0-9A-Fa-f]{8})",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What the documentation, the command line and the readers know of one option."""
+
+    name: str
+    group: str
+    kind: Kind
+    default: object
+    doc: str
+    secret: bool = False
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "DICOMWEB_SERVER_" + self.name.upper()
+
+
+def _option(group: str, kind: Kind, doc: str, *, default: object, secret: bool = False) -> Any:
+    metadata = {"group": group, "kind": kind, "doc": doc, "secret": secret}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=metadata | {"default": default})
+    return field(default=default, metadata=metadata | {"default": default})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration of one server."""
+
+    # Storage
+    data: Path = _option(
+        "Storage", FilePath(), "Folder that holds everything that is stored.", default=Path("dicomweb-data")
+    )
+    index: Path | None = _option(
+        "Storage", FilePath(optional=True), "Folder of the index, if not the data folder.", default=None
+    )
+    ephemeral: bool = _option(
+        "Storage", Toggle(), "Store in a temporary folder that is removed when the server stops.", default=False
+    )
+    on_duplicate: str = _option(
+        "Storage",
+        Choice(("keep", "replace", "reject")),
+        "Other bytes arrive under a SOP Instance UID that is stored: keep the first, replace it, or reject the new.",
+        default="keep",
+    )
+    extra_attributes: tuple[str, ...] = _option(
+        "Storage",
+        Several(_EXTRA),
+        "Attributes to index beside the usual ones, such as study:StudyComments.",
+        default=(),
+    )
+    rejected_sop_classes: tuple[str, ...] = _option(
+        "Storage", Several(_UID), "SOP classes that are refused, from whatever door.", default=()
+    )
+    accepted_sop_classes: tuple[str, ...] = _option(
+        "Storage", Several(_UID), "If given, the only SOP classes that are accepted.", default=()
+    )
+    max_instance_size: int = _option(
+        "Storage", Size(2**20, 2**42), "Largest instance that is accepted, in bytes.", default=2**34
+    )
+
+    # Web
+    http: bool = _option("Web", Toggle(), "Serve HTTP at all.", default=True)
+    host: tuple[str, ...] = _option(
+        "Web", Several(_HOST), "Addresses to listen on; 0.0.0.0 and :: are all of them.", default=("127.0.0.1",)
+    )
+    http_port: int = _option("Web", _PORT, "Port of HTTP; 0 takes any free one.", default=8042)
+    dicomweb_root: str = _option("Web", _ROOT, "Path below which the DICOMweb services are.", default="/dicom-web")
+    public_url: str | None = _option(
+        "Web",
+        _URL,
+        "URL of the DICOMweb root as clients see it, written into answers; without it, taken from each request.",
+        default=None,
+    )
+    trust_forwarded: bool = _option(
+        "Web",
+        Toggle(),
+        "Build URLs in answers from Forwarded and X-Forwarded-* headers, as behind a proxy.",
+        default=True,
+    )
+    cors_origins: tuple[str, ...] = _option(
+        "Web", Several(_ORIGIN), "Origins whose pages may call this server (CORS).", default=()
+    )
+    compression: bool = _option("Web", Toggle(), "Compress JSON and XML for clients that ask for it.", default=True)
+    search_limit: int = _option(
+        "Web", Integer(1, 1_000_000), "Most matches in one answer to a search; a client can page beyond.", default=1000
+    )
+    max_request_size: int = _option(
+        "Web", Size(2**20, 2**42), "Largest body of a request, in bytes; larger ones are answered 413.", default=2**36
+    )
+    tls_certificate: Path | None = _option(
+        "Web", FilePath(optional=True), "PEM file of the certificate chain; turns HTTPS on.", default=None
+    )
+    tls_key: Path | None = _option(
+        "Web", FilePath(optional=True), "PEM file of the private key, if not in the certificate's file.", default=None
+    )
+    tls_client_ca: Path | None = _option(
+        "Web",
+        FilePath(optional=True),
+        "PEM file of authorities; clients must then show a certificate of them.",
+        default=None,
+    )
+
+    # Access
+    users: Mapping[str, str] = _option(
+        "Access",
+        Users(),
+        "Users of HTTP Basic authentication, with hashes of their passwords.",
+        default={},
+        secret=True,
+    )
+    insecure_anonymous: bool = _option(
+        "Access",
+        Toggle(),
+        "Serve beyond this machine although there are no users: everyone may do everything.",
+        default=False,
+    )
+
+    # Limits
+    header_timeout: float = _option(
+        "Limits", Seconds(0.1, 3600), "Time for a request's header to arrive whole.", default=10.0
+    )
+    keep_alive_timeout: float = _option(
+        "Limits",
+        Seconds(0, 3600),
+        "How long an idle HTTP connection stays open; 0 closes it after each answer.",
+        default=75.0,
+    )
+    body_timeout: float = _option(
+        "Limits", Seconds(0.1, 3600), "A request's body must bring min_body_rate within each such span.", default=30.0
+    )
+    min_body_rate: int = _option(
+        "Limits",
+        Integer(0, 10**9),
+        "Slowest body that is accepted, in bytes per second; slower is cut with 408.",
+        default=1024,
+    )
+    write_timeout: float = _option(
+        "Limits",
+        Seconds(0.1, 3600),
+        "A client that takes nothing of an answer for this long is disconnected.",
+        default=60.0,
+    )
+    max_header_size: int = _option("Limits", Size(1024, 2**24), "Largest header of a request, in bytes.", default=2**16)
+    max_header_count: int = _option("Limits", Integer(8, 10_000), "Most header fields of a request.", default=128)
+    max_connections: int = _option("Limits", Integer(1, 100_000), "Most HTTP connections at one time.", default=2000)
+    max_connections_per_address: int = _option(
+        "Limits", Integer(0, 100_000), "Most HTTP connections from one address; 0 is no such limit.", default=0
+    )
+    stop_timeout: float = _option(
+        "Limits",
+        Seconds(0, 3600),
+        "How long a stopping server waits for requests and associations to end.",
+        default=30.0,
+    )
+
+    # DIMSE
+    dimse: bool = _option("DIMSE", Toggle(), "Serve DIMSE (C-STORE and the others) at all.", default=True)
+    dimse_host: tuple[str, ...] = _option(
+        "DIMSE", Several(_HOST), "Addresses to listen on for DIMSE, if not those of `host`.", default=()
+    )
+    dimse_port: int = _option("DIMSE", _PORT, "Port of DIMSE; 0 takes any free one.", default=4242)
+    ae_title: str = _option("DIMSE", AE_TITLE, "AE title of this server.", default="DICOMWEB")
+    check_called_ae_title: bool = _option(
+        "DIMSE", Toggle(), "Refuse associations that call another AE title than ours.", default=False
+    )
+    check_modality_host: bool = _option(
+        "DIMSE", Toggle(), "Accept a configured modality from its configured host only.", default=False
+    )
+    unknown_allow: tuple[str, ...] = _option(
+        "DIMSE", Several(Choice(OPERATIONS)), "What nodes that are not configured may do.", default=("echo", "store")
+    )
+    modalities: Mapping[str, Modality] = _option("DIMSE", Modalities(), "DICOM nodes that we know.", default={})
+    unknown_sop_classes: bool = _option(
+        "DIMSE", Toggle(), "Accept SOP classes that the standard does not list.", default=True
+    )
+    max_associations: int = _option("DIMSE", Integer(1, 10_000), "Most associations at one time.", default=100)
+    max_pdu_length: int = _option(
+        "DIMSE", Integer(4096, 2**20), "Longest PDU that we announce, in bytes.", default=131072
+    )
+    dimse_timeout: float = _option(
+        "DIMSE", Seconds(1, 3600), "How long an association may be silent before it is aborted.", default=30.0
+    )
+
+    # Operation
+    name: str = _option(
+        "Operation", Text("a text"), "Name of this server, shown on its first page.", default="dicomweb-server"
+    )
+    log_format: str = _option(
+        "Operation",
+        Choice(("text", "json")),
+        "Form of log lines: key=value text, or one JSON object each.",
+        default="text",
+    )
+    log_level: str = _option(
+        "Operation", Choice(("debug", "info", "warning", "error")), "Least severity that is logged.", default="info"
+    )
+    metrics: bool = _option("Operation", Toggle(), "Serve Prometheus metrics at /metrics.", default=True)
+    ui: bool = _option(
+        "Operation", Toggle(), "Serve the explorer, a small page to look at what is stored.", default=True
+    )
+    docs: bool = _option("Operation", Toggle(), "Serve a browsable description of the API at /docs.", default=True)
+
+
+def _options() -> dict[str, Option]:
+    rows = {}
+    for item in dataclasses.fields(Settings):
+        known = item.metadata
+        rows[item.name] = Option(
+            item.name, known["group"], known["kind"], known["default"], known["doc"], known["secret"]
+        )
+    return rows
+
+
+OPTIONS: Mapping[str, Option] = _options()

@@ -1,0 +1,268 @@
+"""Reads an Orthanc configuration as it is (comments, one file or a folder of them) and translates its options."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dicomweb_server.settings.failure import SettingsError
+from dicomweb_server.settings.orthanc_names import MET, MET_WHEN
+from dicomweb_server.settings.passwords import hash_password
+
+_MAX_FILE = 16 * 2**20
+_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_UNLIMITED_SEARCH = 1_000_000
+_ALL_ADDRESSES = ["0.0.0.0"]  # noqa: S104 - what the configuration asks for
+
+Configuration = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Translated:
+    """Raw values by the name of our option, each with the Orthanc option that it came from."""
+
+    values: dict[str, tuple[object, str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def translate(path: Path, environment: Mapping[str, str]) -> Translated:
+    """Read and translate a file, or the `*.json` files of a folder; options without equivalent become one warning."""
+    configuration = _read(path, environment)
+    translated = Translated()
+    for name, (ours, convert) in _DIRECT.items():
+        if name in configuration:
+            translated.values[ours] = (convert(name, configuration[name]), name)
+    handled = set(_DIRECT)
+    for names, apply in _COMBINED:
+        handled.update(names)
+        apply(configuration, translated.values)
+    _warn(configuration, handled, translated.warnings)
+    return translated
+
+
+def strip_comments(text: str) -> str:
+    """JSON without `//` and `/* */` comments and without trailing commas; strings are left alone."""
+    bare = _COMMENT.sub(lambda found: found[1] or " ", text)
+    return _TRAILING_COMMA.sub(lambda found: found[1] or "", bare)
+
+
+def _read(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise SettingsError(f"The folder {path} has no configuration file (*.json)")
+    merged: dict[str, Any] = {}
+    origin: dict[str, Path] = {}
+    for file in files:
+        for name, value in _read_file(file, environment).items():
+            if name in merged:
+                raise SettingsError(f"{name} is given twice: in {origin[name]} and in {file}")
+            merged[name], origin[name] = value, file
+    return merged
+
+
+def _read_file(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_FILE).decode("utf-8-sig")
+        bare = strip_comments(text)
+        parsed = json.loads(_VARIABLE.sub(lambda found: _variable(found, environment), bare))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError(f"The configuration {path} cannot be read: {error}") from None
+    if not isinstance(parsed, dict):
+        raise SettingsError(f"The configuration {path} is not a JSON object")
+    return parsed
+
+
+def _variable(found: re.Match[str], environment: Mapping[str, str]) -> str:
+    value = environment.get(found[1], found[2])
+    if value is None:
+        raise SettingsError(f"The configuration names the variable {found[1]}, which is not set")
+    return json.dumps(value)[1:-1]
+
+
+def _same(_name: str, raw: object) -> object:
+    return raw
+
+
+def _none_is(value: object) -> Callable[[str, object], object]:
+    return lambda _name, raw: value if raw == 0 else raw
+
+
+def _overwrite(name: str, raw: object) -> str:
+    return "replace" if _flag(name, raw) else "keep"
+
+
+def _megabytes(_name: str, raw: object) -> object:
+    return 2**42 if raw == 0 else f"{raw} MiB"
+
+
+def _flag(name: str, raw: object) -> bool:
+    if not isinstance(raw, bool):
+        raise SettingsError(f"{name} = {raw!r} is not allowed; allowed is true or false")
+    return raw
+
+
+def _extra_attributes(name: str, raw: object) -> list[str]:
+    if not isinstance(raw, Mapping) or not all(isinstance(row, list) for row in raw.values()):
+        raise SettingsError(f"{name} is not allowed; allowed is an object of level: list of attributes")
+    return [f"{level.lower()}:{str(tag).replace(',', '')}" for level, tags in raw.items() for tag in tags]
+
+
+_OPERATION_FLAGS = {
+    "AllowEcho": "echo",
+    "AllowStore": "store",
+    "AllowFind": "find",
+    "AllowGet": "get",
+    "AllowMove": "move",
+}
+
+
+def _modalities(name: str, raw: object) -> dict[str, object]:
+    if not isinstance(raw, Mapping):
+        raise SettingsError(f"{name} is not allowed; allowed is an object")
+    return {key: _modality(f"{name}.{key}", value) for key, value in raw.items()}
+
+
+def _modality(name: str, raw: object) -> dict[str, object]:
+    if isinstance(raw, list) and len(raw) in (3, 4):
+        return {"ae_title": raw[0], "host": raw[1], "port": raw[2]}
+    if isinstance(raw, Mapping) and {"AET", "Host", "Port"} <= set(raw):
+        allow = [word for flag, word in _OPERATION_FLAGS.items() if _flag(f"{name}.{flag}", raw.get(flag, True))]
+        return {"ae_title": raw["AET"], "host": raw["Host"], "port": raw["Port"], "allow": allow}
+    raise SettingsError(f'{name} is not allowed; allowed is ["AET", "host", port] or an object with AET, Host and Port')
+
+
+_DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
+    "StorageDirectory": ("data", _same),
+    "IndexDirectory": ("index", _same),
+    "Name": ("name", _same),
+    "OverwriteInstances": ("on_duplicate", _overwrite),
+    "ExtraMainDicomTags": ("extra_attributes", _extra_attributes),
+    "AcceptedSopClasses": ("accepted_sop_classes", _same),
+    "RejectedSopClasses": ("rejected_sop_classes", _same),
+    "UnknownSopClassAccepted": ("unknown_sop_classes", _same),
+    "HttpServerEnabled": ("http", _same),
+    "HttpPort": ("http_port", _same),
+    "HttpCompressionEnabled": ("compression", _same),
+    "LimitFindResults": ("search_limit", _none_is(_UNLIMITED_SEARCH)),
+    "MaximumRequestBodySizeMB": ("max_request_size", _megabytes),
+    "HttpRequestTimeout": ("body_timeout", _none_is(3600)),
+    "MetricsEnabled": ("metrics", _same),
+    "OrthancExplorerEnabled": ("ui", _same),
+    "DicomServerEnabled": ("dimse", _same),
+    "DicomPort": ("dimse_port", _same),
+    "DicomAet": ("ae_title", _same),
+    "DicomCheckCalledAet": ("check_called_ae_title", _same),
+    "DicomCheckModalityHost": ("check_modality_host", _same),
+    "DicomModalities": ("modalities", _modalities),
+    "DicomScpTimeout": ("dimse_timeout", _none_is(3600)),
+    "MaximumPduLength": ("max_pdu_length", _same),
+}
+
+Values = dict[str, tuple[object, str]]
+
+
+def _addresses(configuration: Configuration, values: Values) -> None:
+    remote = _flag("RemoteAccessAllowed", configuration.get("RemoteAccessAllowed", False))
+    bound = configuration.get("HttpBindAddresses") or _ALL_ADDRESSES
+    if remote:
+        values["host"] = (bound, "RemoteAccessAllowed and HttpBindAddresses")
+    # Orthanc's DICOM port is open to the network whatever its web server does.
+    values["dimse_host"] = (_ALL_ADDRESSES, "DicomServerEnabled")
+    values.setdefault("ae_title", ("ORTHANC", "DicomAet"))
+    values.setdefault("data", ("OrthancStorage", "StorageDirectory"))
+
+
+def _users(configuration: Configuration, values: Values) -> None:
+    remote = configuration.get("RemoteAccessAllowed", False)
+    enabled = _flag("AuthenticationEnabled", configuration.get("AuthenticationEnabled", remote))
+    registered = configuration.get("RegisteredUsers", {})
+    if not isinstance(registered, Mapping) or not all(isinstance(word, str) for word in registered.values()):
+        raise SettingsError("RegisteredUsers is not allowed; allowed is an object of user name: password")
+    if enabled and registered:
+        hashed = {name: hash_password(password) for name, password in registered.items()}
+        values["users"] = (hashed, "RegisteredUsers")
+    elif enabled:
+        raise SettingsError(
+            "AuthenticationEnabled is true (it is, unless set, where RemoteAccessAllowed is true) but RegisteredUsers "
+            "is empty; allowed is at least one user, or AuthenticationEnabled false if everyone may do everything"
+        )
+    else:
+        values["insecure_anonymous"] = (True, "AuthenticationEnabled")
+
+
+def _tls(configuration: Configuration, values: Values) -> None:
+    if _flag("SslEnabled", configuration.get("SslEnabled", False)):
+        values["tls_certificate"] = (configuration.get("SslCertificate", "certificate.pem"), "SslCertificate")
+        if _flag("SslVerifyPeers", configuration.get("SslVerifyPeers", False)):
+            trusted = configuration.get("SslTrustedClientCertificates", "trustedClientCertificates.pem")
+            values["tls_client_ca"] = (trusted, "SslTrustedClientCertificates")
+
+
+def _unknown_nodes(configuration: Configuration, values: Values) -> None:
+    defaults = {"Echo": True, "Store": True, "Find": False, "Get": False, "Move": False}
+    allow = [
+        operation.lower()
+        for operation, default in defaults.items()
+        if _flag(f"DicomAlwaysAllow{operation}", configuration.get(f"DicomAlwaysAllow{operation}", default))
+    ]
+    values["unknown_allow"] = (allow, "DicomAlwaysAllow…")
+
+
+def _keep_alive(configuration: Configuration, values: Values) -> None:
+    if not _flag("KeepAlive", configuration.get("KeepAlive", True)):
+        values["keep_alive_timeout"] = (0, "KeepAlive")
+    elif "KeepAliveTimeout" in configuration:
+        values["keep_alive_timeout"] = (configuration["KeepAliveTimeout"], "KeepAliveTimeout")
+
+
+def _search_limit(configuration: Configuration, values: Values) -> None:
+    if "LimitFindResults" not in configuration and "LimitFindInstances" in configuration:
+        limit = configuration["LimitFindInstances"] or _UNLIMITED_SEARCH
+        values["search_limit"] = (limit, "LimitFindInstances")
+
+
+def _dicomweb(configuration: Configuration, values: Values) -> None:
+    section = configuration.get("DicomWeb", {})
+    if not isinstance(section, Mapping):
+        raise SettingsError("DicomWeb is not allowed; allowed is an object")
+    root = "/" + str(section.get("Root", "/dicom-web/")).strip("/")
+    values["dicomweb_root"] = (root, "DicomWeb.Root")
+    host = str(section.get("Host", ""))
+    if host:
+        scheme = "https" if _flag("DicomWeb.Ssl", section.get("Ssl", False)) else "http"
+        public = str(section.get("PublicRoot", root)).strip("/")
+        values["public_url"] = (f"{scheme}://{host}/{public}", "DicomWeb.Host")
+
+
+_COMBINED: tuple[tuple[tuple[str, ...], Callable[[Configuration, Values], None]], ...] = (
+    (("RemoteAccessAllowed", "HttpBindAddresses"), _addresses),
+    (("AuthenticationEnabled", "RegisteredUsers"), _users),
+    (("SslEnabled", "SslCertificate", "SslVerifyPeers", "SslTrustedClientCertificates"), _tls),
+    (tuple(f"DicomAlwaysAllow{word}" for word in ("Echo", "Store", "Find", "Get", "Move")), _unknown_nodes),
+    (("KeepAlive", "KeepAliveTimeout"), _keep_alive),
+    (("LimitFindInstances",), _search_limit),
+    (("DicomWeb",), _dicomweb),
+)
+_DICOMWEB_KNOWN = frozenset({"Enable", "Root", "Host", "Ssl", "PublicRoot"})
+
+
+def _warn(configuration: Configuration, handled: set[str], warnings: list[str]) -> None:
+    names = [
+        name
+        for name, value in configuration.items()
+        if name not in handled and name not in MET and not (name in MET_WHEN and MET_WHEN[name] == value)
+    ]
+    section = configuration.get("DicomWeb", {})
+    names += [f"DicomWeb.{name}" for name in section if name not in _DICOMWEB_KNOWN]
+    if section.get("Enable") is False:
+        names.append("DicomWeb.Enable")
+    if names:
+        warnings.append(
+            f"{len(names)} options of the Orthanc configuration have no equivalent here and are not obeyed: "
+            + ", ".join(sorted(names))
+        )

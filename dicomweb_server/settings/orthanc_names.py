@@ -1,0 +1,47 @@
+"""Names of Orthanc's options that we do not translate: those whose wish is met anyway, and those met by one value."""
+
+MET: dict[str, str] = {
+    "CaseSensitivePN": "names always match without regard to case, as PS3.4 lets a server decide",
+    "DatabaseServerIdentifier": "one index belongs to one server",
+    "DicomParserThreadsCount": "threads follow the number of processors",
+    "DicomThreadsCount": "associations need no threads; see max_associations",
+    "HttpThreadsCount": "requests need no threads; see max_connections",
+    "JobsEngineThreadsCount": "there are no jobs to run",
+    "MallocArenaMax": "set where it helps",
+    "Plugins": "DICOMweb is built in",
+    "StorageAccessOnFind": "a search never opens files",
+    "StorageLoaderThreadsCount": "threads follow the number of processors",
+    "StoreDicom": "files are always stored",
+    "StoreMD5ForAttachments": "a SHA-256 digest of every instance is kept",
+    "SyncStorageArea": "an instance is acknowledged only after it is safe on disk",
+    "TcpNoDelay": "always on",
+    "ZipUseUtf8": "names in archives are always readable ones",
+}
+
+# An option that we do not have, but whose wish is met when it has this value.
+MET_WHEN: dict[str, object] = {
+    "CheckRevisions": False,
+    "DicomModalitiesInDatabase": False,
+    "DicomTlsEnabled": False,
+    "ExecuteLuaEnabled": False,
+    "HttpProxy": "",
+    "HttpVerbose": False,
+    "HttpsVerifyPeers": True,
+    "IngestTranscoding": "",
+    "LogExportedResources": False,
+    "LuaScripts": [],
+    "MaximumPatientCount": 0,
+    "MaximumStorageSize": 0,
+    "OrthancPeers": {},
+    "OrthancPeersInDatabase": False,
+    "PatientLevelEnabled": True,
+    "Pkcs11": {},
+    "ReadOnly": False,
+    "RestApiWriteToFileSystemEnabled": False,
+    "SslVerifyPeers": False,
+    "StorageCompression": False,
+    "StrictAetComparison": False,
+    "UserContentType": {},
+    "UserMetadata": {},
+    "WebDavEnabled": False,
+}

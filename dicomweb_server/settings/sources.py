@@ -1,0 +1,138 @@
+"""Where settings come from: flags, then the environment, then a file (TOML, or an Orthanc configuration)."""
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dicomweb_server.settings import orthanc
+from dicomweb_server.settings.failure import SettingsError
+from dicomweb_server.settings.options import OPTIONS, Option, Settings
+
+PREFIX = "DICOMWEB_SERVER_"
+CONFIG_VARIABLE = PREFIX + "CONFIG"
+_MAX_FILE = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, and what the operator should be told about where they came from."""
+
+    settings: Settings
+    warnings: tuple[str, ...] = ()
+
+
+def load(
+    flags: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    config: Path | None = None,
+) -> Loaded:
+    """Read all sources, refuse what is wrong, and check that the whole is safe to serve."""
+    environment = environment or {}
+    warnings: list[str] = []
+    values: dict[str, Any] = {}
+    if config is None and environment.get(CONFIG_VARIABLE):
+        config = Path(environment[CONFIG_VARIABLE])
+    if config is not None:
+        values |= _from_file(config.expanduser(), environment, warnings)
+    values |= _from_environment(environment, warnings)
+    for name, raw in (flags or {}).items():
+        option = OPTIONS[name]
+        values[name] = read_option(option, raw, option.flag)
+    settings = Settings(**values)
+    refuse_unsafe(settings)
+    return Loaded(settings, tuple(warnings))
+
+
+def read_option(option: Option, raw: object, source: str) -> object:
+    """One value from one source, or a SettingsError that names option, value, source and what is allowed."""
+    try:
+        return option.kind.read(raw)
+    except (ValueError, OverflowError) as error:
+        shown = f" ({error})" if option.secret else f" = {str(raw)[:200]!r}"
+        message = f"{option.name}{shown} from {source} is not allowed; allowed is {option.kind.allowed}"
+        raise SettingsError(message) from None
+
+
+def _from_environment(environment: Mapping[str, str], warnings: list[str]) -> dict[str, object]:
+    by_variable = {option.variable: option for option in OPTIONS.values()}
+    values = {}
+    for variable, raw in environment.items():
+        if variable in by_variable:
+            option = by_variable[variable]
+            values[option.name] = read_option(option, raw, f"the variable {variable}")
+        elif variable.startswith(PREFIX) and variable != CONFIG_VARIABLE and not _set_by_kubernetes(variable):
+            # Only a warning: orchestrators add variables of their own that start with a service's name.
+            warnings.append(f"The variable {variable} is no option{_near(variable, by_variable)}.")
+    return values
+
+
+def _set_by_kubernetes(variable: str) -> bool:
+    rest = variable.removeprefix(PREFIX)
+    return rest.startswith(("SERVICE_", "PORT"))
+
+
+def _from_file(path: Path, environment: Mapping[str, str], warnings: list[str]) -> dict[str, object]:
+    if path.is_dir() or path.suffix.lower() == ".json":
+        translated = orthanc.translate(path, environment)
+        warnings.extend(translated.warnings)
+        found: dict[str, Any] = {
+            name: read_option(OPTIONS[name], raw, f"{source} in {path}")
+            for name, (raw, source) in translated.values.items()
+        }
+    else:
+        found = {name: read_option(_known(name, path), raw, str(path)) for name, raw in _toml(path).items()}
+    for name in ("data", "index", "tls_certificate", "tls_key", "tls_client_ca"):
+        if isinstance(found.get(name), Path):  # relative to the file, so that it works from every folder
+            found[name] = (path if path.is_dir() else path.parent) / found[name]
+    return found
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.loads(file.read(_MAX_FILE).decode("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"The configuration {path} cannot be read: {error}") from None
+
+
+def _known(name: str, path: Path) -> Option:
+    option = OPTIONS.get(name)
+    if option is None:
+        raise SettingsError(f"{name} in {path} is no option{_near(name, OPTIONS)}")
+    return option
+
+
+def _near(name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def refuse_unsafe(settings: Settings) -> None:
+    """A server that others can reach has users, or was told explicitly that it needs none (PS3.15 expects control)."""
+    exposed = [host for host in settings.host if not is_loopback(host)]
+    if settings.http and exposed and not settings.users and not settings.insecure_anonymous:
+        raise SettingsError(
+            f"host = {', '.join(exposed)} can be reached from other machines, but there are no users. Allowed is: "
+            "users (see docs: Settings), a host of this machine only such as 127.0.0.1, "
+            "or --insecure-anonymous true if everyone who can reach this server may read and delete everything"
+        )
+    if settings.tls_key and not settings.tls_certificate:
+        raise SettingsError("tls_key is given without tls_certificate; allowed is both, or the certificate alone")
+    if settings.tls_client_ca and not settings.tls_certificate:
+        raise SettingsError("tls_client_ca is given without tls_certificate; client certificates need HTTPS")
+    if not settings.http and not settings.dimse:
+        raise SettingsError("http and dimse are both false; allowed is at least one of them")
+
+
+def is_loopback(host: str) -> bool:
+    """Can this address be reached from this machine only? A name other than localhost is taken as reachable."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
