@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dicomweb_server.dicom.header import Buffer, Encoding
+from dicomweb_server.dicom.encoding import Buffer, Encoding
 
 
 class Element(NamedTuple):

@@ -1,19 +1,27 @@
-"""Header: where everything lies in the bytes of one instance. Finds, never copies pixel data, never decodes values."""
+"""Header: where everything lies in the bytes of one instance. Finds, never copies pixel data, never decodes text."""
 
 import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
-Buffer = bytes | mmap.mmap
+from dicomweb_server.dicom.encoding import Buffer, Encoding
 
+__all__ = ["FRAME_TAGS", "Buffer", "Encoding", "Header", "PixelData", "read_dataset_header", "read_header"]
 
-class Encoding(NamedTuple):
-    """How the elements of a data set are encoded (PS3.5 §10): the part of a transfer syntax that matters to a parser."""
-
-    explicit: bool
-    little_endian: bool
-    deflated: bool = False
+FRAME_TAGS = frozenset(
+    {
+        0x00280002,  # SamplesPerPixel
+        0x00280004,  # PhotometricInterpretation
+        0x00280006,  # PlanarConfiguration
+        0x00280008,  # NumberOfFrames
+        0x00280010,  # Rows
+        0x00280011,  # Columns
+        0x00280100,  # BitsAllocated
+        0x00280103,  # PixelRepresentation
+        0x7FE00001,  # ExtendedOffsetTable
+        0x7FE00002,  # ExtendedOffsetTableLengths
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +42,8 @@ class PixelData:
 class Header:
     """One instance, located. Offsets of elements refer to `buffer`: the whole file, or the inflated data set.
 
-    `start`, `end`: the data set in `buffer`, with what follows the pixel data. `layout`: for the top-level elements
-    that say how frames lie (`FRAME_TAGS`), where their values start and end.
+    `start`, `end`: the data set in `buffer`, with what follows the pixel data. `layout`: the raw values of the
+    top-level elements that say how frames lie (`FRAME_TAGS`), of those that are there.
     """
 
     buffer: Buffer
@@ -45,27 +53,17 @@ class Header:
     transfer_syntax_uid: str
     encoding: Encoding
     pixel_data: PixelData | None
-    layout: Mapping[int, tuple[int, int]]
+    layout: Mapping[int, bytes]
 
     def integer(self, tag: int) -> int | None:
-        """The first value of a US or IS element in `layout`; None if it is absent, empty or no number."""
-        raise NotImplementedError
-
-
-FRAME_TAGS = frozenset(
-    {
-        0x00280002,  # SamplesPerPixel
-        0x00280004,  # PhotometricInterpretation
-        0x00280006,  # PlanarConfiguration
-        0x00280008,  # NumberOfFrames
-        0x00280010,  # Rows
-        0x00280011,  # Columns
-        0x00280100,  # BitsAllocated
-        0x00280103,  # PixelRepresentation
-        0x7FE00001,  # ExtendedOffsetTable
-        0x7FE00002,  # ExtendedOffsetTableLengths
-    }
-)
+        """The first value of a US or IS element of `layout`; None if it is absent, empty or no number."""
+        raw = self.layout.get(tag)
+        if not raw:
+            return None
+        if tag == 0x00280008:  # the one that is an integer string
+            text = raw.split(b"\\", 1)[0].strip(b" \0")
+            return int(text) if text.isdigit() and len(text) <= 10 else None
+        return int.from_bytes(raw[:2], "little" if self.encoding.little_endian else "big")
 
 
 def read_header(data: bytes | memoryview | mmap.mmap) -> Header:
