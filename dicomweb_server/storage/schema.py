@@ -1,0 +1,70 @@
+"""The schema's version: makes a new index, brings an older one up to date, refuses a newer one. Forward only."""
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.storage import tables
+
+# A step of a migration: SQL, or a function where SQL does not suffice.
+Step = str | Callable[[sqlite3.Connection], None]
+
+# MIGRATIONS[n] leads from version n + 1 to n + 2, each in its own transaction. Version 1 is what `tables` said first.
+MIGRATIONS: Sequence[Sequence[Step]] = ()
+
+
+def definition() -> list[str]:
+    """The statements that make a new index of the newest version."""
+    dialect = sqlite.dialect()
+    statements = []
+    for table in tables.metadata.sorted_tables:
+        statements.append(str(CreateTable(table).compile(dialect=dialect)))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
+    return statements
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The version of the index; 0 for an empty file."""
+    number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return number
+
+
+def prepare(connection: sqlite3.Connection, migrations: Sequence[Sequence[Step]] = MIGRATIONS) -> None:
+    """Make or migrate; ServerError(INTERNAL) for an index of a newer version of this program."""
+    newest = len(migrations) + 1
+    found = version(connection)
+    if found > newest:
+        raise ServerError(
+            Reason.INTERNAL,
+            f"the index has schema version {found}, this program knows versions up to {newest}: "
+            "use the newer program that wrote it, or rebuild the index with `reindex`",
+        )
+    if found == 0:
+        _run(connection, [*definition(), _first_state], newest)
+    for number in range(max(found, 1), newest) if found else ():
+        _run(connection, migrations[number - 1], number + 1)
+
+
+def _first_state(connection: sqlite3.Connection) -> None:
+    rows = [("epoch", secrets.token_hex(4)), ("verified", "0"), ("clean", "1")]
+    connection.executemany("INSERT INTO state (name, value) VALUES (?, ?)", rows)
+
+
+def _run(connection: sqlite3.Connection, steps: Sequence[Step], reached: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in steps:
+            if callable(step):
+                step(connection)
+            else:
+                connection.execute(step)
+        connection.execute(f"PRAGMA user_version={reached}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
