@@ -144,27 +144,28 @@ instance = Table(
     sqlite_autoincrement=True,
 )
 
-# Values of attributes that are indexed by setting, one row per instance that has one.
+# What `dicom.searchable.extra_forms` says of the row `owner` of the table of `level` (STUDY, SERIES or INSTANCE).
 extra_value = Table(
     "extra_value",
     metadata,
-    Column("instance", Integer, nullable=False),
-    Column("tag", Integer, nullable=False),
-    Column("series", Integer, nullable=False),
-    Column("study", Integer, nullable=False),
-    Column("value", Text, nullable=False),
-    Column("folded", Text, nullable=False),
-    PrimaryKeyConstraint("instance", "tag"),
-    Index("extra_value_by_folded", "tag", "folded", "study", "series", "instance"),
+    Column("path", Text, nullable=False),  # `searchable.path_text`
+    Column("form", Text, nullable=False),  # as `comparable.comparable` makes it
+    Column("level", Integer, nullable=False),
+    Column("owner", Integer, nullable=False),
+    PrimaryKeyConstraint("path", "form", "level", "owner"),
+    Index("extra_value_by_owner", "level", "owner"),
     sqlite_with_rowid=False,
 )
 
-# Which attributes `extra_value` has; until `complete` is 1, only those instances that came after the setting.
+# The attributes indexed by setting. Until `complete` is 1, `extra_value` has them only for what came after the setting.
 extra_attribute = Table(
     "extra_attribute",
     metadata,
-    Column("tag", Integer, primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("level", Integer, nullable=False),
+    Column("vr", Text, nullable=False),
     Column("complete", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # The log of what happened, in order of commit and without gaps; written in the transaction it tells about.
