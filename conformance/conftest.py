@@ -1,0 +1,69 @@
+"""Which server is judged, the sample archive in it, and the document of results."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance import archive as sample_archive
+from conformance.archive import Archive
+from conformance.report import Result, render
+from conformance.server import COMMAND, ORTHANC, Server
+from conformance.service import Service
+
+RESULTS = Path(__file__).parent / "results.md"
+SETTINGS = {"DICOMWEB_SERVER_CORS_ORIGINS": "http://viewer.example"}
+_results: dict[str, Result] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance")
+    group.addoption("--root", help="judge this DICOMweb root instead of a server of our own")
+    group.addoption("--orthanc", action="store_true", help="judge Debian's Orthanc, to calibrate the suites")
+    group.addoption("--write-results", action="store_true", help=f"write {RESULTS.name} after a whole run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "requirement(section, level): what a conformance test checks")
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | None]:
+    """The server that the suites started, None when they judge one that runs."""
+    if request.config.getoption("--root"):
+        yield None
+        return
+    command = ORTHANC if request.config.getoption("--orthanc") else COMMAND
+    own = Server(tmp_path_factory.mktemp("server"), command, SETTINGS)
+    yield own
+    own.stop()
+
+
+@pytest.fixture(scope="session")
+def service(request: pytest.FixtureRequest, server: Server | None) -> Iterator[Service]:
+    """A client of the service under test."""
+    client = Service(server.root if server else str(request.config.getoption("--root")))
+    yield client
+    client.http.close()
+
+
+@pytest.fixture(scope="session")
+def archive(service: Service) -> Archive:
+    """The sample archive, stored."""
+    return sample_archive.store(service)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    marker = item.get_closest_marker("requirement")
+    if marker is not None and (report.when == "call" or not report.passed):
+        name = item.nodeid.removeprefix("conformance/")
+        level = marker.args[1] if len(marker.args) > 1 else "S"
+        _results[name] = Result(name, marker.args[0], level, report.outcome)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--write-results") and _results:
+        RESULTS.write_text(render(list(_results.values())))

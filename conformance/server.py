@@ -1,0 +1,119 @@
+"""Starts a server of its own for the suites, on a free port and in a temporary folder; never touches one that runs."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+COMMAND = (
+    f"{shlex.quote(sys.executable)} -m dicomweb_server serve --data {{data}} --host 127.0.0.1"
+    " --http-port {http_port} --dimse-port {dimse_port}"
+)
+ORTHANC = "Orthanc {config}"
+ORTHANC_PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A server process. `command` may name {data}, {http_port}, {dimse_port} and {config} (Orthanc's format)."""
+
+    def __init__(self, folder: Path, command: str = COMMAND, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.http_port, self.dimse_port = free_port(), free_port()
+        self.root = f"http://127.0.0.1:{self.http_port}/dicom-web"
+        self.data = folder / "data"
+        self.data.mkdir(parents=True)
+        self.log = folder / "server.log"
+        config = folder / "orthanc.json"
+        config.write_text(json.dumps(self._orthanc_configuration()))
+        words = command.format(data=self.data, http_port=self.http_port, dimse_port=self.dimse_port, config=config)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                shlex.split(words),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
+        self._wait(30)
+
+    def _orthanc_configuration(self) -> dict[str, object]:
+        return {
+            "StorageDirectory": str(self.data),
+            "IndexDirectory": str(self.data),
+            "HttpPort": self.http_port,
+            "DicomPort": self.dimse_port,
+            "Plugins": [ORTHANC_PLUGIN],
+            "AuthenticationEnabled": False,
+            "RemoteAccessAllowed": True,
+            "DicomAlwaysAllowStore": True,
+            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        }
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.output()[-2000:]}")
+            try:
+                if httpx.get(self.root + "/studies?limit=1", trust_env=False, timeout=5).status_code in (200, 204):
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        self.stop()
+        raise RuntimeError(f"no answer in {seconds} s: {self.output()[-2000:]}")
+
+    def output(self) -> str:
+        """All that the server wrote to its standard output and error so far."""
+        return self.log.read_text(errors="replace")
+
+    def alive(self) -> bool:
+        """Is the process still there?"""
+        return self.process.poll() is None
+
+    def memory_mb(self) -> float:
+        """Resident memory of the process and of its children."""
+        return sum(_resident_kb(pid) for pid in self._pids()) / 1024
+
+    def _pids(self) -> list[int]:
+        found, todo = [], [self.process.pid]
+        while todo:
+            pid = todo.pop()
+            found.append(pid)
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                todo += [int(child) for child in children.read_text().split()]
+        return found
+
+    def stop(self) -> None:
+        """Ask it to end; kill it after 15 s."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+def _resident_kb(pid: int) -> int:
+    try:
+        found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
