@@ -8,12 +8,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """One instance received whole: in memory (`data`) if it was small, else in a file of the spool (`path`)."""
+    """One instance received whole: in memory (`data`) if it was small, else in a file of the spool (`path`).
+
+    Whoever has it passes it on (ingest takes it over), or calls `Blobs.discard`. `token`: what the blobs count it by.
+    """
 
     size: int
     digest: bytes | None = None  # SHA-256 of all its bytes; None while in memory, where ingest computes it off the loop
     data: bytes | None = None
     path: Path | None = None
+    token: int = 0
 
 
 class StagingFile(Protocol):
@@ -26,7 +30,7 @@ class StagingFile(Protocol):
         """The instance is whole."""
 
     async def discard(self) -> None:
-        """Forget it and free what it holds; also after `finish` if it is not placed. Safe to call twice."""
+        """Forget it and free what it holds; also after `finish`, unless ingest has taken it over. Safe to call twice."""
 
 
 class Blobs(Protocol):
@@ -36,7 +40,13 @@ class Blobs(Protocol):
         """A new spool: memory up to a limit, a file beyond it."""
 
     async def place(self, staged: Sequence[Staged]) -> list[str]:
-        """Write each under a new key. Durable only after `Index.add` that refers to them has returned."""
+        """Write each under a new key, all or none. Durable only after `Index.add` that refers to them has returned.
+
+        On success the staged are used up; ServerError(OUT_OF_RESOURCES) where there is no room.
+        """
+
+    async def discard(self, staged: Sequence[Staged]) -> None:
+        """Free what these hold, unless they were placed. Safe to call twice."""
 
     async def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of a blob; ServerError(STORAGE_DAMAGED) if it is missing or too short."""
@@ -54,4 +64,7 @@ class Blobs(Protocol):
         """Delete blobs; those that do not exist are no error."""
 
     def keys(self) -> AsyncIterator[tuple[str, int, float]]:
-        """All (key, size, modification time in seconds of the epoch), for `check`, `reindex` and the sweep."""
+        """All (key, size, modification time in seconds of the epoch), by key, for `check`, `reindex` and the sweep."""
+
+    async def close(self) -> None:
+        """Finish what is under way and close."""

@@ -93,6 +93,9 @@ class Index(Protocol):
     async def instance(self, scope: Scope) -> StoredInstance | None:
         """One instance; the hot path of frames and single retrieves."""
 
+    def peek_instance(self, scope: Scope) -> StoredInstance | None:
+        """The same without waiting: None where it is not at hand, which says nothing about whether it is stored."""
+
     def instances(self, scope: Scope) -> AsyncIterator[Sequence[StoredInstance]]:
         """All instances below a scope in batches, ordered by series number, instance number, UID; nothing if unknown."""
 
@@ -116,6 +119,25 @@ class Index(Protocol):
 
     async def close(self) -> None:
         """Finish what is queued and close."""
+
+
+class IndexUpkeep(Protocol):
+    """What the upkeep of a store needs of its index, beside `Index`."""
+
+    async def by_key(self, after: str, limit: int) -> list[StoredInstance]:
+        """Instances in the order of their blobs' keys, those after a key; metadata and frames are not checked."""
+
+    async def known_keys(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that an instance refers to, or that are garbage waiting for the sweep."""
+
+    async def drop(self, keys: Sequence[str]) -> int:
+        """Remove the instances whose blobs these were, because the blobs are lost. Returns how many went."""
+
+    async def recount(self) -> list[str]:
+        """What is wrong in the rows themselves: counters, parents without children, children without parents."""
+
+    async def repair_counts(self) -> None:
+        """Put right what `recount` finds."""
 
 
 LEVEL_OF_SCOPE = (Level.STUDY, Level.SERIES, Level.INSTANCE)
