@@ -1,0 +1,1 @@
+"""The server process: connections with deadlines, logs, metrics, users. Knows nothing about DICOM."""
