@@ -1,4 +1,4 @@
-"""Encoding: how the elements of a data set are encoded (PS3.5 §7, §10), and the limits that every walk over them obeys."""
+"""Encoding: how the elements of a data set are encoded (PS3.5 §7, §10), and the limits on every walk over them."""
 
 import mmap
 from typing import NamedTuple

@@ -2,9 +2,14 @@
 
 import mmap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dicomweb_server.dicom.encoding import Buffer, Encoding
+from dicomweb_server.dicom.elements import walk
+from dicomweb_server.dicom.encoding import PIXEL_DATA_TAGS, Buffer, Encoding, whole
+from dicomweb_server.dicom.inflate import inflate
+from dicomweb_server.dicom.part10 import TRANSFER_SYNTAX_UID, read_file_meta
+from dicomweb_server.dicom.uids import transfer_syntax, uid_from
+from dicomweb_server.errors import Reason, ServerError
 
 __all__ = ["FRAME_TAGS", "Buffer", "Encoding", "Header", "PixelData", "read_dataset_header", "read_header"]
 
@@ -68,9 +73,51 @@ class Header:
 
 def read_header(data: bytes | memoryview | mmap.mmap) -> Header:
     """The header of a Part 10 file (PS3.10 §7); ServerError if it is none or cannot be understood."""
-    raise NotImplementedError
+    return _read_elements(open_part10(data))
 
 
 def read_dataset_header(data: bytes | memoryview | mmap.mmap, transfer_syntax_uid: str) -> Header:
     """The header of a bare data set, as C-STORE delivers it, in the given transfer syntax."""
-    raise NotImplementedError
+    return _read_elements(open_dataset(data, transfer_syntax_uid))
+
+
+def open_part10(data: bytes | memoryview | mmap.mmap) -> Header:
+    """The header of a Part 10 file with its elements not yet read: `pixel_data` and `layout` are empty."""
+    buffer = whole(data)
+    file_meta, start = read_file_meta(buffer)
+    raw = file_meta.get(TRANSFER_SYNTAX_UID)
+    if raw is None:
+        raise ServerError(Reason.CANNOT_UNDERSTAND, "the file meta information has no TransferSyntaxUID (0002,0010)")
+    return _open(buffer, start, file_meta, uid_from(raw))
+
+
+def open_dataset(data: bytes | memoryview | mmap.mmap, transfer_syntax_uid: str) -> Header:
+    """The header of a bare data set with its elements not yet read: `pixel_data` and `layout` are empty."""
+    return _open(whole(data), 0, {}, transfer_syntax_uid)
+
+
+def _open(buffer: Buffer, start: int, file_meta: Mapping[int, bytes], transfer_syntax_uid: str) -> Header:
+    encoding = transfer_syntax(transfer_syntax_uid).encoding
+    if encoding.deflated:
+        buffer, start = inflate(buffer, start), 0
+    if encoding.explicit and _looks_implicit(buffer, start):
+        encoding = Encoding(explicit=False, little_endian=encoding.little_endian, deflated=encoding.deflated)
+    return Header(buffer, start, len(buffer), file_meta, transfer_syntax_uid, encoding, None, {})
+
+
+def _looks_implicit(buffer: Buffer, start: int) -> bool:
+    """Whether a data set that should be in explicit VR is not: some archives changed the label but not the bytes."""
+    vr = buffer[start + 4 : start + 6]
+    return len(vr) == 2 and max(vr) < 0x20 and vr != b"\0\0"
+
+
+def _read_elements(opened: Header) -> Header:
+    pixel_data = None
+    layout: dict[int, bytes] = {}
+    for element in walk(opened.buffer, opened.start, opened.end, opened.encoding):
+        if element.tag in FRAME_TAGS:
+            layout.setdefault(element.tag, opened.buffer[element.start : element.end])
+        elif element.tag in PIXEL_DATA_TAGS and pixel_data is None:
+            length = element.end - element.start if element.defined else None
+            pixel_data = PixelData(element.tag, element.vr, element.start, length)
+    return replace(opened, pixel_data=pixel_data, layout=layout)

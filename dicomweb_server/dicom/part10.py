@@ -1,0 +1,66 @@
+"""Part 10: the preamble and the file meta information before a data set (PS3.10 §7), read and written. No data sets."""
+
+import struct
+
+from dicomweb_server.dicom.elements import locate
+from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Buffer
+from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicomweb_server.errors import Reason, ServerError
+
+PREAMBLE_LENGTH = 128
+MAGIC = b"DICM"
+MEDIA_STORAGE_SOP_CLASS_UID = 0x00020002
+MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
+TRANSFER_SYNTAX_UID = 0x00020010
+
+_FIRST_ELEMENT = PREAMBLE_LENGTH + len(MAGIC)
+_GROUP = 0x0002
+_GROUP_BYTES = b"\2\0"
+_MAX_VALUE = 65536  # of one file meta element; private information may be long
+_SHORT = struct.Struct("<HH2sH")
+_VERSION = _SHORT.pack(_GROUP, 0x0001, b"OB", 0) + b"\2\0\0\0\0\1"
+_GROUP_LENGTH = struct.Struct("<HH2sHI")
+
+
+def read_file_meta(buffer: Buffer) -> tuple[dict[int, bytes], int]:
+    """The raw values of the file meta elements by tag, and where the data set starts.
+
+    The group length is not trusted: the file meta ends where group 0002 ends. The preamble may contain anything.
+    """
+    if buffer[PREAMBLE_LENGTH:_FIRST_ELEMENT] != MAGIC:
+        raise ServerError(Reason.NOT_DICOM, "there is no DICM at byte 128, so this is not a DICOM Part 10 file")
+    values: dict[int, bytes] = {}
+    position, end = _FIRST_ELEMENT, len(buffer)
+    # Always explicit little endian by the standard; some old writers used the encoding of their data set.
+    encoding = EXPLICIT_LITTLE if buffer[position + 4 : position + 6].isalpha() else IMPLICIT_LITTLE
+    while buffer[position : position + 2] == _GROUP_BYTES:
+        if encoding.explicit and not buffer[position + 4 : position + 6].isalpha():
+            break  # a deflated data set may begin like an element of this group
+        tag, _vr, value, length = locate(buffer, position, end, encoding)
+        position = value + length
+        if position > end:
+            raise ServerError(Reason.CANNOT_UNDERSTAND, "the file ends within the file meta information")
+        if length <= _MAX_VALUE:
+            values.setdefault(tag, buffer[value:position])
+    return values, position
+
+
+def file_meta(sop_class_uid: str, instance_uid: str, transfer_syntax_uid: str, *, source_ae: str = "") -> bytes:
+    """Preamble, prefix and file meta information for a bare data set, so that both together are a Part 10 file."""
+    elements = (
+        (MEDIA_STORAGE_SOP_CLASS_UID, b"UI", sop_class_uid),
+        (MEDIA_STORAGE_SOP_INSTANCE_UID, b"UI", instance_uid),
+        (TRANSFER_SYNTAX_UID, b"UI", transfer_syntax_uid),
+        (0x00020012, b"UI", IMPLEMENTATION_CLASS_UID),
+        (0x00020013, b"SH", IMPLEMENTATION_VERSION_NAME),
+        (0x00020016, b"AE", source_ae),
+    )
+    body = _VERSION + b"".join(_text_element(tag, vr, text) for tag, vr, text in elements if text)
+    return bytes(PREAMBLE_LENGTH) + MAGIC + _GROUP_LENGTH.pack(_GROUP, 0, b"UL", 4, len(body)) + body
+
+
+def _text_element(tag: int, vr: bytes, text: str) -> bytes:
+    value = text.encode("ascii")
+    if len(value) % 2:
+        value += b"\0" if vr == b"UI" else b" "
+    return _SHORT.pack(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
