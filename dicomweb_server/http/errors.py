@@ -1,0 +1,115 @@
+"""Reason to HTTP status, one table, and one error body for all of HTTP (RFC 9457). Never shows a traceback."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.http.responses import HeaderList, Whole
+
+PROBLEM_JSON = b"application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+STATUS: Mapping[Reason, HTTPStatus] = {
+    Reason.NOT_DICOM: HTTPStatus.BAD_REQUEST,
+    Reason.CANNOT_UNDERSTAND: HTTPStatus.BAD_REQUEST,
+    Reason.MISSING_UID: HTTPStatus.BAD_REQUEST,
+    Reason.WRONG_STUDY: HTTPStatus.CONFLICT,
+    Reason.MISMATCHED_IDENTITY: HTTPStatus.CONFLICT,
+    Reason.UNSUPPORTED_SOP_CLASS: HTTPStatus.CONFLICT,
+    Reason.UNSUPPORTED_TRANSFER_SYNTAX: HTTPStatus.CONFLICT,
+    Reason.DUPLICATE_REFUSED: HTTPStatus.CONFLICT,
+    Reason.MISSING_BULK_DATA: HTTPStatus.BAD_REQUEST,
+    Reason.BAD_REQUEST: HTTPStatus.BAD_REQUEST,
+    Reason.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Reason.NOT_ACCEPTABLE: HTTPStatus.NOT_ACCEPTABLE,
+    Reason.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Reason.GONE: HTTPStatus.GONE,
+    Reason.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    Reason.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Reason.TIMEOUT: HTTPStatus.REQUEST_TIMEOUT,
+    Reason.OUT_OF_RESOURCES: HTTPStatus.SERVICE_UNAVAILABLE,
+    Reason.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Reason.STORAGE_DAMAGED: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Reason.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+# The members of every error body, for the API's description.
+PROBLEM_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "description": "Problem details (RFC 9457)",
+    "required": ["type", "title", "status", "detail", "reason"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string", "description": "The status in words"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string", "description": "What was wrong, where, and what was expected"},
+        "reason": {"type": "string", "enum": [reason.name for reason in Reason]},
+    },
+}
+
+
+def problem(reason: Reason, detail: str = "", headers: HeaderList = ()) -> Whole:
+    """The answer to a request that cannot be served."""
+    return _body(STATUS[reason], detail or reason.value, reason, headers)
+
+
+def problem_of(error: ServerError) -> Whole:
+    """The answer that an error stands for."""
+    return problem(error.reason, error.detail)
+
+
+def install(app: Starlette) -> None:
+    """Answer every error of the routes of `app` with a problem, also those of its router and of validation."""
+    app.add_exception_handler(ServerError, _on_server_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(Exception, _on_defect)
+
+
+async def _on_server_error(_request: Request, error: Exception) -> Whole:
+    assert isinstance(error, ServerError)
+    return problem_of(error)
+
+
+async def _on_http_exception(_request: Request, error: Exception) -> Whole:
+    assert isinstance(error, HTTPException)
+    headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
+    if error.status_code in (204, 304):
+        return Whole(status=error.status_code, headers=headers)
+    reason = _REASONS.get(error.status_code, Reason.INTERNAL if error.status_code >= 500 else Reason.BAD_REQUEST)
+    return _body(error.status_code, str(error.detail), reason, headers)
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> Whole:
+    assert isinstance(error, RequestValidationError)
+    # Where and why, but never the value itself: it may be a patient's.
+    wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:10]]
+    return problem(Reason.BAD_REQUEST, "; ".join(wrong))
+
+
+async def _on_defect(_request: Request, _error: Exception) -> Whole:
+    return problem(Reason.INTERNAL)
+
+
+# The first reason of each status speaks for it.
+_REASONS = {int(STATUS[reason]): reason for reason in reversed(Reason)} | {400: Reason.BAD_REQUEST}
+
+
+def _body(status: int, detail: str, reason: Reason, headers: HeaderList) -> Whole:
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "reason": reason.name,
+    }
+    retry = [(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)] if status == HTTPStatus.SERVICE_UNAVAILABLE else []
+    return Whole(orjson.dumps(content), PROBLEM_JSON, status=int(status), headers=[*headers, *retry])
