@@ -30,7 +30,7 @@ class StagingFile(Protocol):
         """The instance is whole."""
 
     async def discard(self) -> None:
-        """Forget it and free what it holds; also after `finish`, unless ingest has taken it over. Safe to call twice."""
+        """Forget it and free what it holds; also after `finish`, unless ingest took it over. Safe to call twice."""
 
 
 class Blobs(Protocol):

@@ -82,7 +82,7 @@ class Index(Protocol):
     """Rows about instances and their parents. Methods are safe to call concurrently."""
 
     async def add(self, instances: Sequence[NewInstance], on_duplicate: OnDuplicate) -> list[Added]:
-        """Make rows and blobs durable together; returns only when both are (PS3.18 answers, C-STORE status after it)."""
+        """Make rows and blobs durable together; returns when both are, so that the sender may be answered."""
 
     async def digests(self, scopes: Sequence[Scope]) -> list[bytes | None]:
         """The digest stored for each instance scope, None where it is not stored."""
@@ -97,7 +97,7 @@ class Index(Protocol):
         """The same without waiting: None where it is not at hand, which says nothing about whether it is stored."""
 
     def instances(self, scope: Scope) -> AsyncIterator[Sequence[StoredInstance]]:
-        """All instances below a scope in batches, ordered by series number, instance number, UID; nothing if unknown."""
+        """All instances below a scope in batches, by series number, instance number, UID; nothing if unknown."""
 
     def metadata(self, scope: Scope) -> AsyncIterator[Sequence[bytes]]:
         """`ParsedInstance.metadata` of all instances below a scope, in the order of `instances`, in batches."""
