@@ -20,11 +20,12 @@ class MatchKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One matching key. `path`: tags from the top of the data set down, more than one for an attribute in a sequence.
+    """One matching key, made by `matching_key.matching_key`, with values in the forms of `comparable.comparable`.
 
-    `values`: one text for SINGLE and WILDCARD; the list for UID_LIST and MULTIPLE; (low, high) for RANGE, either may
-    be ""; none for EMPTY and UNIVERSAL. `private_creator`: for a private tag, the creator of its block; the tag then
-    has the element's low byte only (gggg00ee).
+    `path`: tags from the top of the data set down, more than one for an attribute in a sequence. `values`: one text
+    for SINGLE and WILDCARD; the list for UID_LIST; (low, high) for RANGE, either may be ""; none otherwise.
+    `alternatives`: the keys of MULTIPLE, one of which has to match. `private_creator`: of the blocks of the private
+    tags in the path; these tags then have the element's low byte only (gggg00ee).
     """
 
     path: tuple[int, ...]
@@ -32,11 +33,12 @@ class Match:
     kind: MatchKind
     values: tuple[str, ...] = ()
     private_creator: str | None = None
+    alternatives: tuple["Match", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """An attribute asked for in the answer beside the required ones."""
+    """An attribute asked for in the answer beside the required ones. `private_creator`: as in `Match`."""
 
     path: tuple[int, ...]
     private_creator: str | None = None
@@ -44,7 +46,7 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One sort key."""
+    """One sort key: an indexed attribute of the level of the search or above it."""
 
     tag: int
     descending: bool = False
@@ -54,7 +56,9 @@ class Order:
 class Query:
     """A search at one level. `study_uid`, `series_uid`: the parents named in the path of the resource.
 
-    `relational`: the level's parents were not named, so that their attributes are answered too (PS3.18 §10.6.1.2).
+    The attributes of parents that were not named are answered too (PS3.18 §10.6.1.2). `fuzzy`: person names match
+    by the beginnings of their words. `combined_datetime`: a range of dates and its range of times are one interval.
+    `count_total`: tell how many match in all. Two equal queries have equal answers at one state of the index.
     """
 
     level: Level
