@@ -22,6 +22,9 @@ from dicomweb_server.settings.modalities import AE_TITLE, OPERATIONS, Modalities
 
 _HOST = Text("a host name or an IP address", r"[A-Za-z0-9._:%-]{1,253}")
 _ORIGIN = Text('an origin such as "https://viewer.example", or "*"', r"\*|https?://[^/\s,]+")
+_NETWORK = Text(
+    'an IP address, a network such as "10.0.0.0/8", or "*" for everyone', r"\*|[0-9A-Fa-f.:]+(/[0-9]{1,3})?"
+)
 _UID = Text("a UID", r"[0-9.]{1,64}")
 _ROOT = Text('a path that starts with "/" and does not end with it', r"(/[A-Za-z0-9._~-]+)+")
 _URL = Text("empty, or a URL that starts with http:// or https://", r"https?://[^/\s?#]+(/[^\s?#]*)?", optional=True)
@@ -81,6 +84,12 @@ class Settings:
         "Other bytes arrive under a SOP Instance UID that is stored: keep the first, replace it, or reject the new.",
         default="keep",
     )
+    sync: str = _option(
+        "Storage",
+        Choice(("full", "off")),
+        "full: what was answered survives a power cut; off: it survives a crash of the server only, but is faster.",
+        default="full",
+    )
     extra_attributes: tuple[str, ...] = _option(
         "Storage",
         Several(_EXTRA),
@@ -110,11 +119,11 @@ class Settings:
         "URL of the DICOMweb root as clients see it, written into answers; without it, taken from each request.",
         default=None,
     )
-    trust_forwarded: bool = _option(
+    trusted_proxies: tuple[str, ...] = _option(
         "Web",
-        Toggle(),
-        "Build URLs in answers from Forwarded and X-Forwarded-* headers, as behind a proxy.",
-        default=True,
+        Several(_NETWORK),
+        "Proxies whose Forwarded and X-Forwarded-* headers are believed when URLs are written into answers.",
+        default=("127.0.0.0/8", "::1/128"),
     )
     cors_origins: tuple[str, ...] = _option(
         "Web", Several(_ORIGIN), "Origins whose pages may call this server (CORS).", default=()

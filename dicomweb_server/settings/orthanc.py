@@ -96,6 +96,10 @@ def _overwrite(name: str, raw: object) -> str:
     return "replace" if _flag(name, raw) else "keep"
 
 
+def _sync(name: str, raw: object) -> str:
+    return "full" if _flag(name, raw) else "off"
+
+
 def _megabytes(_name: str, raw: object) -> object:
     return 2**42 if raw == 0 else f"{raw} MiB"
 
@@ -141,6 +145,7 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "IndexDirectory": ("index", _same),
     "Name": ("name", _same),
     "OverwriteInstances": ("on_duplicate", _overwrite),
+    "SyncStorageArea": ("sync", _sync),
     "ExtraMainDicomTags": ("extra_attributes", _extra_attributes),
     "AcceptedSopClasses": ("accepted_sop_classes", _same),
     "RejectedSopClasses": ("rejected_sop_classes", _same),

@@ -13,7 +13,6 @@ MET: dict[str, str] = {
     "StorageLoaderThreadsCount": "threads follow the number of processors",
     "StoreDicom": "files are always stored",
     "StoreMD5ForAttachments": "a SHA-256 digest of every instance is kept",
-    "SyncStorageArea": "an instance is acknowledged only after it is safe on disk",
     "TcpNoDelay": "always on",
     "ZipUseUtf8": "names in archives are always readable ones",
 }

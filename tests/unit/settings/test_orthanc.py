@@ -1,0 +1,216 @@
+"""An Orthanc configuration as it is: comments, folders, and what each option becomes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicomweb_server.settings import Settings, SettingsError, load
+from dicomweb_server.settings.orthanc import strip_comments
+from dicomweb_server.settings.passwords import verify_password
+
+COMMENTED = r"""
+/**
+ * A block of words
+ **/
+{
+  // The name, with "quotes" and // in the value
+  "Name" : "Archive // of \"A\" /* no comment */",
+  "HttpPort" : 8043, /* inline */ "DicomPort" : 4243,
+  "StorageDirectory" : "store",
+  "DicomAet" : "ARCHIVE",   // trailing comma next
+}
+"""
+
+
+def settings_of(tmp_path: Path, **options: Any) -> Settings:
+    return loaded(tmp_path, **options)[0]
+
+
+def loaded(tmp_path: Path, **options: Any) -> tuple[Settings, tuple[str, ...]]:
+    path = tmp_path / "orthanc.json"
+    path.write_text(json.dumps(options))
+    found = load(config=path)
+    return found.settings, found.warnings
+
+
+def test_comments_and_trailing_commas_are_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "orthanc.json"
+    path.write_text(COMMENTED)
+    settings = load(config=path).settings
+    assert settings.name == 'Archive // of "A" /* no comment */'
+    assert (settings.http_port, settings.dimse_port, settings.ae_title) == (8043, 4243, "ARCHIVE")
+    assert settings.data == tmp_path / "store"
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ('"a//b"', '"a//b"'),
+        ('1 // x\n, 2', "1  \n, 2"),
+        ("1 /* a\nb */ 2", "1   2"),
+        ('"\\"//" // x', '"\\"//"  '),
+        ('[1, 2, ]', "[1, 2 ]"),
+        ('",]"', '",]"'),
+    ],
+)  # fmt: skip
+def test_strip_comments(text: str, bare: str) -> None:
+    assert strip_comments(text) == bare
+
+
+def test_folder_is_merged(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"HttpPort": 1}')
+    (tmp_path / "b.json").write_text('{"DicomPort": 2}')
+    (tmp_path / "notes.txt").write_text("ignored")
+    settings = load(config=tmp_path).settings
+    assert (settings.http_port, settings.dimse_port) == (1, 2)
+    (tmp_path / "c.json").write_text('{"HttpPort": 3}')
+    with pytest.raises(SettingsError, match="HttpPort is given twice"):
+        load(config=tmp_path)
+
+
+def test_empty_folder_and_broken_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no configuration file"):
+        load(config=tmp_path)
+    (tmp_path / "a.json").write_text('{"HttpPort": }')
+    with pytest.raises(SettingsError, match=r"a\.json cannot be read"):
+        load(config=tmp_path)
+    (tmp_path / "a.json").write_text("[]")
+    with pytest.raises(SettingsError, match="not a JSON object"):
+        load(config=tmp_path)
+
+
+def test_variables_are_filled_in(tmp_path: Path) -> None:
+    path = tmp_path / "orthanc.json"
+    path.write_text('{"Name": "${SITE}-${ROOM:-1}"}')
+    assert load(environment={"SITE": 'a"b'}, config=path).settings.name == 'a"b-1'
+    with pytest.raises(SettingsError, match="SITE, which is not set"):
+        load(config=path)
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "value"),
+    [
+        ({"IndexDirectory": "/index"}, "index", Path("/index")),
+        ({"OverwriteInstances": True}, "on_duplicate", "replace"),
+        ({"OverwriteInstances": False}, "on_duplicate", "keep"),
+        ({"SyncStorageArea": False}, "sync", "off"),
+        ({"HttpServerEnabled": False}, "http", False),
+        ({"DicomServerEnabled": False}, "dimse", False),
+        ({"HttpCompressionEnabled": False}, "compression", False),
+        ({"LimitFindResults": 50}, "search_limit", 50),
+        ({"LimitFindResults": 0}, "search_limit", 1_000_000),
+        ({"LimitFindInstances": 70}, "search_limit", 70),
+        ({"MaximumRequestBodySizeMB": 100}, "max_request_size", 100 * 2**20),
+        ({"MaximumRequestBodySizeMB": 0}, "max_request_size", 2**42),
+        ({"KeepAlive": False}, "keep_alive_timeout", 0.0),
+        ({"KeepAlive": True, "KeepAliveTimeout": 5}, "keep_alive_timeout", 5.0),
+        ({"HttpRequestTimeout": 12}, "body_timeout", 12.0),
+        ({"DicomScpTimeout": 0}, "dimse_timeout", 3600.0),
+        ({"MaximumPduLength": 16384}, "max_pdu_length", 16384),
+        ({"DicomCheckCalledAet": True}, "check_called_ae_title", True),
+        ({"DicomCheckModalityHost": True}, "check_modality_host", True),
+        ({"UnknownSopClassAccepted": False}, "unknown_sop_classes", False),
+        ({"AcceptedSopClasses": ["1.2.3"]}, "accepted_sop_classes", ("1.2.3",)),
+        ({"RejectedSopClasses": ["1.2.3"]}, "rejected_sop_classes", ("1.2.3",)),
+        ({"MetricsEnabled": False}, "metrics", False),
+        ({"OrthancExplorerEnabled": False}, "ui", False),
+        ({}, "ae_title", "ORTHANC"),
+        ({}, "unknown_allow", ("echo", "store")),
+        ({"DicomAlwaysAllowFind": True, "DicomAlwaysAllowEcho": False}, "unknown_allow", ("store", "find")),
+        ({}, "host", ("127.0.0.1",)),
+        ({}, "dimse_host", ("0.0.0.0",)),
+        ({"RemoteAccessAllowed": True, "AuthenticationEnabled": False}, "host", ("0.0.0.0",)),
+        (
+            {"RemoteAccessAllowed": True, "AuthenticationEnabled": False, "HttpBindAddresses": ["10.0.0.1"]},
+            "host",
+            ("10.0.0.1",),
+        ),
+        ({"SslEnabled": True, "SslCertificate": "/c.pem"}, "tls_certificate", Path("/c.pem")),
+        ({"SslEnabled": False, "SslCertificate": "/c.pem"}, "tls_certificate", None),
+        ({"DicomWeb": {"Root": "/web/"}}, "dicomweb_root", "/web"),
+        ({"DicomWeb": {"Host": "a.example", "Ssl": True}}, "public_url", "https://a.example/dicom-web"),
+        (
+            {"DicomWeb": {"Host": "a.example", "PublicRoot": "/pub/"}},
+            "public_url",
+            "http://a.example/pub",
+        ),
+        (
+            {"ExtraMainDicomTags": {"Series": ["ProtocolName", "0018,1030"]}},
+            "extra_attributes",
+            ("series:ProtocolName", "series:00181030"),
+        ),
+    ],
+)
+def test_option_is_obeyed(tmp_path: Path, options: dict[str, Any], name: str, value: object) -> None:
+    assert getattr(settings_of(tmp_path, **options), name) == value
+
+
+def test_modalities_as_list_and_object(tmp_path: Path) -> None:
+    modalities = settings_of(
+        tmp_path,
+        DicomModalities={
+            "a": ["AAA", "10.0.0.1", 104],
+            "b": ["BBB", "10.0.0.2", 104, "Generic"],
+            "c": {"AET": "CCC", "Host": "c.example", "Port": 11112, "AllowFind": False, "AllowMove": False},
+        },
+    ).modalities
+    assert (modalities["a"].ae_title, modalities["a"].host, modalities["a"].port) == ("AAA", "10.0.0.1", 104)
+    assert modalities["b"].allow == ("echo", "store", "find", "get", "move")
+    assert modalities["c"].allow == ("echo", "store", "get")
+
+
+def test_users_are_hashed(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path, RemoteAccessAllowed=True, AuthenticationEnabled=True, RegisteredUsers={"alice": "secret"}
+    )
+    assert "secret" not in str(settings)
+    assert verify_password("secret", settings.users["alice"])
+
+
+def test_remote_access_without_users_is_refused_unless_authentication_is_switched_off(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="RegisteredUsers is empty"):
+        settings_of(tmp_path, RemoteAccessAllowed=True)
+    assert settings_of(tmp_path, RemoteAccessAllowed=True, AuthenticationEnabled=False).insecure_anonymous
+
+
+def test_what_is_not_obeyed_is_named_once_in_one_warning(tmp_path: Path) -> None:
+    _, warnings = loaded(
+        tmp_path,
+        HttpPort=8042,
+        StableAge=60,
+        StorageCompression=True,
+        StoreDicom=True,  # always so
+        LuaScripts=[],  # nothing is asked for
+        Worklists={"Enable": True},
+        DicomWeb={"Enable": True, "Root": "/dicom-web/", "StudiesMetadata": "Full"},
+    )
+    assert len(warnings) == 1
+    assert warnings[0].endswith("DicomWeb.StudiesMetadata, StableAge, StorageCompression, Worklists")
+    assert warnings[0].startswith("4 options")
+
+
+def test_nothing_to_warn_of(tmp_path: Path) -> None:
+    assert loaded(tmp_path, HttpPort=8042)[1] == ()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"HttpPort": "eighty"},
+        {"HttpPort": 70000},
+        {"RemoteAccessAllowed": "yes"},
+        {"OverwriteInstances": "sometimes"},
+        {"DicomModalities": {"a": ["AAA", "host"]}},
+        {"DicomModalities": ["AAA"]},
+        {"DicomModalities": {"a": {"AET": "A", "Host": "h", "Port": 104, "AllowFind": 1}}},
+        {"RegisteredUsers": ["alice"]},
+        {"ExtraMainDicomTags": ["StudyComments"]},
+        {"DicomWeb": True},
+        {"DicomAet": "FAR TOO LONG AN AE TITLE"},
+    ],
+)
+def test_wrong_value_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="allowed is"):
+        settings_of(tmp_path, **options)
