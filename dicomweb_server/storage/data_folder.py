@@ -1,5 +1,6 @@
 """DataFolder: what lies where in the data folder, and the lock that keeps a second server out of it."""
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -59,9 +60,9 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def _lock(folder: Path) -> IO[str]:
-    file: IO[str] = open(folder / "lock", "a+", encoding="ascii", opener=_open_private)  # noqa: SIM115: open for life
+    file: IO[str] = open(folder / "lock", "a+", encoding="ascii", opener=_open_private)  # noqa: SIM115 (open for life)
     try:
-        _lock_file(file)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.seek(0)
         holder = file.read(20).strip()
@@ -73,19 +74,3 @@ def _lock(folder: Path) -> IO[str]:
     file.write(f"{os.getpid()}\n")
     file.flush()
     return file
-
-
-if os.name == "posix":
-    import fcntl
-
-    def _lock_file(file: IO[str]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-else:  # pragma: no cover
-    import msvcrt
-
-    def _lock_file(file: IO[str]) -> None:
-        # Beyond the process number, which others may want to read.
-        file.seek(1024)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        file.seek(0)

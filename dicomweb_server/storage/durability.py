@@ -99,17 +99,15 @@ def durability(mode: SyncMode, blobs: Path, log: Path) -> Durability:
     """What this system offers for a mode."""
     if mode is SyncMode.OFF:
         return NoSync()
-    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if os.name == "posix" else None
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     return FilesystemSync((blobs, log.parent), syncfs) if syncfs else FileSync(blobs, log)
 
 
 def _fsync(path: Path) -> None:
     try:
-        descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    except (FileNotFoundError, PermissionError):
-        if path.is_dir() or not path.exists():  # removed meanwhile, or a system that does not open folders
-            return
-        raise
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # removed meanwhile
+        return
     try:
         os.fsync(descriptor)
     finally:

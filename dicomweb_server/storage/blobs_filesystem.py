@@ -1,0 +1,233 @@
+"""FilesystemBlobs: one file per instance, `blobs/<6>/<2>/<32 hex digits>.dcm`; names never come from attributes.
+
+Keys begin with the time, so that what arrives together lies together, and few folders change with each sync.
+"""
+
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.blobs import Staged
+from dicomweb_server.storage.data_folder import PRIVATE_FILE, PRIVATE_FOLDER
+from dicomweb_server.storage.durability import Durability
+from dicomweb_server.storage.failure import storage_failure
+from dicomweb_server.storage.peeking import Peeker
+from dicomweb_server.storage.spool import Spool, SpoolFile, remove_files, write_all
+from dicomweb_server.storage.threads import Threads
+
+MEMORY_BUDGET = 128 * 1024 * 1024
+_CHUNK = 256 * 1024
+_THREADS = 4
+
+
+class FilesystemBlobs:
+    """Implements `ports.blobs.Blobs`."""
+
+    def __init__(
+        self, folder: Path, spool: Path, durability: Durability, *, memory_budget: int = MEMORY_BUDGET
+    ) -> None:
+        """`folder` and `spool` are on one file system; `durability` is told of every new file."""
+        self._folder = folder
+        self._durability = durability
+        self._threads = Threads(_THREADS, "blobs")
+        self._spool = Spool(spool, self._threads, memory_budget)
+        self._peeker = Peeker(folder)
+        self._keys = KeySequence()
+
+    def stage(self) -> SpoolFile:
+        """Memory for a small instance, a file of the spool for a large one."""
+        return self._spool.stage()
+
+    async def place(self, staged: Sequence[Staged]) -> list[str]:
+        """Write, or move from the spool, all or none."""
+        keys = [self._keys.next() for _ in staged]
+        try:
+            await self._threads.run(lambda: self._place(keys, staged))
+        except OSError as error:
+            raise storage_failure(error, "writing a blob") from error
+        for one in staged:
+            self._spool.release(one.token)
+        return keys
+
+    async def discard(self, staged: Sequence[Staged]) -> None:
+        """Free memory and files of the spool."""
+        for one in staged:
+            self._spool.release(one.token)
+        await self._spool.remove([one.path for one in staged if one.path is not None])
+
+    async def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a blob."""
+        return await self._threads.run(lambda: self._read(key, offset, length))
+
+    def peek(self, key: str, offset: int, length: int) -> bytes | None:
+        """The same if they are in the page cache."""
+        descriptor = self._peeker.open(_relative(key))
+        if descriptor is None:
+            return None
+        try:
+            return self._peeker.read(descriptor, offset, length)
+        finally:
+            self._peeker.close(descriptor)
+
+    async def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes | memoryview]:
+        """Chunks of 256 kB; those in the page cache come without a hop to a thread."""
+        descriptor, end = await self._threads.run(lambda: self._open(key, offset, length))
+        try:
+            while offset < end:
+                size = min(_CHUNK, end - offset)
+                chunk = self._peeker.read(descriptor, offset, size)
+                yield (
+                    chunk
+                    if chunk is not None
+                    else await self._threads.run(partial(_read_all, descriptor, offset, size))
+                )
+                offset += size
+        finally:
+            os.close(descriptor)
+
+    async def size(self, key: str) -> int | None:
+        """Length of the file."""
+        return await self._threads.run(lambda: _size(self._path(key)))
+
+    async def remove(self, keys: Sequence[str]) -> None:
+        """Unlink files; readers that have one open keep it."""
+        try:
+            await self._threads.run(lambda: remove_files([self._path(key) for key in keys]))
+        except OSError as error:
+            raise storage_failure(error, "removing a blob") from error
+
+    async def keys(self) -> AsyncIterator[tuple[str, int, float]]:
+        """All files that are named like blobs, folder by folder, so in the order of their keys."""
+        for outer in await self._threads.run(lambda: _folders(self._folder, 6)):
+            for inner in await self._threads.run(partial(_folders, outer, 2)):
+                for found in await self._threads.run(partial(_blobs, inner)):
+                    yield found
+
+    async def close(self) -> None:
+        """Let the threads end."""
+        self._threads.close()
+        self._peeker.shut()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / _relative(key)
+
+    def _place(self, keys: Sequence[str], staged: Sequence[Staged]) -> None:
+        placed: list[Path] = []
+        try:
+            for key, one in zip(keys, staged, strict=True):
+                path = self._path(key)
+                placed.append(path)
+                _put(one, path)
+        except BaseException:
+            self._take_back(placed, staged)
+            raise
+        self._durability.note(placed)
+
+    @staticmethod
+    def _take_back(placed: Sequence[Path], staged: Sequence[Staged]) -> None:
+        """Nothing half placed may stay: files from the spool go back, the others go."""
+        for path, one in zip(placed, staged, strict=False):
+            if one.path is not None and path.exists():
+                path.rename(one.path)
+            path.unlink(missing_ok=True)
+
+    def _open(self, key: str, offset: int, length: int | None) -> tuple[int, int]:
+        """A descriptor and the offset at which to end."""
+        try:
+            descriptor = os.open(self._path(key), os.O_RDONLY)
+        except FileNotFoundError:
+            raise ServerError(Reason.STORAGE_DAMAGED, f"blob {key} is missing") from None
+        except OSError as error:
+            raise storage_failure(error, f"opening blob {key}") from error
+        size = os.fstat(descriptor).st_size
+        end = size if length is None else offset + length
+        if not offset <= end <= size:
+            os.close(descriptor)
+            raise ServerError(Reason.STORAGE_DAMAGED, f"blob {key} has {size} bytes, not {max(end, offset)}")
+        return descriptor, end
+
+    def _read(self, key: str, offset: int, length: int | None) -> bytes:
+        descriptor, end = self._open(key, offset, length)
+        try:
+            return _read_all(descriptor, offset, end - offset)
+        finally:
+            os.close(descriptor)
+
+
+class KeySequence:
+    """Keys like UUID version 7: milliseconds of the epoch, then chance; each is greater than the one before."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def next(self) -> str:
+        """A key that nobody else has."""
+        fresh = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
+        with self._lock:
+            # In the same millisecond, or after the clock was set back: a step of chance after the last.
+            self._last = fresh if fresh > self._last else self._last + 1 + (fresh & 0xFFFFFFFF)
+            return f"{self._last:032x}"
+
+
+def _relative(key: str) -> str:
+    return f"{key[:6]}/{key[6:8]}/{key}.dcm"
+
+
+def _put(one: Staged, path: Path) -> None:
+    try:
+        _put_into_folder(one, path)
+    except FileNotFoundError:
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        _put_into_folder(one, path)
+
+
+def _put_into_folder(one: Staged, path: Path) -> None:
+    if one.path is not None:
+        one.path.rename(path)
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    try:
+        write_all(descriptor, one.data or b"")
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int, offset: int, length: int) -> bytes:
+    try:
+        data = os.pread(descriptor, length, offset)
+        while len(data) < length:
+            more = os.pread(descriptor, length - len(data), offset + len(data))
+            if not more:
+                raise ServerError(Reason.STORAGE_DAMAGED, "a blob became shorter while it was read")
+            data += more
+    except OSError as error:
+        raise storage_failure(error, "reading a blob") from error
+    return data
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _folders(folder: Path, digits: int) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if len(path.name) == digits and path.is_dir())
+
+
+def _blobs(folder: Path) -> list[tuple[str, int, float]]:
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            key, dot, suffix = entry.name.partition(".")
+            if len(key) == 32 and f"{dot}{suffix}" == ".dcm":
+                status = entry.stat(follow_symlinks=False)
+                found.append((key, status.st_size, status.st_mtime))
+    return sorted(found)
