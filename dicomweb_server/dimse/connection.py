@@ -1,0 +1,379 @@
+"""The sockets: one association on asyncio, plain or TLS, in either role. Deadlines in every state; knows no service."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+from dicomweb_server.dimse.association import EVENT_OF_PDU, Artim, Association, Event, Role, Send, State, Step, Tell
+from dicomweb_server.dimse.deadline import Deadline
+from dicomweb_server.dimse.ending import AssociationLostError, End, Ending
+from dicomweb_server.dimse.framing import Framer
+from dicomweb_server.dimse.negotiation import Context
+from dicomweb_server.dimse.pdu import (
+    RELEASE_REPLY,
+    RELEASE_REQUEST,
+    Abort,
+    AbortReason,
+    AbortSource,
+    AssociateAccept,
+    AssociateReject,
+    AssociateRequest,
+    PduError,
+    PduType,
+    Rejection,
+    decode,
+    encode_abort,
+    encode_accept,
+    encode_reject,
+    encode_request,
+    fragments,
+)
+from dicomweb_server.dimse.options import Timeouts
+from dicomweb_server.dimse.streaming import Inbox, Message
+
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
+_PAUSE_ABOVE = 1 << 20  # bytes that wait for a handler
+_RESUME_BELOW = 256 * 1024
+_IN_DATA = frozenset({State.STA6, State.STA7})
+_OVER = frozenset({State.STA1, State.STA13})
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One TCP connection and the association on it."""
+
+    def __init__(
+        self,
+        role: Role,
+        timeouts: Timeouts,
+        largest_data_pdu: int,
+        requested: "Callable[[Connection, AssociateRequest], None] | None" = None,
+        ended: "Callable[[Connection], None] | None" = None,
+    ) -> None:
+        self.timeouts = timeouts
+        self.association = Association(role)
+        self.ending: Ending | None = None
+        self.address = ""
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requested = requested
+        self._ended = ended
+        self._framer = Framer(largest_data_pdu + 6)  # some peers forget that the maximum includes the item header
+        self._inbox = Inbox(self._waiting_changed)
+        self._deadline = Deadline(self._expired)
+        self._transport: asyncio.Transport | None = None
+        self._socket: Any = None
+        self._deaf = False  # what comes is no PDUs any more
+        self._reading_paused = False
+        self._busy = 0
+        self._pdu_timed = False
+        self._answer: asyncio.Future[AssociateAccept | AssociateReject] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._unsent = 0
+
+    # --- what the local user asks -----------------------------------------------------------------
+
+    def accept(self, accept: AssociateAccept, contexts: tuple[Context, ...]) -> None:
+        """Accept the association that was requested."""
+        if not self.association.allows(Event.ACCEPTED):
+            raise AssociationLostError(self._why_lost())
+        self.agree(contexts)
+        self._local(Event.ACCEPTED, encode_accept(accept))
+
+    def reject(self, rejection: Rejection, detail: str) -> None:
+        """Reject the association that was requested."""
+        if self.association.allows(Event.REJECTED):
+            self._end(Ending(End.REJECTED, detail))
+            self._local(Event.REJECTED, encode_reject(rejection))
+
+    async def request(self, request: AssociateRequest) -> AssociateAccept | AssociateReject:
+        """Ask for an association; AssociationLostError if there is no answer."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._local(Event.CONNECTED, encode_request(request))
+        self._deadline.set(self.timeouts.association, "an answer to the association request")
+        return await self._answer
+
+    def agree(self, contexts: tuple[Context, ...]) -> None:
+        """The accepted contexts."""
+        self._inbox.contexts = {context.context_id: context for context in contexts}
+
+    async def receive(self) -> Message | None:
+        """The next message, None when there will be no more: then `ending` says why."""
+        return await self._inbox.receive()
+
+    def write(self, pdus: bytes | list[bytes | memoryview]) -> None:
+        """Send whole P-DATA PDUs; AssociationLostError where no more can be sent."""
+        if not self.association.allows(Event.DATA_REQUESTED) or self._transport is None:
+            raise AssociationLostError(self._why_lost())
+        if isinstance(pdus, list):
+            self.bytes_sent += sum(map(len, pdus))
+            self._transport.writelines(pdus)
+        else:
+            self.bytes_sent += len(pdus)
+            self._transport.write(pdus)
+
+    async def drain(self) -> None:
+        """Wait until the peer has taken most of what was written."""
+        if self._writable is not None:
+            await asyncio.shield(self._writable)
+        if self.association.state in _OVER:
+            raise AssociationLostError(self._why_lost())
+
+    async def release(self) -> None:
+        """End the association in order, and the connection; returns when it is closed."""
+        if self.association.allows(Event.RELEASE_REQUESTED):
+            self._local(Event.RELEASE_REQUESTED, RELEASE_REQUEST)
+            self._deadline.set(self.timeouts.association, "an answer to the release request")
+        await asyncio.shield(self.closed)
+
+    def answer_release(self) -> None:
+        """Let the peer go that asked for release."""
+        if self.association.allows(Event.RELEASE_ANSWERED):
+            self._local(Event.RELEASE_ANSWERED, RELEASE_REPLY)
+
+    def abort(self, detail: str) -> None:
+        """End the association at once."""
+        if self.association.allows(Event.ABORT_REQUESTED):
+            self._end(Ending(End.ABORTED, detail))
+            self._local(Event.ABORT_REQUESTED)
+
+    def cut(self, detail: str) -> None:
+        """Close the connection without a word."""
+        self._end(Ending(End.ABORTED, detail))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def begin_operation(self) -> None:
+        """We are working on a request: the peer may be silent meanwhile."""
+        self._busy += 1
+
+    def end_operation(self) -> None:
+        """It is answered."""
+        self._busy -= 1
+        if not self._busy:
+            self._watch()
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """The transport, for what it knows about the peer."""
+        if self._transport is None:
+            raise AssociationLostError(self._why_lost())
+        return self._transport
+
+    @property
+    def established(self) -> bool:
+        """Whether data can be exchanged."""
+        return self.association.state in _IN_DATA
+
+    # --- asyncio.BufferedProtocol -----------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is open."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._socket = transport.get_extra_info("socket")
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        else:
+            self._socket = None
+        if self.association.role is Role.ACCEPTOR:
+            self._apply(self.association.on(Event.CONNECTION_INDICATED))
+        else:
+            self.association.on(Event.ASSOCIATE_REQUESTED)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to receive into."""
+        del sizehint
+        return self._framer.get_buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes have come."""
+        self.bytes_received += nbytes
+        if self._deaf:
+            return  # so that the peer gets to read why: closing now could make the network drop our A-ABORT
+        self._framer.received(nbytes)
+        try:
+            while not self._deaf and (pdu := self._framer.next_pdu()) is not None:
+                self._pdu_timed = False
+                kind, body = pdu
+                if kind == PduType.P_DATA and self.association.state in _IN_DATA:
+                    for context_id, control, fragment in fragments(body):
+                        self._inbox.feed(context_id, control, fragment)
+                else:
+                    self._on_pdu(kind, body)
+        except PduError as error:
+            self._invalid(error)
+        self._watch()
+
+    def eof_received(self) -> bool:
+        """The peer will send no more: nothing can be answered to nothing."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is closed, by whomever."""
+        if self.association.allows(Event.CLOSED):
+            self._end(Ending(End.LOST, type(exc).__name__ if exc is not None else "closed by the peer"))
+            self.association.on(Event.CLOSED)
+        self._deadline.stop()
+        self._settle()
+        self._transport = None
+        if not self.closed.done():
+            self.closed.set_result(None)
+        if self._ended is not None:
+            self._ended(self)
+
+    def pause_writing(self) -> None:
+        """The peer takes less than we send."""
+        self._writable = asyncio.get_running_loop().create_future()
+        self._unsent = self.transport.get_write_buffer_size()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """The peer has taken it."""
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
+        self._watch()
+
+    # --- events -----------------------------------------------------------------------------------
+
+    def _on_pdu(self, kind: int, body: memoryview) -> None:
+        event = EVENT_OF_PDU[kind]
+        content = decode(kind, body)
+        before = self.association.state
+        step = self.association.on(event)
+        if step.send in (Send.ABORT_BY_PROVIDER, Send.ABORT_BY_USER):
+            self._end(Ending(End.INVALID, f"a PDU of type {kind} came in {before.name}"))
+        self._apply(step, b"", content, AbortReason.UNEXPECTED_PDU)
+
+    def _invalid(self, error: PduError) -> None:
+        self._end(Ending(End.INVALID, error.detail))
+        self._apply(self.association.on(Event.INVALID), reason=error.reason)
+        self._deaf = True
+        self._framer = Framer(0)  # its buffer takes what still comes
+
+    def _local(self, event: Event, pdu: bytes = b"") -> None:
+        self._apply(self.association.on(event), pdu)
+        self._watch()
+
+    def _apply(
+        self,
+        step: Step,
+        pdu: bytes = b"",
+        content: object = None,
+        reason: AbortReason = AbortReason.NOT_SPECIFIED,
+    ) -> None:
+        if step.send is Send.ABORT_BY_PROVIDER:
+            pdu = encode_abort(AbortSource.PROVIDER, reason)
+        elif step.send is Send.ABORT_BY_USER:
+            pdu = encode_abort(AbortSource.USER)
+        if step.send is not None and self._transport is not None:
+            self.bytes_sent += len(pdu)
+            self._transport.write(pdu)
+        if step.tell is not None:
+            self._tell(step.tell, content)
+        if step.artim is Artim.START:
+            seconds = self.timeouts.association if step.state is State.STA2 else self.timeouts.closing
+            self._deadline.set(seconds, "an association request" if step.state is State.STA2 else "")
+        elif step.artim is Artim.STOP:
+            self._deadline.clear()
+        if step.state in _OVER:
+            self._settle()
+        if step.close:
+            self._close()
+
+    def _tell(self, tell: Tell, content: object) -> None:
+        if tell is Tell.ASSOCIATION_REQUESTED and self._requested is not None:
+            self._requested(self, cast(AssociateRequest, content))
+        elif tell in (Tell.ASSOCIATION_ACCEPTED, Tell.ASSOCIATION_REJECTED):
+            if tell is Tell.ASSOCIATION_REJECTED:
+                self._end(Ending(End.REJECTED))
+            if self._answer is not None and not self._answer.done():
+                self._answer.set_result(cast("AssociateAccept | AssociateReject", content))
+        elif tell is Tell.RELEASE_REQUESTED:
+            self._end(Ending(End.RELEASED))
+            self._inbox.close(AssociationLostError("released in the middle of a message"))
+        elif tell is Tell.RELEASED:
+            self._end(Ending(End.RELEASED))
+        elif tell is Tell.ABORTED:
+            abort = cast(Abort, content)
+            self._end(Ending(End.ABORTED_BY_PEER, f"source {abort.source}, reason {abort.reason}"))
+
+    def _end(self, ending: Ending) -> None:
+        if self.ending is None:
+            self.ending = ending
+
+    def _why_lost(self) -> str:
+        return "the association has ended" if self.ending is None else str(self.ending)
+
+    def _settle(self) -> None:
+        """Whoever waits for the peer waits in vain."""
+        error = AssociationLostError(self._why_lost())
+        self._inbox.close(error)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
+
+    def _close(self) -> None:
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()  # whoever does not read would keep it open for ever
+        else:
+            self._transport.close()
+
+    # --- deadlines and back-pressure --------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Say what must happen next, and by when."""
+        if self.association.state not in _IN_DATA or self._deaf:
+            return
+        unfinished = self._framer.in_pdu or self._inbox.in_message
+        if self._writable is not None:
+            self._deadline.set(self.timeouts.silence, "room to send")
+        elif self._reading_paused:
+            self._deadline.clear()
+        elif self._framer.in_pdu:
+            if not self._pdu_timed:
+                self._pdu_timed = True
+                self._deadline.set(self.timeouts.pdu, "the rest of a PDU")
+        elif unfinished:
+            self._deadline.set(self.timeouts.silence, "the rest of a message")
+        elif self._busy:
+            self._deadline.clear()
+        else:
+            self._deadline.set(self.timeouts.idle, "a message")
+        if unfinished and self._socket is not None and _QUICK_ACK is not None:
+            # A sender with Nagle's algorithm on waits for our acknowledgement before its last, short segment, and the
+            # kernel falls back to delaying it by 40 ms after every answer of ours.
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+
+    def _expired(self, awaited: str) -> None:
+        if self._writable is not None and self._transport is not None:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent < self._unsent:  # slowly, but it moves
+                self._unsent = unsent
+                self._watch()
+                return
+        if awaited:
+            self._end(Ending(End.TIMEOUT, f"waited for {awaited}"))
+        if self.association.allows(Event.EXPIRED):
+            self._apply(self.association.on(Event.EXPIRED))
+        elif self.association.allows(Event.ABORT_REQUESTED):
+            self._local(Event.ABORT_REQUESTED)
+
+    def _waiting_changed(self, waiting: int) -> None:
+        if self._transport is None:
+            return
+        if self._reading_paused and waiting < _RESUME_BELOW:
+            self._reading_paused = False
+            self._transport.resume_reading()
+            self._watch()
+        elif not self._reading_paused and waiting > _PAUSE_ABOVE:
+            self._reading_paused = True
+            self._transport.pause_reading()

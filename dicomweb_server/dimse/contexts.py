@@ -1,0 +1,103 @@
+"""PURE: which SOP classes we serve, by which service, in which transfer syntaxes. Knows no handlers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from pydicom._uid_dict import UID_dictionary
+
+from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
+from dicomweb_server.dimse.items import ContextResult
+from dicomweb_server.dimse.negotiation import NATIVE, Support
+
+VERIFICATION = "1.2.840.10008.1.1"
+
+
+class Service(Enum):
+    """A DIMSE service that an AE may be allowed to use."""
+
+    ECHO = "echo"
+    STORE = "store"
+    FIND = "find"
+    MOVE = "move"
+    GET = "get"
+
+
+# Storage classes whose instances belong to no study, so that there is nowhere to put them (PS3.4 annex GG).
+_NO_STUDY = frozenset(
+    {
+        "1.2.840.10008.5.1.1.27",  # Stored Print
+        "1.2.840.10008.5.1.4.1.1.200.1",  # CT Defined Procedure Protocol
+        "1.2.840.10008.5.1.4.1.1.200.3",  # Protocol Approval
+        "1.2.840.10008.5.1.4.1.1.200.7",  # XA Defined Procedure Protocol
+        "1.2.840.10008.5.1.4.1.1.201.1",  # Inventory
+        "1.2.840.10008.5.1.4.38.1",  # Hanging Protocol
+        "1.2.840.10008.5.1.4.39.1",  # Color Palette
+        "1.2.840.10008.5.1.4.43.1",  # Generic Implant Template
+        "1.2.840.10008.5.1.4.44.1",  # Implant Assembly Template
+        "1.2.840.10008.5.1.4.45.1",  # Implant Template Group
+    }
+)
+# In the standard, but newer than pydicom's table.
+_NEWER = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.9.100.1",  # Waveform Presentation State
+        "1.2.840.10008.5.1.4.1.1.9.100.2",  # Waveform Acquisition Presentation State
+        "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation
+        "1.2.840.10008.5.1.4.1.1.66.8",  # Height Map Segmentation
+    }
+)
+
+
+def _storage_classes() -> frozenset[str]:
+    """Composite objects of a patient that the standard has or had (PS3.4 §B.5, PS3.6 table A-1), DICOS and DICONDE."""
+    return _NEWER | frozenset(
+        uid
+        for uid, (name, kind, *_) in UID_dictionary.items()
+        if kind == "SOP Class" and "Storage" in name and uid.startswith("1.2.840.10008.5.1.") and uid not in _NO_STUDY
+    )
+
+
+STORAGE_CLASSES = _storage_classes()
+
+SERVICES: Mapping[str, Service] = {VERIFICATION: Service.ECHO} | dict.fromkeys(STORAGE_CLASSES, Service.STORE)
+
+_NATIVE = frozenset(NATIVE)
+_STORABLE = frozenset(TRANSFER_SYNTAXES)
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """What one peer may propose. `only` and `never` are SOP classes of objects; an empty `only` is no restriction."""
+
+    allowed: frozenset[Service]
+    unknown_sop_classes: bool = True
+    only: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+
+    def support(self, abstract_syntax: str) -> Support | ContextResult:
+        """How a proposed abstract syntax is supported for this peer."""
+        service = self.service_of(abstract_syntax)
+        if service is None:
+            return ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
+        if service not in self.allowed:
+            return ContextResult.USER_REJECTION
+        if service is Service.STORE:
+            return Support(_STORABLE)
+        return Support(_NATIVE)
+
+    def service_of(self, abstract_syntax: str) -> Service | None:
+        """The service that an abstract syntax belongs to, None if it has none here."""
+        service = SERVICES.get(abstract_syntax)
+        if service is None and self.unknown_sop_classes and is_unknown(abstract_syntax):
+            service = Service.STORE
+        if service is Service.STORE and (
+            abstract_syntax in self.never or (self.only and abstract_syntax not in self.only)
+        ):
+            return None
+        return service
+
+
+def is_unknown(abstract_syntax: str) -> bool:
+    """Whether a UID is private or newer than our edition of the standard, so that it may name a storage SOP class."""
+    return abstract_syntax not in UID_dictionary

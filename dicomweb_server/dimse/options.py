@@ -1,0 +1,76 @@
+"""What the DIMSE side of the server may be told: one frozen value, made by bootstrap from the settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dicomweb_server.dimse.contexts import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds within which the peer must have done something.
+
+    `association`: sent its request, or its answer to ours (ARTIM); `pdu`: sent a PDU from first to last byte;
+    `silence`: gone on within a message, or taken some of what we send; `idle`: begun a message; `closing`: closed the
+    connection after the last PDU (ARTIM again).
+    """
+
+    association: float = 30.0
+    pdu: float = 60.0
+    silence: float = 30.0
+    idle: float = 30.0
+    closing: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Modality:
+    """A DIMSE node that we know: where it listens, and what it may ask of us."""
+
+    ae_title: str
+    host: str
+    port: int
+    allow: frozenset[Service] = frozenset(Service)
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """A listener for DICOM over TLS (PS3.15 §B.12), beside the plain one.
+
+    `client_ca`: certificates of those who may have signed the peers'; with it, a peer must show one.
+    """
+
+    port: int
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DimseOptions:
+    """How the server takes part in DIMSE. `hosts`: where it listens; `port` None: no plain listener, 0 any free port.
+
+    `modalities`: by name; `unknown_allow`: what nodes that are not among them may do. `most_associations` counts
+    negotiated ones only, `most_connections` those that have not got so far.
+    """
+
+    ae_title: str = "DICOMWEB"
+    hosts: tuple[str, ...] = ("127.0.0.1",)
+    port: int | None = 4242
+    tls: TlsOptions | None = None
+    modalities: Mapping[str, Modality] = field(default_factory=dict)
+    unknown_allow: frozenset[Service] = frozenset({Service.ECHO, Service.STORE})
+    check_called_ae_title: bool = False
+    check_modality_host: bool = False
+    unknown_sop_classes: bool = True
+    only_sop_classes: frozenset[str] = frozenset()
+    never_sop_classes: frozenset[str] = frozenset()
+    most_associations: int = 100
+    most_associations_per_address: int = 100
+    most_connections: int = 256
+    most_operations: int = 16
+    largest_pdu: int = 131072
+    largest_instance: int = 2**34
+    timeouts: Timeouts = Timeouts()
+    stop_timeout: float = 10.0
