@@ -70,7 +70,7 @@ def _read_jpeg(data: bytes | memoryview) -> Codestream | None:
     for marker, content in _segments(data):
         if marker in _START_OF_FRAME:
             frame = marker, content
-        elif marker == _ADOBE and bytes(content[:5]) == b"Adobe":
+        elif marker == _ADOBE and len(content) > 11 and bytes(content[:5]) == b"Adobe":
             adobe = content[11]
         elif marker == _START_OF_SCAN and frame is not None:
             return _describe_jpeg(*frame, selection=content[-3], adobe=adobe)
