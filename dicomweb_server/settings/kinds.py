@@ -61,6 +61,19 @@ class Integer:
 
 
 @dataclass(frozen=True, slots=True)
+class Port:
+    """A TCP port, or none at all."""
+
+    allowed: str = "a port from 0 (any free one) to 65535, or none"
+
+    def read(self, raw: object) -> int | None:
+        """A number or its text; None for "none"."""
+        if raw is None or (isinstance(raw, str) and raw.strip().lower() == "none"):
+            return None
+        return Integer(0, 65535).read(raw)
+
+
+@dataclass(frozen=True, slots=True)
 class Seconds:
     """A duration in seconds between two bounds."""
 

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dicomweb_server.settings.kinds import Choice, Integer, Several, Text
+from dicomweb_server.settings.kinds import Choice, Integer, Several, Text, Toggle
 
 OPERATIONS = ("echo", "store", "find", "get", "move")
 
 AE_TITLE = Text("an AE title: 1 to 16 printable ASCII characters, no backslash", r"[\x20-\x5b\x5d-\x7e]{1,16}")
 _HOST = Text("a host name or address", r"[A-Za-z0-9._:%-]{1,253}")
 _PORT = Integer(1, 65535)
+_NEEDED = frozenset({"ae_title", "host", "port"})
+_KNOWN = _NEEDED | {"allow", "tls"}
 _OPERATIONS = Several(Choice(OPERATIONS))
 
 
@@ -21,6 +23,7 @@ class Modality:
     host: str
     port: int
     allow: tuple[str, ...] = OPERATIONS
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Modalities:
     """A table of configured nodes; as text `NAME=AETITLE@host:port` separated by commas."""
 
     allowed: str = (
-        "a table of name = { ae_title, host, port, allow } (as text: NAME=AETITLE@host:port, separated by commas)"
+        "a table of name = { ae_title, host, port, allow, tls } (as text: NAME=AETITLE@host:port, separated by commas)"
     )
 
     def read(self, raw: object) -> dict[str, Modality]:
@@ -50,12 +53,7 @@ def _from_text(text: str) -> tuple[str, dict[str, object]]:
 
 
 def _modality(name: str, raw: object) -> Modality:
-    if not isinstance(raw, Mapping) or not {"ae_title", "host", "port"} <= set(raw) <= {
-        "ae_title",
-        "host",
-        "port",
-        "allow",
-    }:
+    if not isinstance(raw, Mapping) or not _NEEDED <= set(raw) <= _KNOWN:
         raise ValueError(f"modality {name}")
     allow = _OPERATIONS.read(raw["allow"]) if "allow" in raw else OPERATIONS
     return Modality(
@@ -63,4 +61,5 @@ def _modality(name: str, raw: object) -> Modality:
         host=str(_HOST.read(raw["host"])),
         port=_PORT.read(raw["port"]),
         allow=tuple(str(operation) for operation in allow),
+        tls=Toggle().read(raw.get("tls", False)),
     )

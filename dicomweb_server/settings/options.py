@@ -11,6 +11,7 @@ from dicomweb_server.settings.kinds import (
     FilePath,
     Integer,
     Kind,
+    Port,
     Seconds,
     Several,
     Size,
@@ -206,7 +207,23 @@ class Settings:
     dimse_host: tuple[str, ...] = _option(
         "DIMSE", Several(_HOST), "Addresses to listen on for DIMSE, if not those of `host`.", default=()
     )
-    dimse_port: int = _option("DIMSE", _PORT, "Port of DIMSE; 0 takes any free one.", default=4242)
+    dimse_port: int | None = _option("DIMSE", Port(), "Port of DIMSE without TLS; 0 takes any free one.", default=4242)
+    dimse_tls_port: int | None = _option("DIMSE", Port(), "Port of DIMSE over TLS (PS3.15 B.12).", default=None)
+    dimse_tls_certificate: Path | None = _option(
+        "DIMSE", FilePath(optional=True), "PEM file of the certificate chain for DIMSE over TLS.", default=None
+    )
+    dimse_tls_key: Path | None = _option(
+        "DIMSE",
+        FilePath(optional=True),
+        "PEM file of its private key, if not in the certificate's file.",
+        default=None,
+    )
+    dimse_tls_client_ca: Path | None = _option(
+        "DIMSE",
+        FilePath(optional=True),
+        "PEM file of authorities; nodes must then show a certificate of them.",
+        default=None,
+    )
     ae_title: str = _option("DIMSE", AE_TITLE, "AE title of this server.", default="DICOMWEB")
     check_called_ae_title: bool = _option(
         "DIMSE", Toggle(), "Refuse associations that call another AE title than ours.", default=False

@@ -136,7 +136,8 @@ def _modality(name: str, raw: object) -> dict[str, object]:
         return {"ae_title": raw[0], "host": raw[1], "port": raw[2]}
     if isinstance(raw, Mapping) and {"AET", "Host", "Port"} <= set(raw):
         allow = [word for flag, word in _OPERATION_FLAGS.items() if _flag(f"{name}.{flag}", raw.get(flag, True))]
-        return {"ae_title": raw["AET"], "host": raw["Host"], "port": raw["Port"], "allow": allow}
+        tls = _flag(f"{name}.UseDicomTls", raw.get("UseDicomTls", False))
+        return {"ae_title": raw["AET"], "host": raw["Host"], "port": raw["Port"], "allow": allow, "tls": tls}
     raise SettingsError(f'{name} is not allowed; allowed is ["AET", "host", port] or an object with AET, Host and Port')
 
 
@@ -208,6 +209,19 @@ def _tls(configuration: Configuration, values: Values) -> None:
             values["tls_client_ca"] = (trusted, "SslTrustedClientCertificates")
 
 
+def _dimse_tls(configuration: Configuration, values: Values) -> None:
+    """Orthanc has one DICOM port, which is with or without TLS."""
+    if not _flag("DicomTlsEnabled", configuration.get("DicomTlsEnabled", False)):
+        return
+    values["dimse_tls_port"] = (configuration.get("DicomPort", 4242), "DicomTlsEnabled")
+    values["dimse_port"] = (None, "DicomTlsEnabled")
+    values["dimse_tls_certificate"] = (configuration.get("DicomTlsCertificate", ""), "DicomTlsCertificate")
+    values["dimse_tls_key"] = (configuration.get("DicomTlsPrivateKey", ""), "DicomTlsPrivateKey")
+    if _flag("DicomTlsRemoteCertificateRequired", configuration.get("DicomTlsRemoteCertificateRequired", True)):
+        trusted = configuration.get("DicomTlsTrustedCertificates", "")
+        values["dimse_tls_client_ca"] = (trusted, "DicomTlsTrustedCertificates")
+
+
 def _unknown_nodes(configuration: Configuration, values: Values) -> None:
     defaults = {"Echo": True, "Store": True, "Find": False, "Get": False, "Move": False}
     allow = [
@@ -249,6 +263,16 @@ _COMBINED: tuple[tuple[tuple[str, ...], Callable[[Configuration, Values], None]]
     (("AuthenticationEnabled", "RegisteredUsers"), _users),
     (("SslEnabled", "SslCertificate", "SslVerifyPeers", "SslTrustedClientCertificates"), _tls),
     (tuple(f"DicomAlwaysAllow{word}" for word in ("Echo", "Store", "Find", "Get", "Move")), _unknown_nodes),
+    (
+        (
+            "DicomTlsEnabled",
+            "DicomTlsCertificate",
+            "DicomTlsPrivateKey",
+            "DicomTlsTrustedCertificates",
+            "DicomTlsRemoteCertificateRequired",
+        ),
+        _dimse_tls,
+    ),
     (("KeepAlive", "KeepAliveTimeout"), _keep_alive),
     (("LimitFindInstances",), _search_limit),
     (("DicomWeb",), _dicomweb),

@@ -21,7 +21,6 @@ MET: dict[str, str] = {
 MET_WHEN: dict[str, object] = {
     "CheckRevisions": False,
     "DicomModalitiesInDatabase": False,
-    "DicomTlsEnabled": False,
     "ExecuteLuaEnabled": False,
     "HttpProxy": "",
     "HttpVerbose": False,

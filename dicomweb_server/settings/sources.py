@@ -85,9 +85,9 @@ def _from_file(path: Path, environment: Mapping[str, str], warnings: list[str]) 
         }
     else:
         found = {name: read_option(_known(name, path), raw, str(path)) for name, raw in _toml(path).items()}
-    for name in ("data", "index", "tls_certificate", "tls_key", "tls_client_ca"):
-        if isinstance(found.get(name), Path):  # relative to the file, so that it works from every folder
-            found[name] = (path if path.is_dir() else path.parent) / found[name]
+    for name, value in found.items():
+        if isinstance(value, Path):  # relative to the file, so that it works from every folder
+            found[name] = (path if path.is_dir() else path.parent) / value
     return found
 
 
@@ -120,6 +120,8 @@ def refuse_unsafe(settings: Settings) -> None:
             "users (see docs: Settings), a host of this machine only such as 127.0.0.1, "
             "or --insecure-anonymous true if everyone who can reach this server may read and delete everything"
         )
+    if settings.dimse_tls_port is not None and not settings.dimse_tls_certificate:
+        raise SettingsError("dimse_tls_port is given without dimse_tls_certificate; allowed is both")
     if settings.tls_key and not settings.tls_certificate:
         raise SettingsError("tls_key is given without tls_certificate; allowed is both, or the certificate alone")
     if settings.tls_client_ca and not settings.tls_certificate:
