@@ -121,7 +121,8 @@ def _last_of(low: datetime, components: list[str | None], fraction: str | None) 
     """The last microsecond of the period that starts at `low` and whose missing components are None."""
     month, day, hour, minute, second = components
     if month is None:
-        end = low.replace(year=low.year + 1) if low.year < 9999 else low.replace(month=12, day=31, hour=23, minute=59)
+        # There is no year 10000: the last microsecond but one serves.
+        end = low.replace(year=low.year + 1) if low.year < 9999 else datetime.max.replace(tzinfo=low.tzinfo)
     elif day is None:
         end = (low + timedelta(days=31)).replace(day=1)
     elif hour is None:

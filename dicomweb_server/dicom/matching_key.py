@@ -50,10 +50,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class MatchingRules:
-    """What the client asked for or negotiated: `""` finds empty values; a list of values matches any of them."""
+    """What the client asked for or negotiated.
+
+    `empty_value`: `""` finds empty values. `multiple_value`: a list matches any of its values. `combined_datetime`:
+    ranges of dates and of times are one interval, so that the time it ends at may be earlier in its day.
+    """
 
     empty_value: bool = False
     multiple_value: bool = False
+    combined_datetime: bool = False
 
 
 def matching_key(key: Key, text: str, rules: MatchingRules) -> Match:
@@ -69,7 +74,7 @@ def matching_key(key: Key, text: str, rules: MatchingRules) -> Match:
         return _uid_match(key, text)
     if rules.multiple_value or key.path[-1] == MODALITIES_IN_STUDY:
         return _multiple_match(key, text, rules)
-    return _value_match(key, text)
+    return _value_match(key, text, rules)
 
 
 def _match(key: Key, kind: MatchKind, *values: str) -> Match:
@@ -102,7 +107,7 @@ def _multiple_match(key: Key, text: str, rules: MatchingRules) -> Match:
     if not kept or any(not value.strip("*") for value in kept):
         return _match(key, MatchKind.UNIVERSAL)
     alternatives = [
-        _match(key, MatchKind.EMPTY) if rules.empty_value and value == '""' else _value_match(key, value)
+        _match(key, MatchKind.EMPTY) if rules.empty_value and value == '""' else _value_match(key, value, rules)
         for value in kept
     ]
     if len(alternatives) == 1:
@@ -110,9 +115,9 @@ def _multiple_match(key: Key, text: str, rules: MatchingRules) -> Match:
     return Match(key.path, key.vr, MatchKind.MULTIPLE, (), key.private_creator, tuple(alternatives))
 
 
-def _value_match(key: Key, text: str) -> Match:
+def _value_match(key: Key, text: str, rules: MatchingRules) -> Match:
     if key.vr in _RANGES:
-        return _range_match(key, text)
+        return _range_match(key, text, rules)
     if key.vr in NUMBER_VRS:
         return _number_match(key, text)
     if len(text) > _LONGEST:
@@ -135,7 +140,7 @@ def _number_match(key: Key, text: str) -> Match:
     return _match(key, MatchKind.SINGLE, number(text))
 
 
-def _range_match(key: Key, text: str) -> Match:
+def _range_match(key: Key, text: str, rules: MatchingRules) -> Match:
     bounds, expected = _RANGES[key.vr]
     single = bounds(text)
     if single is not None:
@@ -146,7 +151,7 @@ def _range_match(key: Key, text: str) -> Match:
         first, last = bounds(low) if low else ("", ""), bounds(high) if high else ("", "")
         if first is None or last is None or not (low or high):
             continue
-        if low and high and first[0] > last[1]:
+        if low and high and first[0] > last[1] and not (rules.combined_datetime and key.vr == "TM"):
             raise _refusal(key, "the range ends before it begins")
         return _match(key, MatchKind.RANGE, first[0], last[1])
     raise _refusal(key, f"expected {expected}")
