@@ -7,7 +7,7 @@ DICOM software; it delimits values all the same.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 Decode = Callable[[bytes], str]
@@ -70,16 +70,16 @@ _NAME_DELIMITER = re.compile(rb"[\\\r\n\f\t^=]")
 _CONTROL = re.compile(rb"[\r\n\f\t]")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Charset:
     """How the text of one data set is decoded; `decode_name` for person names, whose delimiters are more.
 
     In both results a backslash is the delimiter of values: as a part of a multi-byte character it is gone.
     """
 
-    key: str
-    decode: Decode
-    decode_name: Decode
+    key: str  # charsets of equal keys decode alike
+    decode: Decode = field(compare=False)
+    decode_name: Decode = field(compare=False)
 
 
 @lru_cache(maxsize=256)

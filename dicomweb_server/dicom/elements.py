@@ -13,6 +13,7 @@ from dicomweb_server.dicom.encoding import (
     ITEM_END,
     MAX_DEPTH,
     MAX_ELEMENTS,
+    MAX_ITEMS,
     PIXEL_DATA_TAGS,
     SEQUENCE_END,
     UNDEFINED,
@@ -248,7 +249,7 @@ def sequence_end(
     if depth > MAX_DEPTH:
         raise not_understood(position, f"sequences are nested deeper than {MAX_DEPTH}")
     unpack = IMPLICIT_HEADERS[encoding.little_endian].unpack_from
-    while True:
+    for _ in repeat(None, MAX_ITEMS):
         if position + 8 > end:
             if position == end and may_lack_delimiter:
                 return end
@@ -263,6 +264,7 @@ def sequence_end(
             position = _item_end(buffer, position, end, encoding, depth) + 8
         else:
             position += length
+    raise not_understood(position, f"more than {MAX_ITEMS} items or fragments")
 
 
 def _item_end(buffer: Buffer, position: int, end: int, encoding: Encoding, depth: int) -> int:

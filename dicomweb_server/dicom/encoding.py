@@ -11,6 +11,7 @@ Buffer = bytes | mmap.mmap
 UNDEFINED = 0xFFFFFFFF
 MAX_DEPTH = 64  # of nested sequences
 MAX_ELEMENTS = 2_000_000  # of one instance, items included: a few seconds of work at most
+MAX_ITEMS = 1 << 22  # of one sequence or encapsulated pixel data
 
 ITEM = 0xE000
 ITEM_END = 0xE00D

@@ -17,7 +17,7 @@ import orjson
 from dicomweb_server.dicom.byte_order import swap, word_size
 from dicomweb_server.dicom.charset import Charset
 
-# (value field, character set, byte order "<" or ">") -> what follows the VR in the JSON of the attribute, or the index's text
+# (value field, character set, byte order "<" or ">") to what follows the VR in the JSON, or to the text for the index
 ToJson = Callable[[bytes, Charset, str], bytes]
 ToText = Callable[[bytes, Charset, str], str]
 

@@ -1,0 +1,52 @@
+"""Instance: everything that ingest learns from the bytes of one instance, in one pass over its header. Pure."""
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import replace
+
+from dicomweb_server.dicom.dicom_json import PLACE_OF_URL, read_json
+from dicomweb_server.dicom.frames import index_frames
+from dicomweb_server.dicom.header import Header, open_dataset, open_part10
+from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_CLASS_UID
+from dicomweb_server.dicom.record import InstanceRecord, ParsedInstance
+from dicomweb_server.dicom.uids import MEDIA_STORAGE_DIRECTORY, require_uid, uid_from
+from dicomweb_server.errors import Reason, ServerError
+
+PLACE_OF_ROOT = "\1"  # stands for the URL of the DICOMweb service root in stored JSON
+
+Data = bytes | memoryview | mmap.mmap
+
+
+def parse_instance(data: Data, *, extra: frozenset[int] = frozenset()) -> ParsedInstance:
+    """What a Part 10 file says of itself; ServerError if it cannot be stored. `extra`: further tags to index."""
+    return _parse(open_part10(data), extra)
+
+
+def parse_dataset(data: Data, transfer_syntax_uid: str, *, extra: frozenset[int] = frozenset()) -> ParsedInstance:
+    """The same of a bare data set, as C-STORE delivers it. Offsets of frames are those in the bare data set."""
+    return _parse(open_dataset(data, transfer_syntax_uid), extra)
+
+
+def _parse(opened: Header, extra: frozenset[int]) -> ParsedInstance:
+    if uid_from(opened.file_meta.get(MEDIA_STORAGE_SOP_CLASS_UID, b"")) == MEDIA_STORAGE_DIRECTORY:
+        raise ServerError(Reason.UNSUPPORTED_SOP_CLASS, "a DICOMDIR is a directory of files, not an instance")
+    metadata, reading = read_json(opened, extra)
+    values = reading.values
+    record = _record(values, opened.transfer_syntax_uid)
+    header = replace(opened, pixel_data=reading.pixel_data, layout=reading.layout)
+    place = f"{record.study_uid}/series/{record.series_uid}/instances/{record.instance_uid}/bulkdata/"
+    url = f"{PLACE_OF_ROOT}/studies/{place}"
+    return ParsedInstance(record, metadata.replace(PLACE_OF_URL, url.encode("ascii")), index_frames(header).pack())
+
+
+def _record(values: Mapping[str, str], transfer_syntax_uid: str) -> InstanceRecord:
+    study_uid = require_uid(values.get("study_uid", ""), "StudyInstanceUID (0020,000D)")
+    series_uid = require_uid(values.get("series_uid", ""), "SeriesInstanceUID (0020,000E)")
+    instance_uid = require_uid(values.get("instance_uid", ""), "SOPInstanceUID (0008,0018)")
+    sop_class_uid = require_uid(values.get("sop_class_uid", ""), "SOPClassUID (0008,0016)")
+    if study_uid == series_uid:
+        raise ServerError(Reason.CANNOT_UNDERSTAND, "StudyInstanceUID and SeriesInstanceUID are the same")
+    if sop_class_uid == MEDIA_STORAGE_DIRECTORY:
+        raise ServerError(Reason.UNSUPPORTED_SOP_CLASS, "a DICOMDIR is a directory of files, not an instance")
+    present = {column: text for column, text in values.items() if text}
+    return InstanceRecord(study_uid, series_uid, instance_uid, sop_class_uid, transfer_syntax_uid, present)
