@@ -10,6 +10,7 @@ from dicomweb_server.dimse.deadline import Deadline
 from dicomweb_server.dimse.ending import AssociationLostError, End, Ending
 from dicomweb_server.dimse.framing import Framer
 from dicomweb_server.dimse.negotiation import Context
+from dicomweb_server.dimse.options import Timeouts
 from dicomweb_server.dimse.pdu import (
     RELEASE_REPLY,
     RELEASE_REQUEST,
@@ -29,7 +30,6 @@ from dicomweb_server.dimse.pdu import (
     encode_request,
     fragments,
 )
-from dicomweb_server.dimse.options import Timeouts
 from dicomweb_server.dimse.streaming import Inbox, Message
 
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux

@@ -148,11 +148,6 @@ def encode_abort(source: AbortSource, reason: AbortReason = AbortReason.NOT_SPEC
     return HEADER.pack(PduType.ABORT, 4) + bytes((0, 0, source, reason))
 
 
-def encode_data_header(context_id: int, control: int, length: int) -> bytes:
-    """Everything of a P-DATA-TF PDU with one fragment of `length` bytes, up to the fragment."""
-    return HEADER.pack(PduType.P_DATA, length + 6) + PDV_HEADER.pack(length + 2, context_id, control)
-
-
 def decode(kind: int, body: memoryview) -> AssociateRequest | AssociateAccept | AssociateReject | Abort | None:
     """The content of a PDU that is not P-DATA-TF; releases have none."""
     decoder = _DECODERS.get(kind)

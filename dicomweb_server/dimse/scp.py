@@ -1,0 +1,211 @@
+"""The AE: listens, admits, serves associations, drains, stops. What a service does is none of its business."""
+
+import asyncio
+import logging
+import socket
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicomweb_server.dimse.admission import Admitted, Load, Refused, admission, contexts, with_title
+from dicomweb_server.dimse.association import Role
+from dicomweb_server.dimse.connection import Connection
+from dicomweb_server.dimse.ending import AssociationLostError, End
+from dicomweb_server.dimse.handlers import HANDLERS
+from dicomweb_server.dimse.items import UserInformation
+from dicomweb_server.dimse.meter import Meter, NoMeter
+from dicomweb_server.dimse.negotiation import Answer, answer
+from dicomweb_server.dimse.options import DimseOptions
+from dicomweb_server.dimse.pdu import AssociateAccept, AssociateRequest
+from dicomweb_server.dimse.session import Session, Terms
+
+if TYPE_CHECKING:
+    from dicomweb_server.services import Services
+
+logger = logging.getLogger("dicomweb_server.dimse")
+
+
+class DimseServer:
+    """Serves DIMSE on the running event loop."""
+
+    def __init__(self, services: "Services", options: DimseOptions, meter: Meter | None = None) -> None:
+        self.options = options
+        self._services = services
+        self._meter = meter or NoMeter()
+        self._listeners: list[asyncio.Server] = []
+        self._waiting: dict[Connection, None] = {}  # connections without an association, oldest first
+        self._sessions: dict[Connection, Session] = {}
+        self._addresses: Counter[str] = Counter()  # negotiated associations by address
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that it listens on, the plain one first."""
+        return tuple(dict.fromkeys(s.getsockname()[1] for listener in self._listeners for s in listener.sockets))
+
+    @property
+    def associations(self) -> int:
+        """How many associations are negotiated."""
+        return len(self._sessions)
+
+    async def start(self) -> None:
+        """Listen; OSError or ssl.SSLError says why that cannot be."""
+        loop = asyncio.get_running_loop()
+        options = self.options
+        try:
+            if options.port is not None:
+                hosts = list(options.hosts)
+                self._listeners.append(await loop.create_server(self._connection, hosts, options.port, backlog=512))
+        except BaseException:
+            await self._close_listeners()
+            raise
+
+    async def stop(self) -> None:
+        """Take no more associations, let operations end for a while, then abort what is left."""
+        await self._close_listeners()
+        for connection in list(self._waiting):
+            connection.cut("the server stops")
+        for session in list(self._sessions.values()):
+            session.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self.options.stop_timeout)
+        for connection in list(self._sessions):
+            connection.abort("the server stops")
+            connection.cut("the server stops")
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
+
+    # --- connections ------------------------------------------------------------------------------
+
+    def _connection(self) -> Connection:
+        connection = Connection(
+            Role.ACCEPTOR, self.options.timeouts, self.options.largest_pdu, self._requested, self._ended
+        )
+        self._waiting[connection] = None
+        if len(self._waiting) > self.options.most_connections:
+            self._evict()
+        return connection
+
+    def _evict(self) -> None:
+        """Cut the oldest silent connection of the address that has the most of them."""
+        by_address = Counter(connection.address for connection in self._waiting if connection.address)
+        if not by_address:
+            return
+        busiest = by_address.most_common(1)[0][0]
+        next(c for c in self._waiting if c.address == busiest).cut("too many connections without an association")
+
+    def _requested(self, connection: Connection, request: AssociateRequest) -> None:
+        task = asyncio.create_task(self._serve(connection, request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _ended(self, connection: Connection) -> None:
+        if connection in self._waiting:  # never an association: a failure of its own
+            del self._waiting[connection]
+            how = str(connection.ending) if connection.ending is not None else "closed"
+            logger.info("connection without association", extra={"address": connection.address, "end": how})
+
+    # --- associations -----------------------------------------------------------------------------
+
+    async def _serve(self, connection: Connection, request: AssociateRequest) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        session = None
+        try:
+            admitted = await self._admission(connection, request)
+            self._waiting.pop(connection, None)
+            if isinstance(admitted, Refused):
+                connection.reject(admitted.rejection, admitted.detail)
+            else:
+                session = self._accepted(connection, request, admitted)
+                await session.run()
+            await asyncio.shield(connection.closed)
+        except AssociationLostError:
+            pass  # before it was accepted; the line in the log says why
+        finally:
+            if session is not None:
+                self._forget(connection)
+            self._log(connection, request, session, loop.time() - started)
+
+    async def _admission(self, connection: Connection, request: AssociateRequest) -> Admitted | Refused:
+        addresses_of: Mapping[str, Collection[str]] = {}
+        if self.options.check_modality_host:
+            claimed = with_title(self.options.modalities, request.calling_ae_title)
+            addresses_of = {name: await _addresses(modality.host) for name, modality in claimed.items()}
+        load = Load(len(self._sessions), self._addresses[connection.address])
+        return admission(request, addresses_of, connection.address, load, self.options)
+
+    def _accepted(self, connection: Connection, request: AssociateRequest, admitted: Admitted) -> Session:
+        options = self.options
+        answered = answer(request, contexts(admitted, options).support, options.most_operations)
+        connection.accept(_acceptance(request, answered, options), answered.accepted)
+        terms = Terms(
+            origin=Origin("dimse", connection.address, request.calling_ae_title, request.called_ae_title),
+            contexts=answered.accepted,
+            peer_maximum_length=request.user.maximum_length,
+            most_operations=answered.window.invoked if answered.window is not None else 1,
+            options=options,
+            services=self._services,
+            meter=self._meter,
+        )
+        session = Session(connection, terms, HANDLERS)
+        self._sessions[connection] = session
+        self._addresses[connection.address] += 1
+        return session
+
+    def _forget(self, connection: Connection) -> None:
+        del self._sessions[connection]
+        self._addresses[connection.address] -= 1
+        if not self._addresses[connection.address]:
+            del self._addresses[connection.address]
+
+    def _log(self, connection: Connection, request: AssociateRequest, session: Session | None, seconds: float) -> None:
+        ending = connection.ending
+        how = ending.how if ending is not None else End.LOST
+        self._meter.association_ended(how.value, seconds, connection.bytes_received, connection.bytes_sent)
+        fields = {
+            "calling": request.calling_ae_title,
+            "called": request.called_ae_title,
+            "address": connection.address,
+            "end": str(ending) if ending is not None else how.value,
+            "seconds": round(seconds, 3),
+            "received": connection.bytes_received,
+            "sent": connection.bytes_sent,
+        }
+        if session is not None:
+            fields |= {"contexts": len(session.terms.contexts)} | session.outcomes
+        level = logging.INFO if how is End.RELEASED else logging.WARNING
+        logger.log(level, "association", extra=fields)
+
+
+def _acceptance(request: AssociateRequest, answered: Answer, options: DimseOptions) -> AssociateAccept:
+    return AssociateAccept(
+        request.called_ae_title,
+        request.calling_ae_title,
+        answered.contexts,
+        UserInformation(
+            maximum_length=options.largest_pdu,
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            window=answered.window,
+            roles=answered.roles,
+            extended=answered.extended,
+        ),
+    )
+
+
+async def _addresses(host: str) -> Collection[str]:
+    """The addresses of a host; none where it has none."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()
+    return {str(each[4][0]) for each in found}

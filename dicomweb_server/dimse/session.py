@@ -1,0 +1,205 @@
+"""One accepted association at work: receives requests, runs their operations, answers. Knows no single service."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dimse.connection import Connection
+from dicomweb_server.dimse.ending import AssociationLostError
+from dicomweb_server.dimse.fragmenting import command_pdus, largest_fragment, message_pdus
+from dicomweb_server.dimse.message import Command, CommandField, encode, response
+from dicomweb_server.dimse.meter import Meter
+from dicomweb_server.dimse.negotiation import Context
+from dicomweb_server.dimse.options import DimseOptions
+from dicomweb_server.dimse.status import PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION, Status
+from dicomweb_server.dimse.streaming import DataStream, Message
+
+if TYPE_CHECKING:
+    from dicomweb_server.services import Services
+
+logger = logging.getLogger("dicomweb_server.dimse")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed on at the association's start, and what its operations work with."""
+
+    origin: Origin
+    contexts: tuple[Context, ...]
+    peer_maximum_length: int
+    most_operations: int  # that the peer may have outstanding
+    options: DimseOptions
+    services: "Services"
+    meter: Meter
+
+
+class Operation:
+    """One request that is being answered."""
+
+    def __init__(self, session: "Session", message: Message) -> None:
+        self.session = session
+        self.terms = session.terms
+        self.request = message.command
+        self.context = message.context
+        self.data = message.data
+        self.cancelled = False
+        self.final: Status | None = None
+
+    @property
+    def dataset(self) -> DataStream:
+        """The data set of the request; the dispatcher has seen that there is one."""
+        assert self.data is not None
+        return self.data
+
+    def respond(self, status: Status, dataset: bytes | None = None, **elements: object) -> None:
+        """Send a response; `elements` are further ones of its command set."""
+        if status.comment:
+            elements["error_comment"] = status.comment
+        command = response(self.request, status.code, has_dataset=dataset is not None, **elements)
+        self.session.send(self.context.context_id, encode(command), dataset)
+        if status.outcome != "pending":
+            self.final = status
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """How one kind of request is answered. `long`: it takes its time, and can be cancelled meanwhile."""
+
+    name: str
+    answer: Callable[[Operation], Awaitable[None]]
+    serves: Callable[[str], bool]  # abstract syntax → whether requests about it may be of this kind
+    needs_dataset: bool = False
+    long: bool = False
+
+
+class Session:
+    """The receiving end of one association."""
+
+    def __init__(self, connection: Connection, terms: Terms, handlers: Mapping[int, Handler]) -> None:
+        self.connection = connection
+        self.terms = terms
+        self.largest_fragment = largest_fragment(terms.peer_maximum_length)
+        self.outcomes: Counter[str] = Counter()  # operations by name and outcome, for the log
+        self._handlers = handlers
+        self._operations: dict[int, Operation] = {}  # by message ID
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(max(terms.most_operations, 1))
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Serve until the peer has released the association, or it was lost."""
+        try:
+            while (message := await self.connection.receive()) is not None:
+                if message.command.field == CommandField.C_CANCEL_RQ:
+                    self._cancel(message.command)
+                elif message.command.is_response:
+                    self._discard(message)
+                else:
+                    await self._begin(message)
+            for operation in self._operations.values():
+                operation.cancelled = True
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            self.connection.answer_release()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def stop(self) -> None:
+        """Finish what is being answered, then abort: an acceptor cannot ask for anything better."""
+        self._stopping = True
+        if not self._operations:
+            self.connection.abort("the server stops")
+
+    def send(self, context_id: int, command: bytes, dataset: bytes | None = None) -> None:
+        """Send a message with no data set or a small one."""
+        if dataset is None:
+            self.connection.write(command_pdus(context_id, command, self.largest_fragment))
+        else:
+            self.connection.write(message_pdus(context_id, command, dataset, self.largest_fragment))
+
+    async def _begin(self, message: Message) -> None:
+        handler = self._handlers.get(message.command.field)
+        operation = Operation(self, message)
+        await self._slots.acquire()
+        # Without an agreed window there is one operation at a time: only those that can be cancelled need a task.
+        if self.terms.most_operations > 1 or (handler is not None and handler.long):
+            task = asyncio.create_task(self._perform(operation, handler))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            await self._perform(operation, handler)
+
+    async def _perform(self, operation: Operation, handler: Handler | None) -> None:
+        message_id = operation.request.message_id or 0
+        self._operations[message_id] = operation
+        self.connection.begin_operation()
+        started = asyncio.get_running_loop().time()
+        try:
+            await self._answer(operation, handler)
+        except AssociationLostError:
+            pass  # the association's own line in the log says why
+        except Exception:  # the edge: whatever went wrong costs this operation, not the association
+            logger.exception("operation failed", extra=self._names(operation))
+            self._respond_if_possible(operation)
+        finally:
+            if operation.data is not None:
+                operation.data.drop()
+            self._operations.pop(message_id, None)
+            self._slots.release()
+            self.connection.end_operation()
+            self._count(operation, handler, asyncio.get_running_loop().time() - started)
+            if self._stopping and not self._operations:
+                self.connection.abort("the server stops")
+
+    async def _answer(self, operation: Operation, handler: Handler | None) -> None:
+        request, context = operation.request, operation.context
+        if handler is None or not handler.serves(context.abstract_syntax):
+            operation.respond(UNRECOGNIZED_OPERATION)
+        elif request.sop_class_uid != context.abstract_syntax or not context.requestor_is_scu:
+            operation.respond(SOP_CLASS_NOT_SUPPORTED)
+        elif handler.needs_dataset and operation.data is None:
+            self.connection.abort(f"{handler.name} without a data set")
+        else:
+            await handler.answer(operation)
+
+    def _respond_if_possible(self, operation: Operation) -> None:
+        try:
+            operation.respond(PROCESSING_FAILURE)
+        except AssociationLostError:
+            return
+
+    def _cancel(self, command: Command) -> None:
+        operation = self._operations.get(command.message_id_responded_to or 0)
+        if operation is not None:  # otherwise it crossed our final response
+            operation.cancelled = True
+
+    def _discard(self, message: Message) -> None:
+        if message.data is not None:
+            message.data.drop()
+
+    def _count(self, operation: Operation, handler: Handler | None, seconds: float) -> None:
+        name = handler.name if handler is not None else f"{operation.request.field:04X}H"
+        outcome = operation.final.outcome if operation.final is not None else "lost"
+        self.outcomes[f"{name} {outcome}"] += 1
+        self.terms.meter.operation_ended(name, outcome, seconds)
+        if operation.final is not None and outcome in ("failure", "warning"):
+            logger.warning(
+                "operation refused",
+                extra=self._names(operation)
+                | {"operation": name, "status": f"{operation.final.code:04X}H", "detail": operation.final.comment},
+            )
+
+    def _names(self, operation: Operation) -> dict[str, str]:
+        request, origin = operation.request, self.terms.origin
+        return {
+            "calling": origin.calling_ae_title,
+            "called": origin.called_ae_title,
+            "address": origin.address,
+            "sop_class": request.sop_class_uid[:64],
+            "sop_instance": request.sop_instance_uid[:64],
+        }

@@ -1,0 +1,93 @@
+"""PURE: what happened → DIMSE status (PS3.7 annex C, PS3.4 annexes B, C). Comments never hold values of patients."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dicomweb_server.errors import Reason, ServerError
+
+LONGEST_COMMENT = 64  # of VR LO
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status and what explains it."""
+
+    code: int
+    comment: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """Its class (PS3.7 §C.1), in a word."""
+        if self.code == 0:
+            return "success"
+        if self.code in (0xFF00, 0xFF01):
+            return "pending"
+        if self.code == 0xFE00:
+            return "cancel"
+        if self.code in (0x0001, 0x0107, 0x0116) or self.code >> 12 == 0xB:
+            return "warning"
+        return "failure"
+
+
+SUCCESS = Status(0x0000)
+PENDING = Status(0xFF00)
+PENDING_WITH_WARNING = Status(0xFF01)  # some optional keys were not supported
+CANCELLED = Status(0xFE00)
+PROCESSING_FAILURE = Status(0x0110, "the server failed")
+DUPLICATE_INSTANCE = Status(0x0111)
+NO_SUCH_INSTANCE = Status(0x0112)
+SOP_CLASS_NOT_SUPPORTED = Status(0x0122, "not the SOP class of the presentation context")
+NOT_AUTHORIZED = Status(0x0124, "this AE is not allowed to do that")
+UNRECOGNIZED_OPERATION = Status(0x0211, "the SOP class has no such operation")
+COERCED = Status(0xB000)
+
+_STORE: Mapping[Reason, int] = {
+    Reason.NOT_DICOM: 0xC000,
+    Reason.CANNOT_UNDERSTAND: 0xC000,
+    Reason.MISSING_UID: 0xA900,
+    Reason.WRONG_STUDY: 0xA900,
+    Reason.MISMATCHED_IDENTITY: 0xA900,
+    Reason.UNSUPPORTED_SOP_CLASS: 0x0122,
+    Reason.UNSUPPORTED_TRANSFER_SYNTAX: 0xC122,
+    Reason.DUPLICATE_REFUSED: 0x0111,
+    Reason.MISSING_BULK_DATA: 0xC000,
+    Reason.BAD_REQUEST: 0xC000,
+    Reason.UNSUPPORTED_MEDIA_TYPE: 0xC000,
+    Reason.NOT_ACCEPTABLE: 0xC000,
+    Reason.RANGE_NOT_SATISFIABLE: 0xC000,
+    Reason.NOT_FOUND: 0x0112,
+    Reason.GONE: 0x0112,
+    Reason.METHOD_NOT_ALLOWED: 0x0211,
+    Reason.TOO_LARGE: 0xA700,
+    Reason.TIMEOUT: 0x0110,
+    Reason.OUT_OF_RESOURCES: 0xA700,
+    Reason.BUSY: 0xA700,
+    Reason.STORAGE_DAMAGED: 0x0110,
+    Reason.INTERNAL: 0x0110,
+}
+# C-FIND, C-MOVE, C-GET: A900 means that the identifier is wrong, Cxxx that it cannot be processed (PS3.4 §C.4).
+_QUERY: Mapping[Reason, int] = dict.fromkeys(Reason, 0xC000) | {
+    Reason.CANNOT_UNDERSTAND: 0xA900,
+    Reason.MISSING_UID: 0xA900,
+    Reason.BAD_REQUEST: 0xA900,
+    Reason.MISMATCHED_IDENTITY: 0xA900,
+    Reason.TOO_LARGE: 0xA700,
+    Reason.OUT_OF_RESOURCES: 0xA700,
+    Reason.BUSY: 0xA700,
+}
+
+
+def store_status(reason: Reason, detail: str = "") -> Status:
+    """Why an instance was not stored (PS3.4 table B.2-1)."""
+    return Status(_STORE[reason], comment(detail or reason.value))
+
+
+def query_status(error: ServerError) -> Status:
+    """Why a C-FIND, C-MOVE or C-GET failed (PS3.4 tables C.4-1 to C.4-3)."""
+    return Status(_QUERY[error.reason], comment(error.detail))
+
+
+def comment(text: str) -> str:
+    """A text as an Error Comment (0000,0902): at most 64 characters of the default repertoire, no backslash."""
+    plain = "".join(c if " " <= c <= "~" and c != "\\" else "?" for c in text[:LONGEST_COMMENT])
+    return plain if len(text) <= LONGEST_COMMENT else plain[: LONGEST_COMMENT - 3].rstrip() + "..."
