@@ -113,9 +113,7 @@ def _text(value: object) -> str:
 
 
 def _quoted(value: str) -> str:
-    # \x01 stands for the service root in URIs of stored metadata; whoever serves the document replaces it.
-    kept = value.replace("\x01", "\ufdd0")
-    return quoteattr(_NOT_IN_XML.sub("\ufffd", kept)).replace("\ufdd0", "\x01")
+    return quoteattr(_NOT_IN_XML.sub("\ufffd", value))
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ from typing import Literal
 
 from dicomweb_server.dicom.byte_order import swap, word_size
 from dicomweb_server.dicom.dictionary import public_vr
-from dicomweb_server.dicom.elements import SHORT_VRS, VR_BYTES, Element, is_signed, items, walk
+from dicomweb_server.dicom.element_head import ITEM_DELIMITER, SEQUENCE_DELIMITER, element_head, item_head
+from dicomweb_server.dicom.elements import Element, is_signed, items, walk
 from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE, PIXEL_DATA_TAGS, UNDEFINED, Buffer, Encoding
 from dicomweb_server.dicom.header import Header
 from dicomweb_server.dicom.part10 import MAGIC, PREAMBLE_LENGTH, TRANSFER_SYNTAX_UID
@@ -34,13 +35,7 @@ _NATIVE = frozenset(
 )
 _BITS_ALLOCATED, _PIXEL_REPRESENTATION = 0x00280100, 0x00280103
 _INLINE = 4096  # values up to this size are copied at once, which is cheaper than to remember where they lie
-_LONGEST_SHORT = 0xFFFF
-_SHORT_HEAD = struct.Struct("<HH2sH")
-_LONG_HEAD = struct.Struct("<HH2s2xI")
-_ITEM_HEAD = struct.Struct("<HHI")
 _LENGTH = struct.Struct("<I")
-_ITEM_END = _ITEM_HEAD.pack(0xFFFE, 0xE00D, 0)
-_SEQUENCE_END = _ITEM_HEAD.pack(0xFFFE, 0xE0DD, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +92,8 @@ def _file_meta(values: Mapping[int, bytes]) -> bytes:
     elements = dict(values)
     elements[TRANSFER_SYNTAX_UID] = EXPLICIT_VR_LITTLE_ENDIAN.encode("ascii") + b"\0"
     elements.pop(0x00020000, None)
-    body = b"".join(_head(tag, public_vr(tag), len(elements[tag])) + elements[tag] for tag in sorted(elements))
-    return bytes(PREAMBLE_LENGTH) + MAGIC + _head(0x00020000, "UL", 4) + _LENGTH.pack(len(body)) + body
-
-
-def _head(tag: int, vr: str, length: int) -> bytes:
-    """The head of an element; a value too long for its VR becomes one of unknown VR (PS3.5 §6.2.2 note 6)."""
-    name = VR_BYTES[vr]
-    if name in SHORT_VRS:
-        if length <= _LONGEST_SHORT:
-            return _SHORT_HEAD.pack(tag >> 16, tag & 0xFFFF, name, length)
-        name = b"UN"
-    return _LONG_HEAD.pack(tag >> 16, tag & 0xFFFF, name, length)
+    body = b"".join(element_head(tag, public_vr(tag), len(elements[tag])) + elements[tag] for tag in sorted(elements))
+    return bytes(PREAMBLE_LENGTH) + MAGIC + element_head(0x00020000, "UL", 4) + _LENGTH.pack(len(body)) + body
 
 
 class _Writer:
@@ -145,7 +130,7 @@ class _Writer:
                 self._bits_allocated = int.from_bytes(self._source[element.start : element.end], order)
 
     def _write_value(self, element: Element, encoding: Encoding, depth: int) -> None:
-        self._tail += _head(element.tag, element.vr, element.end - element.start)
+        self._tail += element_head(element.tag, element.vr, element.end - element.start)
         size = 1
         if not encoding.little_endian:
             is_pixel_data = element.tag in PIXEL_DATA_TAGS and depth == 0
@@ -156,25 +141,25 @@ class _Writer:
         """Fragments; or UN, whose items are in implicit VR little endian whatever is around them (PS3.5 §6.2.2)."""
         if element.vr != "UN" and not encoding.little_endian:
             raise ServerError(Reason.NOT_ACCEPTABLE, "the pixel data are in fragments, but in a native transfer syntax")
-        self._tail += _head(element.tag, element.vr, UNDEFINED)
+        self._tail += element_head(element.tag, element.vr, UNDEFINED)
         self._copy(element.start, element.end, 1)
-        self._tail += _SEQUENCE_END
+        self._tail += SEQUENCE_DELIMITER
 
     def _write_sequence(self, element: Element, encoding: Encoding, *, signed: bool, depth: int) -> None:
-        self._tail += _head(element.tag, "SQ", UNDEFINED)
+        self._tail += element_head(element.tag, "SQ", UNDEFINED)
         length_at = self._tail, len(self._tail) - 4, self.size
         for start, end in items(self._source, element, encoding, depth=depth):
-            self._tail += _ITEM_HEAD.pack(0xFFFE, 0xE000, UNDEFINED)
+            self._tail += item_head(UNDEFINED)
             item_length_at = self._tail, len(self._tail) - 4, self.size
             self.write_data_set(start, end, encoding, signed=signed, depth=depth + 1)
             if self._source[start - 4 : start] == b"\xff\xff\xff\xff":
-                self._tail += _ITEM_END
+                self._tail += ITEM_DELIMITER
             else:
                 self._set_length(*item_length_at)
         if element.defined:
             self._set_length(*length_at)
         else:
-            self._tail += _SEQUENCE_END
+            self._tail += SEQUENCE_DELIMITER
 
     def _set_length(self, place: bytearray, position: int, start: int) -> None:
         length = self.size - start

@@ -1,0 +1,29 @@
+"""Element head: what precedes a value in Explicit VR Little Endian (PS3.5 §7.1.2). Writes no values."""
+
+import struct
+
+from dicomweb_server.dicom.elements import SHORT_VRS, VR_BYTES
+from dicomweb_server.dicom.encoding import DELIMITER_GROUP, ITEM, ITEM_END, SEQUENCE_END
+
+_LONGEST_SHORT = 0xFFFF
+_SHORT_HEAD = struct.Struct("<HH2sH")
+_LONG_HEAD = struct.Struct("<HH2s2xI")
+_ITEM_HEAD = struct.Struct("<HHI")
+
+ITEM_DELIMITER = _ITEM_HEAD.pack(DELIMITER_GROUP, ITEM_END, 0)
+SEQUENCE_DELIMITER = _ITEM_HEAD.pack(DELIMITER_GROUP, SEQUENCE_END, 0)
+
+
+def element_head(tag: int, vr: str, length: int) -> bytes:
+    """Tag, VR and length; of a value that is too long for its VR, the VR is UN (PS3.5 §6.2.2 note 6)."""
+    name = VR_BYTES[vr]
+    if name in SHORT_VRS:
+        if length <= _LONGEST_SHORT:
+            return _SHORT_HEAD.pack(tag >> 16, tag & 0xFFFF, name, length)
+        name = b"UN"
+    return _LONG_HEAD.pack(tag >> 16, tag & 0xFFFF, name, length)
+
+
+def item_head(length: int) -> bytes:
+    """The head of an item or fragment."""
+    return _ITEM_HEAD.pack(DELIMITER_GROUP, ITEM, length)
