@@ -282,12 +282,13 @@ class _DataSet:
         """The entry of an element of undefined length: a sequence, or fragments."""
         context = self.context
         if vr[:1] == b"O":
-            forgiving = tag in PIXEL_DATA_TAGS and self.depth == 0
+            if not context.explicit:
+                vr = b"OB"  # encapsulated: PS3.5 §A.4 knows no other
             encoding = Encoding(context.explicit, context.order == "<")
-            stop = sequence_end(self.buffer, value, end, encoding, self.depth + 1, may_lack_delimiter=forgiving)
-            if forgiving and self.reading.pixel_data is None:
+            stop = sequence_end(self.buffer, value, end, encoding, self.depth + 1)
+            if tag in PIXEL_DATA_TAGS and self.depth == 0 and self.reading.pixel_data is None:
                 self.reading.pixel_data = PixelData(tag, vr.decode("ascii"), value, None)
-            return (_attribute(tag, vr, self._bulk(tag, value, stop)), None), min(stop + 8, end)
+            return (_attribute(tag, vr, self._bulk(tag, value, stop)), None), stop + 8
         if context.explicit and vr == b"UN":  # its items are in implicit VR little endian: PS3.5 §6.2.2 note 2
             context = _MEMO.context(context.conditions._replace(explicit=False, order="<"))
         body, following = self._sequence(tag, context, value, end, open_ended=True)

@@ -14,7 +14,6 @@ from dicomweb_server.dicom.encoding import (
     MAX_DEPTH,
     MAX_ELEMENTS,
     MAX_ITEMS,
-    PIXEL_DATA_TAGS,
     SEQUENCE_END,
     UNDEFINED,
     Buffer,
@@ -73,9 +72,8 @@ def walk(
         if length == UNDEFINED:
             name = undefined_length_vr(name, vr)
             inner = IMPLICIT_LITTLE if name == "UN" else encoding
-            forgiving = tag in PIXEL_DATA_TAGS and depth == 0
-            value_end = sequence_end(buffer, value, end, inner, depth + 1, may_lack_delimiter=forgiving)
-            following = min(value_end + 8, end)
+            value_end = sequence_end(buffer, value, end, inner, depth + 1)
+            following = value_end + 8
         else:
             value_end = following = value + length
             if following > end:
@@ -120,28 +118,6 @@ def items(buffer: Buffer, element: Element, encoding: Encoding, *, depth: int = 
 def item_encoding(element: Element, encoding: Encoding) -> Encoding:
     """The encoding inside a sequence: that of the data set, but for UN of undefined length (PS3.5 §6.2.2 note 2)."""
     return IMPLICIT_LITTLE if element.vr == "UN" else encoding
-
-
-def fragments(buffer: Buffer, offset: int, end: int) -> tuple[list[tuple[int, int]], int]:
-    """The (offset, length) of each item of encapsulated pixel data, Basic Offset Table first, and where they stop.
-
-    A missing delimiter is forgiven where the data set ends.
-    """
-    found = []
-    unpack = IMPLICIT_HEADERS[True].unpack_from
-    while offset != end:
-        if offset + 8 > end:
-            raise truncated(offset)
-        group, number, length = unpack(buffer, offset)
-        if group == DELIMITER_GROUP and number == SEQUENCE_END:
-            break
-        if group != DELIMITER_GROUP or number != ITEM or length == UNDEFINED:
-            raise not_understood(offset, "a fragment of the encapsulated pixel data was expected")
-        if offset + 8 + length > end:
-            raise truncated(offset)
-        found.append((offset + 8, length))
-        offset += 8 + length
-    return found, offset
 
 
 def locate(buffer: Buffer, position: int, end: int, encoding: Encoding) -> tuple[int, bytes | None, int, int]:
@@ -195,9 +171,9 @@ def implicit_vr(tag: int, creators: dict[int, str], *, signed: bool) -> str:
 
 def undefined_length_vr(name: str, encoded: bytes | None) -> str:
     """The VR of an element of undefined length: "SQ" unless it is in fragments or, in explicit VR, "UN"."""
-    if name[0] == "O" or (name == "UN" and encoded is not None):
-        return name
-    return "SQ"
+    if name[0] == "O":
+        return name if encoded else "OB"  # fragments are bytes (PS3.5 §A.4)
+    return "UN" if name == "UN" and encoded else "SQ"
 
 
 def skip_filling(buffer: Buffer, position: int, end: int, tag: int, length: int) -> int:
@@ -242,17 +218,13 @@ def is_signed(buffer: Buffer, start: int, end: int, encoding: Encoding) -> bool:
     return False
 
 
-def sequence_end(
-    buffer: Buffer, position: int, end: int, encoding: Encoding, depth: int, *, may_lack_delimiter: bool = False
-) -> int:
+def sequence_end(buffer: Buffer, position: int, end: int, encoding: Encoding, depth: int) -> int:
     """Where the delimiter of a sequence of undefined length lies, given where its first item starts."""
     if depth > MAX_DEPTH:
         raise not_understood(position, f"sequences are nested deeper than {MAX_DEPTH}")
     unpack = IMPLICIT_HEADERS[encoding.little_endian].unpack_from
     for _ in repeat(None, MAX_ITEMS):
         if position + 8 > end:
-            if position == end and may_lack_delimiter:
-                return end
             raise truncated(position)
         group, number, length = unpack(buffer, position)
         if group != DELIMITER_GROUP or number not in (ITEM, SEQUENCE_END):
