@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-lock
 DATA ?= data
 FUZZ_SECONDS ?= 60
+LOCK_OPTIONS := --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
+  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve test check format bench fuzz docs generated lock tools clean
@@ -58,9 +60,9 @@ docs: $(STAMP) ## Build the documentation into site/
 generated: $(STAMP) ## Make the generated files anew
 	@$(BIN)/python -m scripts.generate
 
-lock: ## Choose the versions of requirements.lock anew (needs pip-tools)
-	@pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate --extra dev --extra docs \
-	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock pyproject.toml
+lock: ## Choose the versions of the lock files anew (needs pip-tools)
+	@pip-compile $(LOCK_OPTIONS) --extra dev --extra docs --output-file requirements.lock pyproject.toml
+	@pip-compile $(LOCK_OPTIONS) --output-file requirements-server.lock pyproject.toml
 
 clean: ## Remove what was made, but not data
 	@rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

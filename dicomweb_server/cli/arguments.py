@@ -1,12 +1,16 @@
 """The command line's grammar; the options of `serve` come from the table of options."""
 
 import argparse
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from dicomweb_server import __version__
-from dicomweb_server.settings import OPTIONS, Option
+from dicomweb_server.settings import OPTIONS, Option, Settings, load
 from dicomweb_server.settings.kinds import Toggle
+
+Arguments = argparse.Namespace
 
 _ALIASES = {"ae_title": ("--aet",)}
 _STORAGE = ("Storage",)
@@ -45,10 +49,14 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def flags(parsed: argparse.Namespace) -> dict[str, object]:
-    """The options that were given on the command line, by name."""
-    given = vars(parsed)
-    return {name: given[name] for name in OPTIONS if given.get(name) is not None}
+def load_settings(arguments: Arguments) -> Settings:
+    """The settings from flags, environment and file; warnings go to standard error."""
+    given = vars(arguments)
+    flags = {name: given[name] for name in OPTIONS if given.get(name) is not None}
+    loaded = load(flags, os.environ, arguments.config)
+    for warning in loaded.warnings:
+        print(f"dicomweb-server: warning: {warning}", file=sys.stderr)
+    return loaded.settings
 
 
 def _add_options(command: argparse.ArgumentParser, options: Iterable[Option]) -> None:

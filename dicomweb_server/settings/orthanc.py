@@ -37,7 +37,7 @@ def translate(path: Path, environment: Mapping[str, str]) -> Translated:
         if name in configuration:
             translated.values[ours] = (convert(name, configuration[name]), name)
     handled = set(_DIRECT)
-    for names, apply in _COMBINED:
+    for names, _, apply in _COMBINED:
         handled.update(names)
         apply(configuration, translated.values)
     _warn(configuration, handled, translated.warnings)
@@ -258,11 +258,20 @@ def _dicomweb(configuration: Configuration, values: Values) -> None:
         values["public_url"] = (f"{scheme}://{host}/{public}", "DicomWeb.Host")
 
 
-_COMBINED: tuple[tuple[tuple[str, ...], Callable[[Configuration, Values], None]], ...] = (
-    (("RemoteAccessAllowed", "HttpBindAddresses"), _addresses),
-    (("AuthenticationEnabled", "RegisteredUsers"), _users),
-    (("SslEnabled", "SslCertificate", "SslVerifyPeers", "SslTrustedClientCertificates"), _tls),
-    (tuple(f"DicomAlwaysAllow{word}" for word in ("Echo", "Store", "Find", "Get", "Move")), _unknown_nodes),
+# Orthanc's options that are read together, ours that they decide, and how.
+_COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration, Values], None]], ...] = (
+    (("RemoteAccessAllowed", "HttpBindAddresses"), ("host",), _addresses),
+    (("AuthenticationEnabled", "RegisteredUsers"), ("users", "insecure_anonymous"), _users),
+    (
+        ("SslEnabled", "SslCertificate", "SslVerifyPeers", "SslTrustedClientCertificates"),
+        ("tls_certificate", "tls_client_ca"),
+        _tls,
+    ),
+    (
+        tuple(f"DicomAlwaysAllow{word}" for word in ("Echo", "Store", "Find", "Get", "Move")),
+        ("unknown_allow",),
+        _unknown_nodes,
+    ),
     (
         (
             "DicomTlsEnabled",
@@ -271,11 +280,18 @@ _COMBINED: tuple[tuple[tuple[str, ...], Callable[[Configuration, Values], None]]
             "DicomTlsTrustedCertificates",
             "DicomTlsRemoteCertificateRequired",
         ),
+        ("dimse_tls_port", "dimse_tls_certificate", "dimse_tls_key", "dimse_tls_client_ca"),
         _dimse_tls,
     ),
-    (("KeepAlive", "KeepAliveTimeout"), _keep_alive),
-    (("LimitFindInstances",), _search_limit),
-    (("DicomWeb",), _dicomweb),
+    (("KeepAlive", "KeepAliveTimeout"), ("keep_alive_timeout",), _keep_alive),
+    (("LimitFindInstances",), ("search_limit",), _search_limit),
+    (("DicomWeb",), ("dicomweb_root", "public_url"), _dicomweb),
+)
+EQUIVALENTS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
+    sorted(
+        [(theirs, (ours,)) for theirs, (ours, _) in _DIRECT.items()]
+        + [(theirs, ours) for names, ours, _ in _COMBINED for theirs in names]
+    )
 )
 _DICOMWEB_KNOWN = frozenset({"Enable", "Root", "Host", "Ssl", "PublicRoot"})
 

@@ -39,8 +39,9 @@ def test_nothing_of_the_workplace_is_named(path: Path) -> None:
         assert not UNFINISHED.search(text), f"{path} is unfinished"
 
 
-def test_lock_file_names_no_place() -> None:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-server.lock"])
+def test_lock_file_names_no_place(name: str) -> None:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     assert not [line for line in lines if "://" in line or line.startswith("--")]
 
 

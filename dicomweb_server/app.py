@@ -1,0 +1,95 @@
+"""create_app: routers, layers around them, and the order in which everything starts and stops."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from dicomweb_server import __version__
+from dicomweb_server.bootstrap import Holder, dicomweb_service, open_store, start_dimse
+from dicomweb_server.http import errors
+from dicomweb_server.server.cross_site import CrossSiteGuard
+from dicomweb_server.server.front import FrontDoor
+from dicomweb_server.server.logs import LineWriter
+from dicomweb_server.server.metrics import Metrics
+from dicomweb_server.server.observation import Observation, request_log, safety_headers
+from dicomweb_server.server.operations import docs_router, health_router, metrics_router
+from dicomweb_server.server.users import BasicAuthentication
+from dicomweb_server.settings import Settings
+from dicomweb_server.settings.passwords import verify_password
+from dicomweb_server.ui.routes import explorer_routes
+
+PUBLIC_PATHS = frozenset({"/healthz", "/healthz/live"})
+EXPOSED_HEADERS = ("Content-Location", "Content-Range", "ETag", "Location", "Warning", "X-Request-ID", "X-Total-Count")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+_logger = logging.getLogger("dicomweb_server.server")
+
+
+class Application(FastAPI):
+    """FastAPI with few and thin layers around it; the DICOMweb services are asked before FastAPI's own router."""
+
+    def __init__(self, settings: Settings, writer: LineWriter) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.holder = Holder()
+        self._writer = writer
+        super().__init__(
+            title=settings.name,
+            version=__version__,
+            description="Stores, finds and serves medical images: DICOMweb (PS3.18).",
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            docs_url=None,
+            redoc_url=None,
+            lifespan=_lifespan,
+        )
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """From the outside in: observation, CORS, cross-site guard, users, front door."""
+        settings = self.settings
+        service = dicomweb_service(settings, self.holder)
+        app: ASGIApp = FrontDoor(settings.dicomweb_root, service, super().build_middleware_stack())
+        if settings.users:
+            app = BasicAuthentication(app, settings.users, verify_password, PUBLIC_PATHS)
+        app = CrossSiteGuard(app, settings.cors_origins)
+        if settings.cors_origins:
+            app = CORSMiddleware(
+                app,
+                allow_origins=settings.cors_origins,
+                allow_methods=_METHODS,
+                allow_headers=["*"],
+                allow_credentials="*" not in settings.cors_origins,
+                expose_headers=EXPOSED_HEADERS,
+                max_age=3600,
+            )
+        headers = safety_headers(settings.cors_origins, tls=settings.tls_certificate is not None)
+        return Observation(app, self.metrics, request_log(self._writer, settings.log_format), headers)
+
+
+def create_app(settings: Settings | None = None, writer: LineWriter | None = None) -> Application:
+    """The whole server as an ASGI application; it opens the store when it starts and closes it when it stops."""
+    settings = settings or Settings()
+    app = Application(settings, writer or LineWriter(sys.stderr))
+    errors.install(app)
+    app.include_router(health_router(app.holder.health))
+    if settings.metrics:
+        app.include_router(metrics_router(app.metrics))
+    if settings.docs:
+        app.include_router(docs_router())
+    if settings.ui:
+        app.router.routes.extend(explorer_routes(settings.dicomweb_root, __version__))
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Start: store, then DIMSE. Stop, when HTTP has ended its requests: DIMSE, then the store."""
+    assert isinstance(app, Application)
+    async with open_store(app.settings, app.metrics) as store:
+        app.holder.fill(store)
+        async with start_dimse(app.settings, store, app.metrics):
+            yield
+        _logger.info("closing the store")

@@ -1,0 +1,53 @@
+"""The command `serve`: runs the server until it is told to stop."""
+
+import contextlib
+import dataclasses
+import logging
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dicomweb_server import __version__
+from dicomweb_server.app import create_app
+from dicomweb_server.bootstrap import process_options
+from dicomweb_server.cli.arguments import Arguments, load_settings
+from dicomweb_server.server import logs, process
+from dicomweb_server.settings import Settings
+
+_logger = logging.getLogger("dicomweb_server.server")
+
+
+def serve(arguments: Arguments) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    settings = load_settings(arguments)
+    writer = logs.configure(settings.log_format, settings.log_level)
+    with _data_folder(settings) as placed:
+        app = create_app(placed, writer)
+
+        def announce(sockets: Sequence[socket.socket]) -> None:
+            for line in _addresses(placed, sockets):
+                _logger.info("listening", extra=line)
+            _logger.info("ready", extra={"version": __version__, "data": str(placed.data)})
+
+        started = process.run(app, process_options(placed), announce)
+    writer.flush()
+    return 0 if started else 3
+
+
+@contextlib.contextmanager
+def _data_folder(settings: Settings) -> Iterator[Settings]:
+    """The settings as they are, or with a data folder that goes away at the end."""
+    if not settings.ephemeral:
+        yield settings
+        return
+    with tempfile.TemporaryDirectory(prefix="dicomweb-server-") as folder:
+        yield dataclasses.replace(settings, data=Path(folder), index=None, sync="off")
+
+
+def _addresses(settings: Settings, sockets: Sequence[socket.socket]) -> Iterator[dict[str, str]]:
+    scheme = "https" if settings.tls_certificate else "http"
+    for listener in sockets:
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        yield {"url": f"{scheme}://{shown}:{port}{settings.dicomweb_root}"}
