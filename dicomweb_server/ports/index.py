@@ -108,8 +108,8 @@ class Index(Protocol):
     async def delete(self, scope: Scope) -> int:
         """Remove a scope's rows (and parents left empty); blobs become garbage. Returns how many instances went."""
 
-    async def garbage(self, limit: int) -> list[str]:
-        """Keys of blobs whose rows are gone, for the sweep."""
+    async def garbage(self, limit: int, before: float) -> list[str]:
+        """Keys of blobs whose rows went before a time (seconds of the epoch), for the sweep."""
 
     async def forget_garbage(self, keys: Sequence[str]) -> None:
         """These garbage blobs are removed."""

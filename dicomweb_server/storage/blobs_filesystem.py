@@ -65,7 +65,7 @@ class FilesystemBlobs:
 
     def peek(self, key: str, offset: int, length: int) -> bytes | None:
         """The same if they are in the page cache."""
-        descriptor = self._peeker.open(_relative(key))
+        descriptor = self._peeker.open(relative_path(key))
         if descriptor is None:
             return None
         try:
@@ -113,7 +113,7 @@ class FilesystemBlobs:
         self._peeker.shut()
 
     def _path(self, key: str) -> Path:
-        return self._folder / _relative(key)
+        return self._folder / relative_path(key)
 
     def _place(self, keys: Sequence[str], staged: Sequence[Staged]) -> None:
         placed: list[Path] = []
@@ -174,7 +174,8 @@ class KeySequence:
             return f"{self._last:032x}"
 
 
-def _relative(key: str) -> str:
+def relative_path(key: str) -> str:
+    """Where the blob of a key lies below the folder of blobs."""
     return f"{key[:6]}/{key[6:8]}/{key}.dcm"
 
 

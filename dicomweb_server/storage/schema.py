@@ -51,7 +51,7 @@ def prepare(connection: sqlite3.Connection, migrations: Sequence[Sequence[Step]]
 
 
 def _first_state(connection: sqlite3.Connection) -> None:
-    rows = [("epoch", secrets.token_hex(4)), ("verified", "0"), ("clean", "1")]
+    rows = [("epoch", secrets.token_hex(4)), ("verified", "0"), ("clean", "1"), ("trusted", "1")]
     connection.executemany("INSERT INTO state (name, value) VALUES (?, ?)", rows)
 
 

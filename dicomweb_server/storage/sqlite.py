@@ -5,7 +5,7 @@ SQL never runs on the event loop. Two connections must never write (SQLite befor
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -18,6 +18,7 @@ _T = TypeVar("_T")
 
 _READERS = 2
 _MEMORY_MAP = 256 * 1024 * 1024
+_LOG_KEPT = 64 * 1024 * 1024
 _READER_CACHE_KIB = 8 * 1024
 _WRITER_CACHE_KIB = 32 * 1024
 
@@ -47,6 +48,7 @@ def connect(path: Path, *, query_only: bool) -> Connection:
         "PRAGMA synchronous=NORMAL"
     )  # the commit's sync is ours (`durability`), for blobs and WAL at once
     connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints are the writer's
+    connection.execute(f"PRAGMA journal_size_limit={_LOG_KEPT}")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute(f"PRAGMA mmap_size={_MEMORY_MAP}")
     connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB if query_only else _WRITER_CACHE_KIB}")
@@ -94,9 +96,3 @@ class Database:
             connection = self._own.connection = connect(self._path, query_only=True)
             self._readers.append(connection)
         return connection
-
-
-def batches(cursor: sqlite3.Cursor, size: int) -> Iterator[list[tuple[object, ...]]]:
-    """The rows of a cursor, so many at a time."""
-    while rows := cursor.fetchmany(size):
-        yield rows
