@@ -1,5 +1,6 @@
 """Blobs: where the bytes of instances rest. Keys are ours, immutable, and never made from attributes."""
 
+import mmap
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,9 @@ class Blobs(Protocol):
 
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes | memoryview]:
         """The same in chunks of bounded size."""
+
+    async def map(self, key: str) -> bytes | mmap.mmap:
+        """A whole blob as a buffer to parse, in memory only as far as it is read; STORAGE_DAMAGED if it is missing."""
 
     async def size(self, key: str) -> int | None:
         """Length of a blob, None if there is none."""

@@ -3,6 +3,7 @@
 Keys begin with the time, so that what arrives together lies together, and few folders change with each sync.
 """
 
+import mmap
 import os
 import threading
 import time
@@ -89,6 +90,10 @@ class FilesystemBlobs:
         finally:
             os.close(descriptor)
 
+    async def map(self, key: str) -> bytes | mmap.mmap:
+        """The file as memory; blobs never change, so that it stays valid."""
+        return await self._threads.run(lambda: self._map(key))
+
     async def size(self, key: str) -> int | None:
         """Length of the file."""
         return await self._threads.run(lambda: _size(self._path(key)))
@@ -149,6 +154,13 @@ class FilesystemBlobs:
             os.close(descriptor)
             raise ServerError(Reason.STORAGE_DAMAGED, f"blob {key} has {size} bytes, not {max(end, offset)}")
         return descriptor, end
+
+    def _map(self, key: str) -> bytes | mmap.mmap:
+        descriptor, end = self._open(key, 0, None)
+        try:
+            return mmap.mmap(descriptor, end, access=mmap.ACCESS_READ) if end else b""
+        finally:
+            os.close(descriptor)
 
     def _read(self, key: str, offset: int, length: int | None) -> bytes:
         descriptor, end = self._open(key, offset, length)
