@@ -35,27 +35,29 @@ def _element(ours: dict[str, Any], theirs: DataElement, little_endian: bool, pat
     vr = ours["vr"]
     if len(ours.keys() - {"vr"}) > 1:
         yield f"more than one of Value, InlineBinary, BulkDataURI: {list(ours)}"
-    if vr == "UN" and theirs.VR != "UN":
-        return  # pydicom resolves more than we do: private elements, and ambiguous ones
     if vr != theirs.VR:
-        yield f"their VR is {theirs.VR}"
+        if vr != "UN":  # pydicom resolves more than we do: private elements, and ambiguous ones
+            yield f"their VR is {theirs.VR}"
     elif "BulkDataURI" in ours:
         if not ours["BulkDataURI"].endswith(f"/bulkdata/{path}"):
             yield f"bulk data URI ends {ours['BulkDataURI'][-60:]}, not {path}"
     elif path.endswith("00080005"):
-        if ours.get("Value", ["ISO_IR 192"]) != ["ISO_IR 192"] or ("Value" in ours) != bool(theirs.value):
+        if ours.get("Value") != (["ISO_IR 192"] if theirs.value else None):
             yield "JSON is UTF-8"
     elif vr == "SQ":
         yield from _items(ours, theirs, little_endian, path)
     elif vr in BINARY:
-        content = bytes(theirs.value or b"")
-        if not little_endian and vr in WORDS and len(content) % WORDS[vr] == 0:
-            size = WORDS[vr]
-            content = b"".join(content[at : at + size][::-1] for at in range(0, len(content), size))
-        if b64decode(ours.get("InlineBinary", "")) != content:
+        if b64decode(ours.get("InlineBinary", "")) != _little_endian(vr, bytes(theirs.value or b""), little_endian):
             yield "binary value differs"
     else:
         yield from _values(ours, theirs)
+
+
+def _little_endian(vr: str, content: bytes, little_endian: bool) -> bytes:
+    size = WORDS.get(vr, 1)
+    if little_endian or len(content) % size:
+        return content
+    return b"".join(content[at : at + size][::-1] for at in range(0, len(content), size))
 
 
 def _items(ours: dict[str, Any], theirs: DataElement, little_endian: bool, path: str) -> Iterator[str]:
