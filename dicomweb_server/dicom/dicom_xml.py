@@ -281,15 +281,18 @@ def _read_data_set(node: _Open) -> JsonObject:
 def _place_private(document: JsonObject, tag: str, creator: str) -> str:
     """The full tag of a private element: in the block that `creator` has in this data set, or in a new one."""
     group, element = tag[:4], tag[6:]
+    free = None
     for block in range(0x10, 0x100):
         owner = document.get(f"{group}00{block:02X}")
-        if owner is None:
-            document[f"{group}00{block:02X}"] = {"vr": "LO", "Value": [creator]}
-            return f"{group}{block:02X}{element}"
         full = f"{group}{block:02X}{element}"
-        if owner.get("Value") == [creator] and full not in document:
+        if owner is None:
+            free = free or block
+        elif owner.get("Value") == [creator] and full not in document:
             return full
-    raise _malformed(f"there are more private blocks in group {group} than fit")
+    if free is None:
+        raise _malformed(f"there are more private blocks in group {group} than fit")
+    document[f"{group}00{free:02X}"] = {"vr": "LO", "Value": [creator]}
+    return f"{group}{free:02X}{element}"
 
 
 _CONVERT: dict[str, Callable[[_Open], Any]] = {

@@ -129,7 +129,7 @@ def _describe(first: Codestream) -> dict[str, Any]:
     if first.samples > 1:
         numbers["00280006"] = 0
     if max(numbers.values()) > 0xFFFF:
-        raise _contradiction("the compressed image is larger than 65535 rows or columns")
+        return {}  # a damaged header, or an image that DICOM cannot describe: let the metadata speak
     described: dict[str, Any] = {tag: {"vr": "US", "Value": [number]} for tag, number in numbers.items()}
     if first.photometric_interpretation:
         described["00280004"] = {"vr": "CS", "Value": [first.photometric_interpretation]}
