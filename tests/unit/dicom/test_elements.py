@@ -34,32 +34,7 @@ def test_elements_of_all_encodings(encoding: Encoding) -> None:
     assert found(data, encoding) == wanted
 
 
-@pytest.mark.parametrize(
-    "vr",
-    [
-        "AE",
-        "AS",
-        "AT",
-        "CS",
-        "DA",
-        "DS",
-        "DT",
-        "FD",
-        "FL",
-        "IS",
-        "LO",
-        "LT",
-        "PN",
-        "SH",
-        "SL",
-        "SS",
-        "ST",
-        "TM",
-        "UI",
-        "UL",
-        "US",
-    ],
-)
+@pytest.mark.parametrize("vr", [vr.decode() for vr in sorted(SHORT_VRS)])
 def test_vrs_of_the_short_form(vr: str) -> None:
     assert found(encoded(0x00990010, vr, b"12345678")) == [(0x00990010, vr, b"12345678")]
 
