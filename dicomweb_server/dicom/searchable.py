@@ -11,6 +11,7 @@ import orjson
 
 from dicomweb_server.dicom.attributes import BY_LEVEL, Attribute, Level
 from dicomweb_server.dicom.comparable import NUMBER_VRS, SINGLE_TEXT_VRS, comparable, person_groups
+from dicomweb_server.dicom.folding import fold
 
 REQUEST_ATTRIBUTES = 0x00400275
 # Items of Request Attributes Sequence that searches match (PS3.18 table 10.6.1-5): VR by tag.
@@ -56,6 +57,7 @@ def _is_plain(vr: str, text: str) -> bool:
     if vr == "TM":
         return text.replace(".", "", 1).isdigit()
     if vr == "PN":
+        text = fold(text)
         return "\\" not in text and "=" not in text and text[-1] not in "^ " and text[0] != " "
     if vr == "SQ":
         return False

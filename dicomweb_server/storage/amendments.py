@@ -59,6 +59,7 @@ class Amendments:
     def note_forms(self, level: Level, owner: int, values: Mapping[str, str]) -> None:
         """Keep what searches need beside the columns."""
         if forms := extra_forms(level, values, self._extra):
+            self._connection.extra_paths.add(path for path, _ in forms)
             INSERT_EXTRA_VALUE.run(self._connection, [(path, form, level, owner) for path, form in forms])
 
     def _move(self, study: StudyState, values: Mapping[str, str]) -> None:

@@ -11,6 +11,8 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.storage import query_functions
+from dicomweb_server.storage.extra_paths import ExtraPaths
 from dicomweb_server.storage.metadata_codec import MetadataCodec
 from dicomweb_server.storage.threads import Threads
 
@@ -27,12 +29,14 @@ class Connection(sqlite3.Connection):
     """A connection of one thread, with that thread's codec for `instance.metadata`.
 
     To read metadata select `instance.metadata, instance.template` and call `connection.codec.decode(*row)`.
+    `extra_paths` is the same for all connections of a database.
     """
 
     codec: MetadataCodec
+    extra_paths: ExtraPaths
 
 
-def connect(path: Path, *, query_only: bool) -> Connection:
+def connect(path: Path, extra_paths: ExtraPaths, *, query_only: bool) -> Connection:
     """A tuned connection to the index; transactions are begun and committed by hand."""
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=rwc",
@@ -54,6 +58,8 @@ def connect(path: Path, *, query_only: bool) -> Connection:
     connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB if query_only else _WRITER_CACHE_KIB}")
     connection.execute(f"PRAGMA query_only={int(query_only)}")
     connection.codec = MetadataCodec(lambda template_id: _load_template(connection, template_id))
+    connection.extra_paths = extra_paths
+    query_functions.register(connection)
     return connection
 
 
@@ -72,7 +78,8 @@ class Database:
     def __init__(self, path: Path, readers: int = _READERS) -> None:
         """Opens, and if need be makes, the file; its tables are the matter of `schema.prepare`."""
         self._path = path
-        self.writing = connect(path, query_only=False)
+        self.extra_paths = ExtraPaths()
+        self.writing = connect(path, self.extra_paths, query_only=False)
         self._threads = Threads(readers, "index-reader")
         self._own = threading.local()
         self._readers: list[Connection] = []
@@ -93,6 +100,6 @@ class Database:
     def _reader(self) -> Connection:
         connection: Connection | None = getattr(self._own, "connection", None)
         if connection is None:
-            connection = self._own.connection = connect(self._path, query_only=True)
+            connection = self._own.connection = connect(self._path, self.extra_paths, query_only=True)
             self._readers.append(connection)
         return connection

@@ -57,6 +57,7 @@ class Store:
                     "restore the index, or rebuild it with `reindex`",
                 )
             schema.prepare(database.writing)
+            database.extra_paths.load(database.writing)
             self._durability = self._open_durability(options)
             transaction = Transaction(database.writing, options.extra)
             recovery.verify(transaction, folder.blobs, self._durability)

@@ -1,0 +1,196 @@
+"""Conditions of a Shape → SQL expressions (SQLAlchemy Core). Their values are bound under v0, v1, … in plan order."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.storage.query_plan import Condition, Kind, Shape
+from dicomweb_server.storage.query_terms import Comparison
+from dicomweb_server.storage.tables import TABLE_OF_LEVEL, extra_value, instance, patient, series, study
+
+Bind = BindParameter[object]
+Expression = ColumnElement[bool]
+
+_WORD_ENDS = "^=,-\\"
+_ROWS_OF_LEVEL: dict[Level, FromClause] = {
+    Level.PATIENT: patient,
+    Level.STUDY: study,
+    Level.SERIES: series.join(study, study.c.id == series.c.study),
+    Level.INSTANCE: instance.join(series, series.c.id == instance.c.series).join(study, study.c.id == series.c.study),
+}
+
+
+class Binds:
+    """Gives out parameters one after the other."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def take(self, number: int) -> list[Bind]:
+        """The next few."""
+        names = [f"v{n}" for n in range(self._count, self._count + number)]
+        self._count += number
+        return [bindparam(name) for name in names]
+
+
+def rows(level: Level) -> FromClause:
+    """The rows of a level, joined with those of their parents."""
+    return _ROWS_OF_LEVEL[level]
+
+
+def where(shape: Shape, binds: Binds) -> list[Expression]:
+    """All conditions of a search."""
+    found: list[Expression] = []
+    if shape.in_study:
+        found.append(study.c.study_uid == binds.take(1)[0])
+    if shape.in_series:
+        found.append(series.c.series_uid == binds.take(1)[0])
+    found += [_expression(condition, binds) for condition in shape.conditions]
+    if shape.below:
+        found.append(_below(shape, binds))
+    return found
+
+
+def _below(shape: Shape, binds: Binds) -> Expression:
+    """One row of a lower level meets all conditions on lower levels."""
+    depth = max(condition.source.level for condition in shape.below)
+    upper = TABLE_OF_LEVEL[shape.level]
+    lower = [TABLE_OF_LEVEL[level] for level in Level if shape.level < level <= depth]
+    joined: FromClause = lower[0]
+    for above, table in pairwise(lower):
+        joined = joined.join(table, table.c[above.name] == above.c.id)
+    inner: Select[Any] = select(literal_column("1")).select_from(joined).where(lower[0].c[upper.name] == upper.c.id)
+    inner = inner.where(*[_expression(condition, binds) for condition in shape.below])
+    return exists(inner.correlate(upper))
+
+
+def _expression(condition: Condition, binds: Binds) -> Expression:
+    source = condition.source
+    table = TABLE_OF_LEVEL[source.level]
+    count = sum(comparison.values for comparison in condition.comparisons)
+    if source.kind is Kind.FORMS:
+        return _has_form(condition, table.c.id, binds.take(count))
+    column: Column[object] = table.c[source.column]
+    values = binds.take(count)
+    words = [_word(column, bind) for bind in binds.take(condition.words)]
+    tests = list(_tests(column, condition.comparisons, values, source.kind))
+    if not condition.odd:
+        return or_(*tests, *([and_(*words)] if words else [])) if tests else true()
+    plain = and_(or_(*tests), _is_plain(column, source.kind))
+    return or_(
+        plain,
+        *[test for test, c in zip(tests, condition.comparisons, strict=True) if c is Comparison.EMPTY],
+        *([and_(*words)] if words else []),
+        _has_form(condition, table.c.id, values),
+    )
+
+
+def _tests(
+    column: ColumnElement[object], comparisons: Sequence[Comparison], values: list[Bind], kind: Kind
+) -> Iterator[Expression]:
+    start = 0
+    for comparison in comparisons:
+        yield _test(column, comparison, values[start : start + comparison.values], kind)
+        start += comparison.values
+
+
+def _test(column: ColumnElement[object], comparison: Comparison, values: list[Bind], kind: Kind) -> Expression:
+    match comparison:
+        case Comparison.EQUAL:
+            return column == values[0]
+        case Comparison.ONE_OF:
+            return column.in_(select(func.json_each(values[0]).table_valued("value").c.value))
+        case Comparison.CONTAINS:
+            return func.instr(column, values[0]) > literal_column("0")
+        case Comparison.EMPTY:
+            return _is_empty(column, kind)
+        case Comparison.NEVER:
+            return false()
+        case _:
+            return _ordered(column, comparison, values)
+
+
+def _ordered(column: ColumnElement[object], comparison: Comparison, values: list[Bind]) -> Expression:
+    """Comparisons that an index serves by its order, and patterns."""
+    match comparison:
+        case Comparison.PREFIX:
+            return and_(column >= values[0], column < values[1])
+        case Comparison.FROM:
+            return column >= values[0]
+        case Comparison.UNTIL:
+            return and_(column <= values[0], column > literal_column("''"))
+        case Comparison.BETWEEN:
+            return and_(column >= values[0], column <= values[1])
+        case Comparison.PREFIX_AND_GLOB:
+            return and_(column >= values[0], column < values[1], column.op("GLOB", is_comparison=True)(values[2]))
+        case _:
+            return column.op("GLOB", is_comparison=True)(values[0])
+
+
+def _is_empty(column: ColumnElement[object], kind: Kind) -> Expression:
+    fill = "'\\= ^'" if kind is Kind.NAME else "'\\ '"
+    return func.coalesce(func.trim(column, literal_column(fill)), literal_column("''")) == literal_column("''")
+
+
+def _is_plain(column: ColumnElement[object], kind: Kind) -> Expression:
+    """Whether the column alone decides about a row (`searchable.extra_forms` has nothing for it)."""
+    if kind is Kind.NUMBER:
+        return func.typeof(column) == literal_column("'integer'")
+    if kind is Kind.DATE:
+        return and_(func.length(column) == literal_column("8"), column.op("NOT GLOB")(literal_column("'*[^0-9]*'")))
+    if kind is Kind.TIME:
+        return column.op("NOT GLOB")(literal_column("'*[^0-9.]*'"))
+    ends = func.trim(column, literal_column("' '")) == column
+    no_backslash = func.instr(column, literal_column("'\\'")) == literal_column("0")
+    if kind is Kind.NAME:
+        no_group = func.instr(column, literal_column("'='")) == literal_column("0")
+        return and_(
+            no_backslash,
+            no_group,
+            func.rtrim(func.ltrim(column, literal_column("' '")), literal_column("'^ '")) == column,
+        )
+    return and_(no_backslash, ends)
+
+
+def _word(column: ColumnElement[object], word: Bind) -> Expression:
+    """Whether a word of the name begins so; the cheap test of the two first."""
+    spaced: ColumnElement[str] = column  # type: ignore[assignment]
+    for end in _WORD_ENDS:
+        spaced = func.replace(spaced, literal_column(f"'{end}'"), literal_column("' '"))
+    start = literal_column("' '", Text).concat(word)
+    is_start = func.instr(literal_column("' '", Text).concat(spaced), start) > literal_column("0")
+    return and_(func.instr(column, word) > literal_column("0"), is_start)
+
+
+def _has_form(condition: Condition, owner: ColumnElement[int], values: list[Bind]) -> Expression:
+    """Whether one of the values of the attribute that the column cannot tell is as wanted."""
+    form: ColumnElement[object] = extra_value.c.form
+    pairs = zip(_tests(form, condition.comparisons, values, Kind.TEXT), condition.comparisons, strict=True)
+    tests = [test for test, comparison in pairs if comparison is not Comparison.EMPTY]
+    if not tests:
+        return false()
+    owners = select(extra_value.c.owner).where(
+        extra_value.c.path == literal_column(f"'{condition.source.path}'"),
+        extra_value.c.level == literal_column(str(int(condition.source.level))),
+        or_(*tests),
+    )
+    return owner.in_(owners)
