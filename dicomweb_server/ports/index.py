@@ -117,6 +117,9 @@ class Index(Protocol):
     async def counts(self) -> Mapping[str, int]:
         """patients, studies, series, instances, bytes."""
 
+    async def known_keys(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that an instance refers to, or that are garbage waiting for the sweep."""
+
     async def close(self) -> None:
         """Finish what is queued and close."""
 
@@ -126,9 +129,6 @@ class IndexUpkeep(Protocol):
 
     async def by_key(self, after: str, limit: int) -> list[StoredInstance]:
         """Instances in the order of their blobs' keys, those after a key; metadata and frames are not checked."""
-
-    async def known_keys(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys that an instance refers to, or that are garbage waiting for the sweep."""
 
     async def drop(self, keys: Sequence[str]) -> int:
         """Remove the instances whose blobs these were, because the blobs are lost. Returns how many went."""

@@ -1,0 +1,139 @@
+"""Admission: reads one staged instance and decides whether it may be stored. Runs in a worker; touches no index."""
+
+import hashlib
+import logging
+import mmap
+import traceback
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from dicomweb_server.dicom.instance import parse_instance
+from dicomweb_server.dicom.record import InstanceRecord, ParsedInstance
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.blobs import Staged
+from dicomweb_server.ports.index import OnDuplicate
+
+_log = logging.getLogger(__name__)
+
+_PREAMBLE = 128
+_NO_PREAMBLE = bytes(_PREAMBLE)
+# A preamble that makes the file a TIFF too (PS3.10 §7.1 allows it); others serve no reader of DICOM.
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+class Preamble(Enum):
+    """What becomes of the 128 bytes before "DICM", where a program or a script may hide."""
+
+    CLEARED = "cleared"  # unless it is that of a TIFF file
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestPolicy:
+    """What is stored, whatever door it comes through. `accepted_sop_classes`: empty means all."""
+
+    on_duplicate: OnDuplicate = OnDuplicate.KEEP
+    accepted_sop_classes: frozenset[str] = frozenset()
+    rejected_sop_classes: frozenset[str] = frozenset()
+    max_instance_size: int = 2**34
+    preamble: Preamble = Preamble.CLEARED
+    extra_tags: frozenset[int] = field(default=frozenset())  # further tags to index
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An instance that may be stored."""
+
+    staged: Staged  # with its digest
+    parsed: ParsedInstance
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why not, and its record as far as it could be read."""
+
+    reason: Reason
+    detail: str
+    record: InstanceRecord | None = None
+
+
+def admit(staged: Staged, expected_study_uid: str | None, policy: IngestPolicy) -> Admitted | Refused:
+    """Parse, hash and judge one instance; never raises."""
+    try:
+        if staged.size > policy.max_instance_size:
+            detail = f"the instance has {staged.size} bytes, the limit is {policy.max_instance_size}"
+            return Refused(Reason.TOO_LARGE, detail)
+        staged = _with_digest(_without_preamble(staged, policy))
+        parsed = _parse(staged, policy)
+    except ServerError as error:
+        return Refused(error.reason, error.detail)
+    except Exception as error:  # an edge: one instance must not fail the others
+        _log.error("an instance could not be read: %s", without_message(error))
+        return Refused(Reason.INTERNAL, "the server failed to read this instance")
+    return _judge(staged, parsed, expected_study_uid, policy)
+
+
+def _judge(
+    staged: Staged, parsed: ParsedInstance, expected_study_uid: str | None, policy: IngestPolicy
+) -> Admitted | Refused:
+    record = parsed.record
+    if expected_study_uid is not None and record.study_uid != expected_study_uid:
+        detail = f"the instance belongs to study {record.study_uid}, the request is for {expected_study_uid}"
+        return Refused(Reason.WRONG_STUDY, detail, record)
+    sop_class_uid = record.sop_class_uid
+    is_accepted = not policy.accepted_sop_classes or sop_class_uid in policy.accepted_sop_classes
+    if not is_accepted or sop_class_uid in policy.rejected_sop_classes:
+        return Refused(Reason.UNSUPPORTED_SOP_CLASS, f"this server does not store SOP class {sop_class_uid}", record)
+    assert staged.digest is not None
+    return Admitted(staged, parsed, staged.digest)
+
+
+def _parse(staged: Staged, policy: IngestPolicy) -> ParsedInstance:
+    if staged.data is not None:
+        return parse_instance(staged.data, extra=policy.extra_tags)
+    assert staged.path is not None
+    if staged.size == 0:
+        raise ServerError(Reason.NOT_DICOM, "there are no bytes")
+    with staged.path.open("rb") as file, closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as mapped:
+        return parse_instance(mapped, extra=policy.extra_tags)
+
+
+def _without_preamble(staged: Staged, policy: IngestPolicy) -> Staged:
+    """The instance with an empty preamble; its digest is unknown again if that changed it."""
+    if policy.preamble is Preamble.KEPT:
+        return staged
+    head = _head(staged)
+    is_part10 = head[_PREAMBLE : _PREAMBLE + 4] == b"DICM"
+    if not is_part10 or head.startswith(_NO_PREAMBLE) or head.startswith(_TIFF):
+        return staged
+    if staged.data is not None:
+        return replace(staged, data=_NO_PREAMBLE + staged.data[_PREAMBLE:], digest=None)
+    assert staged.path is not None
+    with staged.path.open("r+b") as file:
+        file.write(_NO_PREAMBLE)
+    return replace(staged, digest=None)
+
+
+def _head(staged: Staged) -> bytes:
+    if staged.data is not None:
+        return staged.data[: _PREAMBLE + 4]
+    assert staged.path is not None
+    with staged.path.open("rb") as file:
+        return file.read(_PREAMBLE + 4)
+
+
+def _with_digest(staged: Staged) -> Staged:
+    if staged.digest is not None:
+        return staged
+    if staged.data is not None:
+        return replace(staged, digest=hashlib.sha256(staged.data).digest())
+    assert staged.path is not None
+    with staged.path.open("rb") as file:
+        return replace(staged, digest=hashlib.file_digest(file, "sha256").digest())
+
+
+def without_message(error: BaseException) -> str:
+    """An unexpected error for the log: where it happened, but not its message, which may hold a value of a patient."""
+    return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)])
