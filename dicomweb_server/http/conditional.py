@@ -1,10 +1,16 @@
 """Conditional requests (RFC 9110 §13): entity tags, dates, and whether the client has the representation already."""
 
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 from starlette.types import Scope
 
 from dicomweb_server.http.headers import header, joined_header
+from dicomweb_server.http.responses import HeaderList, Whole
+
+# A copy of what never changes need not be asked for again for a day; so long does it outlive a deletion.
+_IMMUTABLE = (b"cache-control", b"private, max-age=86400, immutable")
+_REVALIDATED = (b"cache-control", b"private, no-cache")
 
 
 def entity_tag(token: str, variant: str = "") -> bytes:
@@ -12,9 +18,23 @@ def entity_tag(token: str, variant: str = "") -> bytes:
     return f'"{token}-{variant}"'.encode("ascii") if variant else f'"{token}"'.encode("ascii")
 
 
-def http_date(seconds: float) -> bytes:
+def validators(tag: bytes, modified: float | None, *, immutable: bool, vary: bytes = b"Accept") -> HeaderList:
+    """The headers by which caches keep a representation."""
+    headers = [(b"etag", tag), _IMMUTABLE if immutable else _REVALIDATED, (b"vary", vary)]
+    if modified is not None:
+        headers.append((b"last-modified", http_date(int(modified))))
+    return headers
+
+
+def not_modified(headers: HeaderList) -> Whole:
+    """The answer to a client that has the current representation."""
+    return Whole(status=304, headers=headers)
+
+
+@lru_cache(maxsize=1024)
+def http_date(seconds: int) -> bytes:
     """The value of Last-Modified."""
-    return formatdate(int(seconds), usegmt=True).encode("ascii")
+    return formatdate(seconds, usegmt=True).encode("ascii")
 
 
 def is_fresh(scope: Scope, tag: bytes, modified: float | None = None) -> bool:

@@ -34,10 +34,15 @@ def parameters(scope: Scope) -> list[tuple[str, str]]:
         raise ServerError(Reason.BAD_REQUEST, f"more than {_MAX_PARAMETERS} query parameters") from None
 
 
-def accepted(scope: Scope) -> tuple[MediaRange, ...]:
+def accept_text(scope: Scope) -> str:
     """What the client accepts: by the `accept` parameter if there is one (PS3.18 §8.3.3.1), else by Accept."""
     if b"accept=" in scope.get("query_string", b""):
         values = [value for name, value in parameters(scope) if name == "accept"]
         if values:
-            return parse_accept(", ".join(values))
-    return parse_accept(joined_header(scope, b"accept"))
+            return ", ".join(values)
+    return joined_header(scope, b"accept")
+
+
+def accepted(scope: Scope) -> tuple[MediaRange, ...]:
+    """The same, parsed."""
+    return parse_accept(accept_text(scope))
