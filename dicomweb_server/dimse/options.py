@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from dicomweb_server.dimse.contexts import Service
@@ -21,6 +22,13 @@ class Timeouts:
     silence: float = 30.0
     idle: float = 30.0
     closing: float = 0.5
+
+
+class OnMismatch(Enum):
+    """What becomes of a data set whose SOP class or instance UID is not that of its C-STORE command."""
+
+    REFUSE = "refuse"
+    WARN = "warn"  # it is stored under its own UIDs
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +80,6 @@ class DimseOptions:
     most_operations: int = 16
     largest_pdu: int = 131072
     largest_instance: int = 2**34
+    on_mismatch: OnMismatch = OnMismatch.REFUSE
     timeouts: Timeouts = Timeouts()
     stop_timeout: float = 10.0

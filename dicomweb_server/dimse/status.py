@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dicomweb_server.errors import Reason, ServerError
+
+if TYPE_CHECKING:
+    from dicomweb_server.services.ingest import IngestOutcome
 
 LONGEST_COMMENT = 64  # of VR LO
 
@@ -39,7 +43,6 @@ NO_SUCH_INSTANCE = Status(0x0112)
 SOP_CLASS_NOT_SUPPORTED = Status(0x0122, "not the SOP class of the presentation context")
 NOT_AUTHORIZED = Status(0x0124, "this AE is not allowed to do that")
 UNRECOGNIZED_OPERATION = Status(0x0211, "the SOP class has no such operation")
-COERCED = Status(0xB000)
 
 _STORE: Mapping[Reason, int] = {
     Reason.NOT_DICOM: 0xC000,
@@ -80,6 +83,15 @@ _QUERY: Mapping[Reason, int] = dict.fromkeys(Reason, 0xC000) | {
 def store_status(reason: Reason, detail: str = "") -> Status:
     """Why an instance was not stored (PS3.4 table B.2-1)."""
     return Status(_STORE[reason], comment(detail or reason.value))
+
+
+def store_outcome_status(outcome: "IngestOutcome", mismatch: str = "") -> Status:
+    """What became of an instance (PS3.4 table B.2-1); a success, but not as it was sent, is a warning."""
+    if outcome.reason is not None:
+        return store_status(outcome.reason, outcome.detail)
+    if outcome.status.value == "kept":
+        return Status(0xB000, "another instance with this UID was stored before and kept")
+    return Status(0xB007, mismatch) if mismatch else SUCCESS
 
 
 def query_status(error: ServerError) -> Status:

@@ -33,7 +33,7 @@ class DataStream:
         """Whether there is enough for a reader to do."""
         return self._ended or self._waiting >= WAKE_AT or self._error is not None
 
-    async def read(self) -> list[bytes | bytearray]:
+    async def read(self) -> list[bytes]:
         """The next chunks, [] at the end. AssociationLostError if the rest will never come."""
         if not self.ready:
             self._waiter = asyncio.get_running_loop().create_future()
@@ -43,11 +43,11 @@ class DataStream:
         chunks, self._chunks = self._chunks, []
         taken, self._waiting = self._waiting, 0
         self._taken(taken)
-        return chunks
+        return [bytes(chunk) for chunk in chunks]  # what is bytes already is not copied
 
     async def whole(self, limit: int) -> bytes | None:
         """All of it, None (and the rest dropped) if it is longer than `limit`."""
-        parts: list[bytes | bytearray] = []
+        parts: list[bytes] = []
         while chunks := await self.read():
             parts += chunks
             if self.size > limit:
