@@ -16,7 +16,17 @@ from dicomweb_server.ports.index import Added, Index, NewInstance, OnDuplicate, 
 from dicomweb_server.services.admission import Admitted, IngestPolicy, Preamble, Refused, admit, without_message
 from dicomweb_server.services.workers import Workers
 
-__all__ = ["IngestMeter", "IngestOutcome", "IngestPolicy", "IngestService", "OnDuplicate", "Preamble", "Status"]
+__all__ = [
+    "IngestMeter",
+    "IngestOutcome",
+    "IngestPolicy",
+    "IngestService",
+    "OnDuplicate",
+    "Preamble",
+    "Staged",
+    "StagingFile",
+    "Status",
+]
 
 _log = logging.getLogger(__name__)
 
