@@ -59,14 +59,16 @@ def first_fragments(buffer: Buffer, items: Sequence[int], frames: int, extended_
         return (0, fragments)
     if fragments == frames:
         return range(frames + 1)
-    found = (
-        _by_offsets(items, _offsets(extended_offset_table, "<u8"), frames)
-        or _by_offsets(items, _offsets(_basic_offset_table(buffer, items, frames), "<u4"), frames)
+    by_tables = [
+        _by_offsets(items, _offsets(extended_offset_table, "<u8"), frames),
+        _by_offsets(items, _offsets(_basic_offset_table(buffer, items, frames), "<u4"), frames),
+    ]
+    return (
+        next((found for found in by_tables if len(found) > frames), ())
         or _by_first_bytes(buffer, items, frames)
+        or max(by_tables, key=len)
+        or (range(fragments + 1) if fragments < frames else (0,))
     )
-    if found:
-        return found
-    return range(fragments + 1) if fragments < frames else (0,)
 
 
 def _basic_offset_table(buffer: Buffer, items: Sequence[int], frames: int) -> bytes:
