@@ -42,7 +42,11 @@ def test_their_contexts_are_restricted_to_that() -> None:
     assert isinstance(admitted, Admitted)
     options = replace(KNOWN, unknown_sop_classes=False, only_sop_classes=frozenset({"1.2"}))
     found = contexts(admitted, options)
-    assert (found.allowed, found.unknown_sop_classes, found.only) == (frozenset({Service.STORE}), False, frozenset({"1.2"}))
+    assert (found.allowed, found.unknown_sop_classes, found.only) == (
+        frozenset({Service.STORE}),
+        False,
+        frozenset({"1.2"}),
+    )
 
 
 @pytest.mark.parametrize(

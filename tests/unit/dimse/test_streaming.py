@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomweb_server.dimse.ending import AssociationLostError
@@ -55,6 +55,7 @@ async def content(message: Message | None) -> bytes:
     return found
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=20_000), st.integers(1, 5000), st.binary(max_size=300), st.integers(2, 50))
 def test_what_we_cut_is_put_together_again(dataset: bytes, size: int, small: bytes, small_size: int) -> None:
     async def run() -> None:
@@ -73,6 +74,7 @@ def test_what_we_cut_is_put_together_again(dataset: bytes, size: int, small: byt
     asyncio.run(run())
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=8), st.integers(2, 1000))
 def test_a_data_set_sent_in_parts(parts: list[bytes], size: int) -> None:
     async def run() -> None:
