@@ -53,8 +53,9 @@ def _segments(data: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
     view = memoryview(data)
     position = 2
     for _ in range(_MAX_SEGMENTS):
-        while view[position] == 0xFF and view[position + 1] == 0xFF:  # fill bytes
+        if view[position] == view[position + 1] == 0xFF:  # a fill byte
             position += 1
+            continue
         prefix, marker, length = struct.unpack_from(">BBH", view, position)
         if prefix != 0xFF or marker in (_END_OF_IMAGE, _START_OF_TILE):
             return
