@@ -1,17 +1,19 @@
 """create_app: routers, layers around them, and the order in which everything starts and stops."""
 
+import asyncio
 import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb_server import __version__
-from dicomweb_server.bootstrap import Holder, dicomweb_service, open_store, start_dimse
+from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_options, dicomweb_service, open_store, start_dimse
+from dicomweb_server.errors import ServerError, StartError
 from dicomweb_server.http import errors
+from dicomweb_server.http.cors import Cors
 from dicomweb_server.server.cross_site import CrossSiteGuard
 from dicomweb_server.server.front import FrontDoor
 from dicomweb_server.server.logs import LineWriter
@@ -24,8 +26,6 @@ from dicomweb_server.settings.passwords import verify_password
 from dicomweb_server.ui.routes import explorer_routes
 
 PUBLIC_PATHS = frozenset({"/healthz", "/healthz/live"})
-EXPOSED_HEADERS = ("Content-Location", "Content-Range", "ETag", "Location", "Warning", "X-Request-ID", "X-Total-Count")
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 _logger = logging.getLogger("dicomweb_server.server")
 
 
@@ -36,6 +36,7 @@ class Application(FastAPI):
         self.settings = settings
         self.metrics = Metrics()
         self.holder = Holder()
+        self.failure: StartError | ServerError | None = None
         self._writer = writer
         super().__init__(
             title=settings.name,
@@ -47,6 +48,12 @@ class Application(FastAPI):
             lifespan=_lifespan,
         )
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As FastAPI, but a start that failed is told in words (`failure`), not as a traceback."""
+        if scope["type"] == "lifespan":
+            send = _without_traceback(send)
+        await super().__call__(scope, receive, send)
+
     def build_middleware_stack(self) -> ASGIApp:
         """From the outside in: observation, CORS, cross-site guard, users, front door."""
         settings = self.settings
@@ -56,15 +63,7 @@ class Application(FastAPI):
             app = BasicAuthentication(app, settings.users, verify_password, PUBLIC_PATHS)
         app = CrossSiteGuard(app, settings.cors_origins)
         if settings.cors_origins:
-            app = CORSMiddleware(
-                app,
-                allow_origins=settings.cors_origins,
-                allow_methods=_METHODS,
-                allow_headers=["*"],
-                allow_credentials="*" not in settings.cors_origins,
-                expose_headers=EXPOSED_HEADERS,
-                max_age=3600,
-            )
+            app = Cors(app, settings.cors_origins)
         headers = safety_headers(settings.cors_origins, tls=settings.tls_certificate is not None)
         return Observation(app, self.metrics, request_log(self._writer, settings.log_format), headers)
 
@@ -88,8 +87,37 @@ def create_app(settings: Settings | None = None, writer: LineWriter | None = Non
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start: store, then DIMSE. Stop, when HTTP has ended its requests: DIMSE, then the store."""
     assert isinstance(app, Application)
-    async with open_store(app.settings, app.metrics) as store:
-        app.holder.fill(store)
-        async with start_dimse(app.settings, store, app.metrics):
-            yield
-        _logger.info("closing the store")
+    settings, options = app.settings, dicomweb_options(app.settings)
+    async with contextlib.AsyncExitStack() as opened:
+        try:
+            store = await opened.enter_async_context(open_store(settings, app.metrics))
+            opened.callback(_logger.info, "closing the store")
+            app.holder.fill(store, options)
+            opened.callback(app.holder.fill, None, options)
+            await opened.enter_async_context(_background(store))
+            await opened.enter_async_context(start_dimse(settings, store, app.metrics))
+        except (StartError, ServerError) as error:
+            app.failure = error
+            raise
+        yield
+
+
+def _without_traceback(send: Send) -> Send:
+    async def send_plainly(message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            message["message"] = ""
+        await send(message)
+
+    return send_plainly
+
+
+@contextlib.asynccontextmanager
+async def _background(store: OpenStore) -> AsyncIterator[None]:
+    """What runs beside the requests, for as long as the server does."""
+    tasks = [asyncio.create_task(store.services.delete.sweep_forever())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -34,9 +34,13 @@ class Reason(Enum):
 
 
 class ServerError(Exception):
-    """A request that cannot be served. `detail` says what was wrong, where, and what was expected; never patient data."""
+    """A request that cannot be served. `detail`: what was wrong, where, and what was expected; never patient data."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(detail or reason.value)
         self.reason = reason
         self.detail = detail or reason.value
+
+
+class StartError(Exception):
+    """The server cannot start; the text says why and what to do about it."""

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "reindex": "Make the index anew from the stored files alone.",
     "openapi": "Print the OpenAPI description of the HTTP interface.",
     "conformance": "Print the DICOM conformance statement of this configuration.",
+    "health": "Ask the running server of this configuration whether it is well.",
     "hash-password": "Read a password and print its hash for the users table.",
     "version": "Print the version.",
 }
@@ -38,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     made = {name: commands.add_parser(name, help=doc, description=doc) for name, doc in COMMANDS.items()}
     everything = list(OPTIONS.values())
     storage = [option for option in everything if option.group in _STORAGE or option.name in _LOGGING]
-    for name in ("serve", "openapi", "conformance"):
+    for name in ("serve", "openapi", "conformance", "health"):
         _add_options(made[name], everything)
     for name in ("import", "check", "reindex"):
         _add_options(made[name], [option for option in storage if option.name != "ephemeral"])

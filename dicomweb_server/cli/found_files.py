@@ -86,10 +86,11 @@ def _file(path: Path) -> Iterator[Found]:
 
 def _entries(path: Path) -> Iterator[Found]:
     # Sizes that the archive declares are never believed: entries are read as streams, up to the largest instance.
-    with zipfile.ZipFile(path) as archive:  # open until the last entry was taken; readers hold the file by themselves
-        for entry in archive.infolist():
-            if not entry.is_dir():
-                yield Found(f"{path}:{entry.filename}", entry.compress_size, partial(archive.open, entry))
+    # It closes itself when the last entry is forgotten; until then entries may be read, in parallel too.
+    archive = zipfile.ZipFile(path)
+    for entry in archive.infolist():
+        if not entry.is_dir():
+            yield Found(f"{path}:{entry.filename}", entry.compress_size, partial(archive.open, entry))
 
 
 def looks_like_dicom(head: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The command `import`: files, folders and ZIP archives through the one way in, several at a time, in bounded memory."""
+"""The command `import`: files, folders and ZIP archives through the one way in, several at a time."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ from dicomweb_server.cli.progress import Progress
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server import logs
-from dicomweb_server.services.ingest import IngestOutcome, IngestService
+from dicomweb_server.services.ingest import IngestOutcome, IngestService, Status
 from dicomweb_server.settings import Settings
 
 _READERS = 16
@@ -146,4 +146,11 @@ async def _ingest(ingest: IngestService, limit: int, head: bytes, file: IO[bytes
 
 
 def _count(outcome: IngestOutcome, one: Found, tally: Tally) -> None:
-    raise NotImplementedError
+    if outcome.status in (Status.STORED, Status.REPLACED):
+        tally.stored += 1
+    elif outcome.is_success:
+        tally.known += 1
+    elif outcome.reason is Reason.NOT_DICOM:
+        tally.skipped += 1
+    else:
+        tally.fail(one.name, outcome.detail)

@@ -12,6 +12,7 @@ from dicomweb_server import __version__
 from dicomweb_server.app import create_app
 from dicomweb_server.bootstrap import process_options
 from dicomweb_server.cli.arguments import Arguments, load_settings
+from dicomweb_server.errors import StartError
 from dicomweb_server.server import logs, process
 from dicomweb_server.settings import Settings
 
@@ -30,9 +31,10 @@ def serve(arguments: Arguments) -> int:
                 _logger.info("listening", extra=line)
             _logger.info("ready", extra={"version": __version__, "data": str(placed.data)})
 
-        started = process.run(app, process_options(placed), announce)
+        if not process.run(app, process_options(placed), announce):
+            raise app.failure or StartError("the server could not start; the lines above say why")
     writer.flush()
-    return 0 if started else 3
+    return 0
 
 
 @contextlib.contextmanager

@@ -95,6 +95,10 @@ def timestamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1000):03d}Z"
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Application startup failed")  # the command itself says why
+
+
 def configure(log_format: str, level: str, stream: TextIO | None = None) -> LineWriter:
     """Send all loggers of the process to one writer; the returned writer is for the lines of requests."""
     writer = LineWriter(stream or sys.stderr)
@@ -106,5 +110,6 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> Line
     # The libraries' own words are for their developers; what matters of them is logged here in ours.
     for chatty in ("uvicorn", "uvicorn.error", "pynetdicom", "pydicom", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     atexit.register(writer.flush)
     return writer

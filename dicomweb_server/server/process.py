@@ -16,16 +16,13 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from dicomweb_server.errors import StartError
 from dicomweb_server.server.connection import Connection, ConnectionLimits, Gate
 
 _CHECKS_PER_SECOND = 2
 _BACKLOG = 2048
 _M_ARENA_MAX = -8
 _logger = logging.getLogger("dicomweb_server.server")
-
-
-class StartError(Exception):
-    """The server cannot start; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

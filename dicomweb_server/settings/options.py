@@ -103,6 +103,12 @@ class Settings:
     accepted_sop_classes: tuple[str, ...] = _option(
         "Storage", Several(_UID), "If given, the only SOP classes that are accepted.", default=()
     )
+    preamble: str = _option(
+        "Storage",
+        Choice(("cleared", "kept")),
+        "What becomes of the 128 bytes before a file's DICM, in which a program can hide; those of a TIFF are kept.",
+        default="cleared",
+    )
     max_instance_size: int = _option(
         "Storage", Size(2**20, 2**42), "Largest instance that is accepted, in bytes.", default=2**34
     )

@@ -1,0 +1,216 @@
+"""The composition root: the one place where ports meet implementations, and where settings become options."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from dicomweb_server.dicomweb.context import Context, DicomwebOptions
+from dicomweb_server.dicomweb.operations import operations
+from dicomweb_server.dimse.contexts import Service as DimseService
+from dicomweb_server.dimse.options import DimseOptions, Modality, Timeouts, TlsOptions
+from dicomweb_server.dimse.scp import DimseServer
+from dicomweb_server.errors import Reason, ServerError, StartError
+from dicomweb_server.http.routing import Service
+from dicomweb_server.http.service_url import ServiceUrl
+from dicomweb_server.server.connection import ConnectionLimits
+from dicomweb_server.server.metrics import Metrics
+from dicomweb_server.server.operations import OK
+from dicomweb_server.server.process import ProcessOptions, Tls
+from dicomweb_server.services import Services
+from dicomweb_server.services.delete import DeleteService
+from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
+from dicomweb_server.services.maintenance import MaintenanceService
+from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.search import SearchService
+from dicomweb_server.settings import Settings
+from dicomweb_server.settings.extra_attributes import extra_attributes
+from dicomweb_server.storage.durability import SyncMode
+from dicomweb_server.storage.store import Store, StoreOptions
+from dicomweb_server.storage.threads import Threads
+from dicomweb_server.wire.forwarded import parse_proxies
+
+_LEAST_FREE = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStore:
+    """A store that is open, and the services on it."""
+
+    services: Services
+    maintenance: MaintenanceService
+    store: Store
+    folder: os.PathLike[str]
+
+    async def health(self) -> dict[str, str]:
+        """What is well, and what is wrong with the rest."""
+        return {"index": await self._index(), "storage": self._storage()}
+
+    async def _index(self) -> str:
+        try:
+            await self.store.index.counts()
+        except ServerError as error:
+            return error.detail
+        return OK
+
+    def _storage(self) -> str:
+        if self.store.damage is not None:
+            return self.store.damage.detail
+        free = shutil.disk_usage(self.folder).free
+        return OK if free >= _LEAST_FREE else f"only {free // 2**20} MiB are free"
+
+
+@contextlib.asynccontextmanager
+async def open_store(
+    settings: Settings, metrics: Metrics | None = None, *, rebuild: bool = False
+) -> AsyncIterator[OpenStore]:
+    """Open the data folder and make the services; at the end finish what is under way and close it."""
+    extra = extra_attributes(settings.extra_attributes)
+    options = StoreOptions(sync=SyncMode(settings.sync), index_folder=settings.index, extra=extra)
+    store = await asyncio.to_thread(lambda: Store(settings.data, options, rebuild=rebuild))
+    workers = Threads(max(2, os.cpu_count() or 1), "worker")
+    policy = IngestPolicy(
+        on_duplicate=OnDuplicate(settings.on_duplicate),
+        accepted_sop_classes=frozenset(settings.accepted_sop_classes),
+        rejected_sop_classes=frozenset(settings.rejected_sop_classes),
+        max_instance_size=settings.max_instance_size,
+        preamble=Preamble(settings.preamble),
+        extra_tags=frozenset(attribute.tag for attribute in extra),
+    )
+    blobs, index = store.blobs, store.index
+    services = Services(
+        ingest=IngestService(blobs, index, workers, policy, metrics),
+        search=SearchService(index),
+        retrieve=RetrieveService(index, blobs, workers),
+        delete=DeleteService(blobs, index),
+    )
+    maintenance = MaintenanceService(blobs, index, workers, policy)
+    try:
+        yield OpenStore(services, maintenance, store, settings.data)
+    finally:
+        await services.ingest.close()
+        workers.close()
+        await store.close()
+
+
+class Holder:
+    """Where a running application finds what its lifespan opened."""
+
+    def __init__(self) -> None:
+        self._store: OpenStore | None = None
+        self.context: Context | None = None
+
+    def fill(self, store: OpenStore | None, options: DicomwebOptions) -> None:
+        """The store is open (or closed again)."""
+        self._store = store
+        self.context = Context(store.services, options) if store else None
+
+    def current(self) -> Context:
+        """The context of requests; ServerError while there is none."""
+        if self.context is None:
+            raise ServerError(Reason.BUSY, "the server is starting or stopping")
+        return self.context
+
+    async def health(self) -> dict[str, str]:
+        """The checks of `/healthz`."""
+        return await self._store.health() if self._store else {"store": "not open"}
+
+
+def dicomweb_options(settings: Settings) -> DicomwebOptions:
+    """Settings of the DICOMweb adapter."""
+    return DicomwebOptions(
+        service_url=ServiceUrl(settings.dicomweb_root, settings.public_url, parse_proxies(settings.trusted_proxies)),
+        compression=settings.compression,
+        immutable=settings.on_duplicate != OnDuplicate.REPLACE.value,
+        search_limit=settings.search_limit,
+        max_request_size=settings.max_request_size,
+        max_instance_size=settings.max_instance_size,
+    )
+
+
+def dicomweb_service(settings: Settings, holder: Holder) -> Service[Context]:
+    """The DICOMweb resources below their root."""
+    return Service(settings.dicomweb_root, operations(), holder.current)
+
+
+def dimse_options(settings: Settings) -> DimseOptions:
+    """Settings of the DIMSE adapter."""
+    return DimseOptions(
+        ae_title=settings.ae_title,
+        hosts=settings.dimse_host or settings.host,
+        port=settings.dimse_port,
+        tls=_dimse_tls(settings),
+        modalities={
+            name: Modality(known.ae_title, known.host, known.port, _dimse_services(known.allow), known.tls)
+            for name, known in settings.modalities.items()
+        },
+        unknown_allow=_dimse_services(settings.unknown_allow),
+        check_called_ae_title=settings.check_called_ae_title,
+        check_modality_host=settings.check_modality_host,
+        unknown_sop_classes=settings.unknown_sop_classes,
+        only_sop_classes=frozenset(settings.accepted_sop_classes),
+        never_sop_classes=frozenset(settings.rejected_sop_classes),
+        most_associations=settings.max_associations,
+        most_associations_per_address=settings.max_associations,
+        largest_pdu=settings.max_pdu_length,
+        largest_instance=settings.max_instance_size,
+        timeouts=Timeouts(silence=settings.dimse_timeout, idle=settings.dimse_timeout),
+        stop_timeout=settings.stop_timeout,
+    )
+
+
+def _dimse_services(words: tuple[str, ...]) -> frozenset[DimseService]:
+    return frozenset(DimseService(word) for word in words)
+
+
+def _dimse_tls(settings: Settings) -> TlsOptions | None:
+    if settings.dimse_tls_port is None or settings.dimse_tls_certificate is None:
+        return None
+    certificate = settings.dimse_tls_certificate
+    key = settings.dimse_tls_key or certificate
+    return TlsOptions(settings.dimse_tls_port, certificate, key, settings.dimse_tls_client_ca)
+
+
+@contextlib.asynccontextmanager
+async def start_dimse(settings: Settings, store: OpenStore, metrics: Metrics) -> AsyncIterator[DimseServer | None]:
+    """Listen for associations, unless DIMSE is switched off; at the end let them finish."""
+    if not settings.dimse:
+        yield None
+        return
+    options = dimse_options(settings)
+    server = DimseServer(store.services, options, metrics)
+    try:
+        await server.start()
+    except OSError as error:
+        where = f"{', '.join(options.hosts)} port {options.port}"
+        raise StartError(f"Cannot listen for DIMSE on {where}: {error.strerror or error}") from None
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def process_options(settings: Settings) -> ProcessOptions:
+    """Settings of the HTTP server process."""
+    tls = Tls(settings.tls_certificate, settings.tls_key, settings.tls_client_ca) if settings.tls_certificate else None
+    limits = ConnectionLimits(
+        header_timeout=settings.header_timeout,
+        body_timeout=settings.body_timeout,
+        min_body_rate=settings.min_body_rate,
+        write_timeout=settings.write_timeout,
+        max_header_size=settings.max_header_size,
+        max_header_count=settings.max_header_count,
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+    )
+    addresses = settings.host if settings.http else ()
+    return ProcessOptions(
+        addresses, settings.http_port, limits, tls, settings.keep_alive_timeout, settings.stop_timeout
+    )
+
+
+def conformance_statement(settings: Settings) -> str:
+    """The DICOM conformance statement (PS3.2) of a configuration."""
+    raise NotImplementedError
