@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from dicomweb_server.dicom.attribute_json import BULK_DATA_TAGS, ENCAPSULATED_DOCUMENT, INLINE_LIMIT, TEXT_LIMIT
 from dicomweb_server.dicom.byte_order import swap, word_size
 from dicomweb_server.dicom.charset import Charset, charset_of
-from dicomweb_server.dicom.dicom_json import BULK_DATA_TAGS, ENCAPSULATED_DOCUMENT, INLINE_LIMIT, TEXT_LIMIT
 from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr
 from dicomweb_server.dicom.elements import VR_BYTES, Element, item_encoding, items, walk
 from dicomweb_server.dicom.encoding import MAX_DEPTH, PIXEL_DATA_TAGS, Encoding

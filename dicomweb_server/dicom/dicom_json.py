@@ -1,17 +1,23 @@
 """DICOM JSON (PS3.18 Annex F) straight from the bytes of a data set, in one pass, with what the index and frames need.
 
 The hot path of ingest: two tight loops (explicit and implicit VR) that look elements up in a memo and convert what is
-new. Never copies pixel data. A bulk data URI holds the byte 0x02 where the URL of the instance's bulk data belongs:
-raw control characters cannot occur in JSON otherwise.
+new. Never copies pixel data.
 """
 
 import struct
 from collections.abc import Hashable
 from itertools import repeat
 
-from dicomweb_server.dicom.attributes import ATTRIBUTES
+from dicomweb_server.dicom.attribute_json import (
+    PIXEL_REPRESENTATION,
+    PLACE_OF_URL,
+    SPECIFIC_CHARACTER_SET,
+    bulk_data_member,
+    known_vr,
+    sequence_entry,
+    value_entry,
+)
 from dicomweb_server.dicom.charset import charset_of
-from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr
 from dicomweb_server.dicom.elements import (
     EXPLICIT_HEADERS,
     IMPLICIT_HEADERS,
@@ -41,24 +47,14 @@ from dicomweb_server.dicom.encoding import (
     truncated,
 )
 from dicomweb_server.dicom.header import FRAME_TAGS, Header, PixelData
-from dicomweb_server.dicom.memo import MAX_KEY, Conditions, Context, Entry, Memo, Note
-from dicomweb_server.dicom.values import BINARY_VRS, TO_JSON, TO_TEXT, inline_binary
+from dicomweb_server.dicom.memo import MAX_KEY, Conditions, Context, Entry, Memo, Note, Place
 from dicomweb_server.errors import ServerError
 
-INLINE_LIMIT = 1024  # bytes of a binary value; above it, a bulk data URI
-TEXT_LIMIT = 65536  # bytes of any other value
-ENCAPSULATED_DOCUMENT = 0x00420011
-BULK_DATA_TAGS = PIXEL_DATA_TAGS | {ENCAPSULATED_DOCUMENT}  # by reference whatever their size
-PLACE_OF_URL = b"\2"
-
-_SPECIFIC_CHARACTER_SET = 0x00080005
-_PIXEL_REPRESENTATION = 0x00280103
+_FILE_META_GROUP = 0x0002
 _PIXEL_GROUP = 0x7FE0
 
-# Tags that need a note, and the columns of those that are indexed.
-_COLUMNS: dict[int, str] = dict.fromkeys(FRAME_TAGS | {_SPECIFIC_CHARACTER_SET, _PIXEL_REPRESENTATION}, "") | {
-    attribute.tag: attribute.column for attribute in ATTRIBUTES
-}
+_SEQUENCE = b'"vr":"SQ"'
+_INNER = len(b'"00081140":{"vr":"SQ"')
 
 _MEMO = Memo(limit=32 << 20)
 
@@ -209,9 +205,9 @@ class _DataSet:
             if tag in FRAME_TAGS:
                 self.reading.layout.setdefault(tag, raw)
         conditions = self.context.conditions
-        if tag == _SPECIFIC_CHARACTER_SET:
+        if tag == SPECIFIC_CHARACTER_SET:
             conditions = conditions._replace(charset=charset_of(raw))
-        elif tag == _PIXEL_REPRESENTATION and not conditions.explicit:
+        elif tag == PIXEL_REPRESENTATION and not conditions.explicit:
             conditions = conditions._replace(signed=raw.strip(b"\0") == b"\1")
         else:
             return False
@@ -229,8 +225,10 @@ class _DataSet:
         return entry
 
     def _keep(self, tag: int, key: Hashable, size: int, entry: Entry) -> None:
-        # The URI of nested bulk data depends on the path to it, and pixel data must be met to be located.
-        if size <= MAX_KEY and tag >> 16 != _PIXEL_GROUP and (self.depth == 0 or PLACE_OF_URL not in entry[0]):
+        if size > MAX_KEY or tag >> 16 == _PIXEL_GROUP:  # pixel data must be met to be located
+            return
+        # In an item, the URI of bulk data depends on the path to it, and what is allowed in a sequence on its depth.
+        if self.depth == 0 or not (PLACE_OF_URL in entry[0] or _SEQUENCE in entry[0][_INNER:]):
             _MEMO.keep(self.context, key, size, entry)
 
     def _long_element(self, tag: int, vr: bytes, position: int, end: int) -> tuple[Entry, int]:
@@ -288,20 +286,23 @@ class _DataSet:
             stop = sequence_end(self.buffer, value, end, encoding, self.depth + 1)
             if tag in PIXEL_DATA_TAGS and self.depth == 0 and self.reading.pixel_data is None:
                 self.reading.pixel_data = PixelData(tag, vr.decode("ascii"), value, None)
-            return (_attribute(tag, vr, self._bulk(tag, value, stop)), None), stop + 8
+            return (bulk_data_member(tag, vr, self.path), None), stop + 8
         if context.explicit and vr == b"UN":  # its items are in implicit VR little endian: PS3.5 §6.2.2 note 2
             context = _MEMO.context(context.conditions._replace(explicit=False, order="<"))
-        body, following = self._sequence(tag, context, value, end, open_ended=True)
-        return (_attribute(tag, b"SQ", body), self._note_of_sequence(tag, body)), following
+        return self._sequence(tag, context, value, end, open_ended=True)
 
-    def _sequence(self, tag: int, context: Context, position: int, end: int, *, open_ended: bool) -> tuple[bytes, int]:
-        """What follows the VR in the JSON of a sequence whose items start at a position, and where to go on."""
+    def _sequence(self, tag: int, context: Context, position: int, end: int, *, open_ended: bool) -> tuple[Entry, int]:
+        """The entry of a sequence whose items start at a position, and where to go on."""
         if self.depth >= MAX_DEPTH:
             raise not_understood(position, f"sequences are nested deeper than {MAX_DEPTH}")
-        reading = self.reading
+        place = Place.NESTED if self.depth + 1 < MAX_DEPTH else Place.DEEPEST
+        inner = _MEMO.context(context.conditions._replace(place=place))
         unpack = IMPLICIT_HEADERS[context.order == "<"].unpack_from
         items: list[bytes] = []
         while open_ended or position < end:
+            self.reading.budget -= 1
+            if self.reading.budget <= 0:
+                raise _too_many(position)
             if position + 8 > end:
                 raise truncated(position)
             group, number, length = unpack(self.buffer, position)
@@ -312,83 +313,38 @@ class _DataSet:
                 if open_ended:
                     break
                 continue  # superfluous but harmless
-            item = _DataSet(reading, context, f"{self.path}{tag:08X}/{len(items) + 1}/", self.depth + 1)
+            item = _DataSet(self.reading, inner, f"{self.path}{tag:08X}/{len(items) + 1}/", self.depth + 1)
             stop = end if length == UNDEFINED else position + length
             if stop > end:
                 raise truncated(position - 8)
             position = item.read(position, stop, open_ended=length == UNDEFINED)
             items.append(item.json())
-            reading.budget -= 1
-            if reading.budget <= 0:
-                raise _too_many(position)
-        return (b',"Value":[' + b",".join(items) + b"]" if items else b""), position
+        return sequence_entry(tag, items, context), position
 
     def _make(self, tag: int, vr: bytes, value: int, following: int) -> Entry:
         """The entry of an element of defined length."""
-        if not tag & 0xFFFF:
-            return b"", None  # group lengths are left out
-        if vr == b"UN" and self.context.explicit:
-            vr = _known_vr(tag, self.context)
+        context = self.context
+        if tag >> 16 in (0, DELIMITER_GROUP):
+            raise not_understood(value, f"a data set cannot contain the tag ({tag >> 16:04X},{tag & 0xFFFF:04X})")
+        if not tag & 0xFFFF or tag >> 16 == _FILE_META_GROUP:
+            return b"", None  # group lengths and file meta information are left out
+        if vr == b"UN" and context.explicit:
+            vr = known_vr(tag, context)
             if vr == b"SQ":
                 return self._unknown_sequence(tag, value, following)
         if vr == b"SQ":
-            body, _ = self._sequence(tag, self.context, value, following, open_ended=False)
-            return _attribute(tag, vr, body), self._note_of_sequence(tag, body)
+            return self._sequence(tag, context, value, following, open_ended=False)[0]
         if tag in PIXEL_DATA_TAGS and self.depth == 0 and self.reading.pixel_data is None:
             self.reading.pixel_data = PixelData(tag, vr.decode("ascii"), value, following - value)
-        note = self._note(tag, vr, value, following)
-        if tag in BULK_DATA_TAGS or following - value > (INLINE_LIMIT if vr in BINARY_VRS else TEXT_LIMIT):
-            return _attribute(tag, vr, self._bulk(tag, value, following)), note
-        raw = self.buffer[value:following]
-        if tag == _SPECIFIC_CHARACTER_SET:
-            body = b',"Value":["ISO_IR 192"]' if raw.strip(b" \0") else b""
-        elif vr in BINARY_VRS:
-            body = inline_binary(vr, raw, self.context.order)
-        else:
-            body = TO_JSON[vr](raw, self.context.charset, self.context.order)
-        return _attribute(tag, vr, body), note
+        return value_entry(self.buffer, tag, vr, value, following, context, self.path)
 
     def _unknown_sequence(self, tag: int, value: int, following: int) -> Entry:
         """A UN element of a tag that is a sequence: its items, in implicit VR, or its bytes if there are none in it."""
         context = _MEMO.context(self.context.conditions._replace(explicit=False, order="<"))
         try:
-            body, _ = self._sequence(tag, context, value, following, open_ended=False)
+            return self._sequence(tag, context, value, following, open_ended=False)[0]
         except (ServerError, struct.error):
-            if following - value > INLINE_LIMIT:
-                return _attribute(tag, b"UN", self._bulk(tag, value, following)), None
-            return _attribute(tag, b"UN", inline_binary(b"UN", self.buffer[value:following], "<")), None
-        return _attribute(tag, b"SQ", body), self._note_of_sequence(tag, body)
-
-    def _bulk(self, tag: int, value: int, following: int) -> bytes:
-        if value == following:
-            return b""
-        return b',"BulkDataURI":"%b%b%08X"' % (PLACE_OF_URL, self.path.encode("ascii"), tag)
-
-    def _note(self, tag: int, vr: bytes, value: int, following: int) -> Note | None:
-        column = self._column(tag)
-        if column is None:
-            return None
-        raw = self.buffer[value:following]
-        text = TO_TEXT[vr](raw, self.context.charset, self.context.order) if vr in TO_TEXT else ""
-        return Note(tag, column, text if text.strip("\\") else "", raw)
-
-    def _note_of_sequence(self, tag: int, body: bytes) -> Note | None:
-        column = self._column(tag)
-        return None if column is None else Note(tag, column, body[len(b',"Value":') :].decode("utf-8"), b"")
-
-    def _column(self, tag: int) -> str | None:
-        column = _COLUMNS.get(tag)
-        return f"{tag:08X}" if not column and tag in self.context.conditions.extra else column
-
-
-def _attribute(tag: int, vr: bytes, body: bytes) -> bytes:
-    return b'"%08X":{"vr":"%b"%b}' % (tag, vr, body)
-
-
-def _known_vr(tag: int, context: Context) -> bytes:
-    """What a UN element of a public tag is if the dictionary leaves no doubt: its value is as in implicit VR."""
-    name = public_vr(tag) if not tag >> 16 & 1 else "UN"
-    return b"UN" if name == US_OR_SS or name[0] == "O" or context.order == ">" else VR_BYTES[name]
+            return value_entry(self.buffer, tag, b"UN", value, following, self.context, self.path)
 
 
 def _too_many(position: int) -> ServerError:

@@ -4,7 +4,8 @@ import mmap
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dicomweb_server.dicom.dicom_json import PLACE_OF_URL, read_json
+from dicomweb_server.dicom.attribute_json import PLACE_OF_URL
+from dicomweb_server.dicom.dicom_json import read_json
 from dicomweb_server.dicom.frames import index_frames
 from dicomweb_server.dicom.header import Header, open_dataset, open_part10
 from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_CLASS_UID

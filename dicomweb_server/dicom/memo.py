@@ -5,6 +5,7 @@ another one says. Bounded in bytes; safe with threads, because each step on a sh
 """
 
 from collections.abc import Hashable
+from enum import IntEnum
 from typing import NamedTuple
 
 from dicomweb_server.dicom.charset import Charset
@@ -28,6 +29,14 @@ Entry = tuple[bytes, Note | None]
 Entries = dict[Hashable, Entry]
 
 
+class Place(IntEnum):
+    """Where an element is: it decides about the path of bulk data, and about whether a sequence is allowed."""
+
+    TOP = 0
+    NESTED = 1
+    DEEPEST = 2
+
+
 class Conditions(NamedTuple):
     """All that the JSON of an element depends on beside its own bytes. `order`: "<" or ">"; `extra`: indexed tags."""
 
@@ -36,6 +45,7 @@ class Conditions(NamedTuple):
     charset: Charset
     signed: bool
     extra: frozenset[int]
+    place: Place = Place.TOP
 
 
 class Context:
@@ -45,7 +55,7 @@ class Context:
 
     def __init__(self, conditions: Conditions, older: Entries) -> None:
         self.conditions = conditions
-        self.explicit, self.order, self.charset, self.signed, _ = conditions
+        self.explicit, self.order, self.charset, self.signed, _, _ = conditions
         self.entries: Entries = {}
         self.older = older
 

@@ -11,7 +11,8 @@ from pydicom import config, dcmread
 from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 
-from dicomweb_server.dicom.dicom_json import PLACE_OF_URL, read_json
+from dicomweb_server.dicom.attribute_json import PLACE_OF_URL
+from dicomweb_server.dicom.dicom_json import read_json
 from dicomweb_server.dicom.header import open_part10, read_header
 from dicomweb_server.errors import Reason, ServerError
 from tests.json_oracle import differences
