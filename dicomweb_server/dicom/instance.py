@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dicomweb_server.dicom.attribute_json import PLACE_OF_URL
+from dicomweb_server.dicom.attributes import ATTRIBUTES
 from dicomweb_server.dicom.dicom_json import read_json
 from dicomweb_server.dicom.frames import index_frames
 from dicomweb_server.dicom.header import Header, open_dataset, open_part10
@@ -14,6 +15,8 @@ from dicomweb_server.dicom.uids import MEDIA_STORAGE_DIRECTORY, require_uid, uid
 from dicomweb_server.errors import Reason, ServerError
 
 PLACE_OF_ROOT = "\1"  # stands for the URL of the DICOMweb service root in stored JSON
+
+_SEQUENCES = frozenset(attribute.column for attribute in ATTRIBUTES if attribute.vr == "SQ")
 
 Data = bytes | memoryview | mmap.mmap
 
@@ -32,12 +35,15 @@ def _parse(opened: Header, extra: frozenset[int]) -> ParsedInstance:
     if uid_from(opened.file_meta.get(MEDIA_STORAGE_SOP_CLASS_UID, b"")) == MEDIA_STORAGE_DIRECTORY:
         raise ServerError(Reason.UNSUPPORTED_SOP_CLASS, "a DICOMDIR is a directory of files, not an instance")
     metadata, reading = read_json(opened, extra)
-    values = reading.values
+    values = {column: text for column, text in reading.values.items() if text}
     record = _record(values, opened.transfer_syntax_uid)
+    instance = f"studies/{record.study_uid}/series/{record.series_uid}/instances/{record.instance_uid}"
+    url = f"{PLACE_OF_ROOT}/{instance}/bulkdata/".encode("ascii")
+    for column in _SEQUENCES.union(f"{tag:08X}" for tag in extra):
+        if values.get(column, "").startswith("[{"):
+            values[column] = values[column].replace(PLACE_OF_URL.decode("ascii"), url.decode("ascii"))
     header = replace(opened, pixel_data=reading.pixel_data, layout=reading.layout)
-    place = f"{record.study_uid}/series/{record.series_uid}/instances/{record.instance_uid}/bulkdata/"
-    url = f"{PLACE_OF_ROOT}/studies/{place}"
-    return ParsedInstance(record, metadata.replace(PLACE_OF_URL, url.encode("ascii")), index_frames(header).pack())
+    return ParsedInstance(record, metadata.replace(PLACE_OF_URL, url), index_frames(header).pack())
 
 
 def _record(values: Mapping[str, str], transfer_syntax_uid: str) -> InstanceRecord:
@@ -49,5 +55,4 @@ def _record(values: Mapping[str, str], transfer_syntax_uid: str) -> InstanceReco
         raise ServerError(Reason.CANNOT_UNDERSTAND, "StudyInstanceUID and SeriesInstanceUID are the same")
     if sop_class_uid == MEDIA_STORAGE_DIRECTORY:
         raise ServerError(Reason.UNSUPPORTED_SOP_CLASS, "a DICOMDIR is a directory of files, not an instance")
-    present = {column: text for column, text in values.items() if text}
-    return InstanceRecord(study_uid, series_uid, instance_uid, sop_class_uid, transfer_syntax_uid, present)
+    return InstanceRecord(study_uid, series_uid, instance_uid, sop_class_uid, transfer_syntax_uid, values)
