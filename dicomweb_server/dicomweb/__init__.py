@@ -1,1 +1,1 @@
-"""PS3.18: the DICOMweb services."""
+"""DICOMweb (PS3.18): one file per service; `resources` is the table of them all."""

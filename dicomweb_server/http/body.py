@@ -1,7 +1,7 @@
 """The body of a request, chunk by chunk: bounded, decoded, and clear about a client that goes away."""
 
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 from starlette.types import Receive, Scope
 
@@ -16,7 +16,7 @@ class DisconnectedError(Exception):
     """The client closed the connection before its request was whole; there is nobody to answer."""
 
 
-async def chunks(scope: Scope, receive: Receive, limit: int) -> AsyncIterator[bytes]:
+async def chunks(scope: Scope, receive: Receive, limit: int) -> AsyncGenerator[bytes, None]:
     """The body as it arrives, at most `limit` bytes of it, also after `Content-Encoding: gzip` was undone.
 
     ServerError: TOO_LARGE, UNSUPPORTED_MEDIA_TYPE (another coding), BAD_REQUEST (broken gzip).

@@ -1,8 +1,8 @@
 """The resources of a service as a tree: path to operation without regular expressions or a framework on the way."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from starlette.requests import Request
@@ -12,7 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.body import DisconnectedError
+from dicomweb_server.http.description import Description
 from dicomweb_server.http.errors import problem, problem_of
+from dicomweb_server.http.responses import Whole
 
 ContextT = TypeVar("ContextT")
 Endpoint = Callable[[Request, ContextT], Awaitable[Response]]
@@ -23,13 +25,13 @@ _logger = logging.getLogger("dicomweb_server.http")
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[ContextT]):
     """One method of one resource. `path`: its template below the service's root, "/studies/{study}"; a parameter
-    `{name:path}` takes all the rest. `described`: what the API's description says of it beside its path.
+    `{name:path}` takes all the rest.
     """
 
     method: str
     path: str
     endpoint: Endpoint[ContextT]
-    described: Mapping[str, Any] = field(default_factory=dict)
+    description: Description
 
 
 class Resource(Generic[ContextT]):
@@ -42,7 +44,7 @@ class Resource(Generic[ContextT]):
     @property
     def allow(self) -> str:
         """The value of Allow."""
-        return ", ".join(sorted(self.endpoints))
+        return ", ".join(sorted({*self.endpoints, "OPTIONS"}))
 
 
 class _Node(Generic[ContextT]):
@@ -113,8 +115,7 @@ class Service(BaseRoute, Generic[ContextT]):
         scope["route"] = resource
         endpoint = resource.endpoints.get(scope["method"])
         if endpoint is None:
-            allow = resource.allow
-            return problem(Reason.METHOD_NOT_ALLOWED, f"allowed are: {allow}", [(b"allow", allow.encode())])
+            return _other_method(scope["method"], resource.allow)
         try:
             return await endpoint(Request(scope, receive), self._context())
         except ServerError as error:
@@ -162,6 +163,13 @@ class Service(BaseRoute, Generic[ContextT]):
             child = node.variable
         child.parameter = name
         return child
+
+
+def _other_method(method: str, allowed: str) -> Response:
+    headers = [(b"allow", allowed.encode("ascii"))]
+    if method == "OPTIONS":
+        return Whole(status=204, headers=headers)
+    return problem(Reason.METHOD_NOT_ALLOWED, f"this resource offers {allowed}", headers)
 
 
 def _path(scope: Scope) -> str:

@@ -1,0 +1,75 @@
+"""The OpenAPI description of the DICOMweb services, made of the table of resources."""
+
+from typing import Any
+
+from dicomweb_server.dicomweb.resources import OPERATIONS
+from dicomweb_server.http.description import openapi
+
+_UID: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^[0-9]+(\.[0-9]+)*$",
+    "maxLength": 64,
+    "examples": ["1.2.840.113619.2.55.3"],
+}
+_VARIABLES: dict[str, dict[str, Any]] = {
+    "study": _UID | {"description": "Study Instance UID"},
+    "series": _UID | {"description": "Series Instance UID"},
+    "instance": _UID | {"description": "SOP Instance UID"},
+    "frames": {
+        "type": "string",
+        "pattern": r"^[1-9][0-9]{0,9}(,[1-9][0-9]{0,9})*$",
+        "description": "Numbers of frames, counted from 1, separated by commas",
+        "examples": ["1", "2,3"],
+    },
+    "path": {
+        "type": "string",
+        "pattern": r"^[0-9A-Fa-f]{8}(/[1-9][0-9]*/[0-9A-Fa-f]{8})*$",
+        "description": "Tags, and between them numbers of items counted from 1",
+        "examples": ["7FE00010", "00540016/1/00091010"],
+    },
+}
+
+_ATTRIBUTE = {
+    "type": "object",
+    "description": "One attribute (PS3.18 Annex F)",
+    "required": ["vr"],
+    "properties": {
+        "vr": {"type": "string", "pattern": "^[A-Z]{2}$"},
+        "Value": {"type": "array"},
+        "BulkDataURI": {"type": "string", "format": "uri"},
+        "InlineBinary": {"type": "string", "contentEncoding": "base64"},
+    },
+    "additionalProperties": False,
+}
+_DATA_SET = {
+    "type": "object",
+    "description": "A data set: attributes by their tags, as eight hexadecimal digits (PS3.18 Annex F)",
+    "propertyNames": {"pattern": "^[0-9A-F]{8}$"},
+    "additionalProperties": {"$ref": "#/components/schemas/Attribute"},
+}
+_DATA_SETS = {"type": "array", "items": {"$ref": "#/components/schemas/DataSet"}}
+_STORE_RESPONSE = {
+    "description": "Store Instances Response (PS3.18 §10.5.3): (0008,1199) stored, (0008,1198) and (0008,119A) failed",
+    "allOf": [{"$ref": "#/components/schemas/DataSet"}],
+}
+
+
+def describe(root: str) -> dict[str, Any]:
+    """`paths` and `components` of the services below `root`, to be merged into the description of the server."""
+    retrieving = [operation for operation in OPERATIONS if operation.method != "POST"]
+    storing = [operation for operation in OPERATIONS if operation.method == "POST"]
+    document = openapi(
+        root, retrieving, _VARIABLES, {"application/dicom+json": {"$ref": "#/components/schemas/DataSets"}}
+    )
+    stored = openapi(
+        root, storing, _VARIABLES, {"application/dicom+json": {"$ref": "#/components/schemas/StoreResponse"}}
+    )
+    for path, operations in stored["paths"].items():
+        document["paths"].setdefault(path, {}).update(operations)
+    document["components"]["schemas"] |= {
+        "Attribute": _ATTRIBUTE,
+        "DataSet": _DATA_SET,
+        "DataSets": _DATA_SETS,
+        "StoreResponse": _STORE_RESPONSE,
+    }
+    return document

@@ -1,0 +1,125 @@
+"""What is said of an operation, and OpenAPI made of it, since a `Service` has no routes that FastAPI could describe."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from dicomweb_server.http.errors import PROBLEM_SCHEMA
+
+PROBLEM = "application/problem+json"
+_VARIABLE = re.compile(r"\{(\w+)(?::path)?\}")
+
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter. `named_by_attributes`: it stands for all the parameters whose names are attributes."""
+
+    name: str
+    text: str
+    schema: Schema
+    named_by_attributes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """An operation in words and types.
+
+    `produces`, `consumes`: media types, the default first, as Accept and Content-Type name them. `success`: statuses in
+    words. `errors`: statuses that come with a problem, or, if also in `told`, with what success comes with.
+    """
+
+    name: str
+    summary: str
+    tag: str
+    success: Mapping[int, str]
+    produces: Sequence[str] = ()
+    consumes: Sequence[str] = ()
+    parameters: Sequence[Parameter] = ()
+    errors: Sequence[int] = (400, 404, 406)
+    told: Sequence[int] = ()
+
+
+class Described(Protocol):
+    """An operation as its table has it."""
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+
+    @property
+    def path(self) -> str:
+        """The template below the root."""
+
+    @property
+    def description(self) -> Description:
+        """What it does."""
+
+
+def openapi(
+    root: str, operations: Iterable[Described], variables: Mapping[str, Schema], bodies: Mapping[str, Schema]
+) -> dict[str, Any]:
+    """`paths` and `components` of an OpenAPI document.
+
+    `variables`: the schema of each path parameter. `bodies`: of each media type, without parameters, that is no
+    opaque string of bytes.
+    """
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        path = root + _VARIABLE.sub(r"{\1}", operation.path)
+        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, variables, bodies)
+    return {"paths": paths, "components": {"schemas": {"Problem": dict(PROBLEM_SCHEMA)}}}
+
+
+def _operation(operation: Described, variables: Mapping[str, Schema], bodies: Mapping[str, Schema]) -> dict[str, Any]:
+    said = operation.description
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": variables[name]}
+        for name in _VARIABLE.findall(operation.path)
+    ]
+    described: dict[str, Any] = {
+        "operationId": said.name,
+        "summary": said.summary,
+        "tags": [said.tag],
+        "parameters": in_path + [_parameter(one) for one in said.parameters],
+        "responses": {
+            **{str(status): _answer(text, status, said.produces, bodies) for status, text in said.success.items()},
+            **{str(status): _failure(status, said, bodies) for status in said.errors},
+        },
+    }
+    if said.consumes:
+        described["requestBody"] = {"required": True, "content": _content(said.consumes, bodies)}
+    return described
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    described = {"name": parameter.name, "in": "query", "description": parameter.text, "schema": parameter.schema}
+    return described | {"style": "form", "explode": True} if parameter.named_by_attributes else described
+
+
+def _answer(text: str, status: int, produces: Sequence[str], bodies: Mapping[str, Schema]) -> dict[str, Any]:
+    has_body = status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED) and bool(produces)
+    return {"description": text} | ({"content": _content(produces, bodies)} if has_body else {})
+
+
+def _failure(status: int, said: Description, bodies: Mapping[str, Schema]) -> dict[str, Any]:
+    content: dict[str, Any] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if status in said.told:
+        content |= _content(said.produces, bodies)
+    return {"description": HTTPStatus(status).phrase, "content": content}
+
+
+def _content(media_types: Sequence[str], bodies: Mapping[str, Schema]) -> dict[str, Any]:
+    """One entry for each media type, which OpenAPI knows without parameters; those of multipart are named in words."""
+    content: dict[str, dict[str, Any]] = {}
+    for media_type in media_types:
+        name, _, parameters = media_type.partition(";")
+        schema = bodies.get(name, {"type": "string", "format": "binary"})
+        if parameters and name not in bodies:
+            known = content.get(name, {}).get("schema", {}).get("description")
+            schema = {**schema, "description": f"{known}, or {media_type}" if known else media_type}
+        content[name] = {"schema": schema}
+    return content
