@@ -69,13 +69,14 @@ class StoredInstance:
 class Page:
     """The answer to a Query: a DICOM JSON object (UTF-8 bytes) per match, already cut to offset and limit.
 
-    Retrieve URLs in `matches` start with the byte 0x01, as bulk data URIs do. `remaining`: matches after this page;
-    `total`: all matches, when the query asked for it.
+    Retrieve URLs in `matches` start with the byte 0x01, as bulk data URIs do. `remaining`: matches after this page, or
+    at least so many, if `is_remaining_exact` is false; `total`: all matches, when the query asked for it.
     """
 
     matches: Sequence[bytes]
     remaining: int = 0
     total: int | None = None
+    is_remaining_exact: bool = True
 
 
 class Index(Protocol):

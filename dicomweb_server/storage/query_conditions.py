@@ -31,12 +31,8 @@ Bind = BindParameter[object]
 Expression = ColumnElement[bool]
 
 _WORD_ENDS = "^=,-\\"
-_ROWS_OF_LEVEL: dict[Level, FromClause] = {
-    Level.PATIENT: patient,
-    Level.STUDY: study,
-    Level.SERIES: series.join(study, study.c.id == series.c.study),
-    Level.INSTANCE: instance.join(series, series.c.id == instance.c.series).join(study, study.c.id == series.c.study),
-}
+# Below the study, what finds a few rows by an index.
+_SELECTIVE = frozenset({"series_uid", "instance_uid"})
 
 
 class Binds:
@@ -52,20 +48,46 @@ class Binds:
         return [bindparam(name) for name in names]
 
 
-def rows(level: Level) -> FromClause:
-    """The rows of a level, joined with those of their parents."""
-    return _ROWS_OF_LEVEL[level]
+def rows(shape: Shape) -> FromClause:
+    """The rows of a search, joined with those of their parents.
+
+    Where nothing finds a few rows directly, SQLite must begin with the studies: only then come rows in the order of
+    the answer, and a page does not have to sort all.
+    """
+    return joined_rows(shape.level, is_downward=not any(_is_selective(condition) for condition in shape.conditions))
 
 
-def where(shape: Shape, binds: Binds) -> list[Expression]:
-    """All conditions of a search."""
+def joined_rows(level: Level, *, is_downward: bool = False) -> FromClause:
+    """The rows of a level and of their parents. The unary plus of `is_downward` keeps SQLite from going upwards."""
+    if level is Level.PATIENT:
+        return patient
+    if level is Level.STUDY:
+        return study
+    plus = "+" if is_downward else ""
+    joined: FromClause = series.join(study, literal_column(f"{plus}study.id") == series.c.study)
+    if level is Level.INSTANCE:
+        joined = joined.join(instance, literal_column(f"{plus}series.id") == instance.c.series)
+    return joined
+
+
+def _is_selective(condition: Condition) -> bool:
+    if condition.source.kind is Kind.FORMS:
+        return True
+    equal = set(condition.comparisons) <= {Comparison.EQUAL, Comparison.ONE_OF}
+    return condition.source.column in _SELECTIVE and equal
+
+
+def where(shape: Shape, binds: Binds, depth: Level | None = None) -> list[Expression]:
+    """All conditions of a search; those on lower levels too, if their rows are joined down to `depth`."""
     found: list[Expression] = []
     if shape.in_study:
         found.append(study.c.study_uid == binds.take(1)[0])
     if shape.in_series:
         found.append(series.c.series_uid == binds.take(1)[0])
     found += [_expression(condition, binds) for condition in shape.conditions]
-    if shape.below:
+    if depth is not None and depth > shape.level:
+        found += [_expression(condition, binds) for condition in shape.below]
+    elif shape.below:
         found.append(_below(shape, binds))
     return found
 

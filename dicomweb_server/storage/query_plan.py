@@ -15,6 +15,7 @@ from dicomweb_server.storage.tables import FOLDED, INTEGER_VRS
 _LISTS = {0x00080061: "modalities", 0x00080062: "sop_classes"}
 _NUMBERS = {0x00201206: "series_count", 0x00201208: "instance_count", 0x00201209: "instance_count"}
 _AVAILABILITY = 0x00080056
+_MODALITY = 0x00080060
 _TRANSFER_SYNTAXES = 0x00083002
 
 
@@ -70,7 +71,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a query is answered. `values`: of the shape's conditions, in their order.
+    """How a query is answered. `values`: of the shape's conditions in their order, the last `values_below` of `below`.
 
     `verified`: matches that SQL leaves open; on data sets down to `depth`, with stored metadata if `needs_metadata`.
     """
@@ -78,6 +79,7 @@ class Plan:
     query: Query
     shape: Shape
     values: tuple[str, ...]
+    values_below: int = 0
     verified: tuple[Match, ...] = ()
     depth: Level = Level.PATIENT
     needs_metadata: bool = False
@@ -103,6 +105,9 @@ class _Planning:
         asked = [match for match in query.matches if match.kind is not MatchKind.UNIVERSAL]
         # Several keys of one sequence have to match in the same item, of which SQL knows nothing.
         self._is_joint = sum(match.path[0] == REQUEST_ATTRIBUTES for match in asked) > 1
+        below = [match for match in asked if _level_of_row(match) > query.level]
+        # Alone, a modality of some series is one of the study's.
+        self._is_study_modality = query.level <= Level.STUDY and [match.path for match in below] == [(_MODALITY,)]
 
     def add(self, match: Match) -> None:
         """Decide on one match."""
@@ -128,7 +133,8 @@ class _Planning:
         direct = [pair for pair in self._found if pair[0].source.level <= level]
         below = [pair for pair in self._found if pair[0].source.level > level]
         named = [uid for uid in (query.study_uid, query.series_uid) if uid is not None]
-        levels = [self._level(match) for match in self._verified]
+        levels = [_level_of_row(match) for match in self._verified]
+        levels += [condition.source.level for condition, _ in below if self._verified]
         return Plan(
             query=query,
             shape=Shape(
@@ -139,19 +145,11 @@ class _Planning:
                 tuple(condition for condition, _ in below),
             ),
             values=(*named, *(value for _, values in (*direct, *below) for value in values)),
+            values_below=sum(len(values) for _, values in below),
             verified=tuple(self._verified),
-            depth=max([Level.INSTANCE if own is None else own for own in levels], default=Level.PATIENT),
-            needs_metadata=None in levels,
+            depth=max(levels, default=Level.PATIENT),
+            needs_metadata=any(not _has_column(match) for match in self._verified),
         )
-
-    def _level(self, match: Match) -> Level | None:
-        """The level of the row that has an attribute; None if only the stored metadata has it."""
-        tag = match.path[0]
-        if tag in BY_TAG:
-            return BY_TAG[tag].level
-        if tag in COMPUTED:
-            return COMPUTED[tag][0]
-        return None
 
     def _home(self, level: Level) -> Level:
         """The level of the table that has an attribute's column: below the patient level, `study` has the patient's."""
@@ -167,6 +165,8 @@ class _Planning:
             if is_form and not self._is_joint and match.kind is not MatchKind.EMPTY:
                 return Source(Level.SERIES, Kind.FORMS, path)
             return None
+        if tag == _MODALITY and self._is_study_modality and match.kind is not MatchKind.EMPTY and list_term(match):
+            return Source(Level.STUDY, Kind.LIST, path, "modalities")
         if tag in _LISTS:
             return Source(Level.STUDY, Kind.LIST, path, _LISTS[tag])
         if tag in _NUMBERS:
@@ -191,6 +191,18 @@ class _Planning:
     def _add_condition(self, source: Source, term: Term) -> None:
         odd = source.path in self._extra_paths and source.kind not in (Kind.FORMS, Kind.LIST, Kind.UID)
         self._found.append((Condition(source, term.comparisons, term.words, odd), term.values))
+
+
+def _has_column(match: Match) -> bool:
+    return match.path[0] in BY_TAG or match.path[0] in COMPUTED
+
+
+def _level_of_row(match: Match) -> Level:
+    """The level of the row that has an attribute: its column, or the metadata of an instance."""
+    tag = match.path[0]
+    if tag in BY_TAG:
+        return BY_TAG[tag].level
+    return COMPUTED[tag][0] if tag in COMPUTED else Level.INSTANCE
 
 
 def _combined_tags(query: Query) -> tuple[frozenset[int], frozenset[int]]:

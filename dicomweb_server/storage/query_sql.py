@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
 
 import orjson
 
@@ -19,12 +17,13 @@ from dicomweb_server.dicom.query import Query
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Page
 from dicomweb_server.storage.query_answer import Field, all_fields, fields_of
-from dicomweb_server.storage.query_documents import Addition, loaded
+from dicomweb_server.storage.query_documents import Addition, JsonObject, loaded
 from dicomweb_server.storage.query_plan import Plan, plan
 from dicomweb_server.storage.query_statement import (
     SEPARATOR,
     candidates_statement,
     count_statement,
+    documents_statement,
     page_statement,
     rows_statement,
 )
@@ -34,6 +33,8 @@ from dicomweb_server.storage.sqlite import Connection
 PATIENCE = 10.0
 _FETCHED = 100
 _ENDLESS = -1  # LIMIT
+# How many rows of series or instances are counted beyond a page, where only counting them one by one tells.
+_COUNTED_BEYOND = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,13 @@ def _snapshot(connection: Connection) -> Iterator[None]:
 
 
 def _limits(query: Query) -> dict[str, object]:
-    return {"limit": _ENDLESS if query.limit is None else query.limit, "offset": query.offset}
+    is_bounded = query.limit is not None and not query.count_total
+    return {
+        "limit": _ENDLESS if query.limit is None else query.limit,
+        "offset": query.offset,
+        "full": 0 if query.count_total else query.limit,
+        "most": query.offset + (query.limit or 0) + _COUNTED_BEYOND if is_bounded else _ENDLESS,
+    }
 
 
 def _plain_page(connection: Connection, prepared: _Prepared) -> Page:
@@ -83,8 +90,7 @@ def _plain_page(connection: Connection, prepared: _Prepared) -> Page:
     query, shape = prepared.plan.query, prepared.plan.shape
     is_counted = query.limit is not None or query.count_total
     statement = page_statement(shape, prepared.fields, query.order, is_counted=is_counted)
-    full = 0 if query.count_total else query.limit
-    values = statement.parameters(prepared.plan.values, **_limits(query), full=full)
+    values = statement.parameters(prepared.plan.values, **_limits(query))
     objects, total = connection.execute(statement.sql, values).fetchone()
     found = objects.split(SEPARATOR) if objects else []
     return _page(query, found, total)
@@ -94,7 +100,9 @@ def _page(query: Query, found: list[bytes], total: int | None) -> Page:
     if total is None:
         return Page(found)
     remaining = max(0, total - query.offset - len(found))
-    return Page(found, remaining, total if query.count_total else None)
+    if query.count_total:
+        return Page(found, remaining, total)
+    return Page(found, remaining, is_remaining_exact=query.level < Level.SERIES or remaining != _COUNTED_BEYOND)
 
 
 def _merged_page(connection: Connection, prepared: _Prepared) -> Page:
@@ -105,7 +113,7 @@ def _merged_page(connection: Connection, prepared: _Prepared) -> Page:
     total = None
     if query.count_total or (query.limit is not None and len(found) >= query.limit):
         count = count_statement(shape)
-        (total,) = connection.execute(count.sql, count.parameters(prepared.plan.values)).fetchone()
+        (total,) = connection.execute(count.sql, count.parameters(prepared.plan.values, **_limits(query))).fetchone()
     return _page(query, found, total)
 
 
@@ -139,30 +147,39 @@ def _verified_page(connection: Connection, prepared: _Prepared, deadline: float)
 
 def _verified_ids(connection: Connection, prepared: _Prepared, deadline: float) -> Iterator[int]:
     """Ids of the rows that match, in the order of the answer."""
-    open_plan = prepared.plan
-    query = open_plan.query
-    depth = max(open_plan.depth, query.level)
-    fields = all_fields(depth, prepared.odd_paths)
-    statement = candidates_statement(
-        open_plan.shape, fields, query.order, depth, with_metadata=open_plan.needs_metadata
-    )
-    question = replace(query, matches=open_plan.verified)
-    cursor = connection.execute(statement.sql, statement.parameters(open_plan.values))
-    rows = (row for batch in iter(lambda: cursor.fetchmany(_FETCHED), []) for row in batch)
-    for found, group in groupby(rows, key=itemgetter(0)):
+    statement = candidates_statement(prepared.plan.shape, prepared.plan.query.order)
+    cursor = connection.execute(statement.sql, statement.parameters(prepared.plan.values))
+    while rows := cursor.fetchmany(_FETCHED):
         if time.monotonic() > deadline:
             raise ServerError(
                 Reason.TOO_LARGE,
                 "the search compares attributes that are not indexed with too many instances: "
                 "add a key that is indexed, such as StudyDate or PatientID",
             )
-        if any(_is_match(connection, row, question) for row in group):
-            yield found
+        ids = [row_id for (row_id,) in rows]
+        verified = _verified(connection, prepared, ids)
+        yield from (row_id for row_id in ids if row_id in verified)
 
 
-def _is_match(connection: Connection, row: tuple[int, str, bytes | None, int | None], question: Query) -> bool:
-    _, text, metadata, template = row
-    document = loaded(text)
-    if metadata is not None and template is not None:
-        document = loaded(connection.codec.decode(metadata, template)) | document
-    return matches(document, question)
+def _verified(connection: Connection, prepared: _Prepared, ids: list[int]) -> set[int]:
+    """Those of the ids that have a data set that matches."""
+    found = prepared.plan
+    question = replace(found.query, matches=found.verified)
+    depth = max(found.depth, found.query.level)
+    tags = {match.path[0] for match in found.verified}
+    fields = tuple(field for field in all_fields(depth, prepared.odd_paths) if field.tag in tags)
+    statement = documents_statement(found.shape, fields, depth, with_metadata=found.needs_metadata)
+    first = len(found.values) - found.values_below
+    values = statement.parameters(found.values[first:], ids=orjson.dumps(ids).decode())
+    verified: set[int] = set()
+    for row_id, text, metadata, template in connection.execute(statement.sql, values):
+        if row_id not in verified and matches(_document(connection, text, metadata, template), question):
+            verified.add(row_id)
+    return verified
+
+
+def _document(connection: Connection, text: str, metadata: bytes | None, template: int | None) -> JsonObject:
+    columns = loaded(text)
+    if metadata is None or template is None:
+        return columns
+    return loaded(connection.codec.decode(metadata, template)) | columns

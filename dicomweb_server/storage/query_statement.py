@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BLOB, ColumnElement, Select, bindparam, cast, func, literal_column, select
+from sqlalchemy import BLOB, ColumnElement, Select, Subquery, bindparam, cast, func, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from dicomweb_server.dicom.attributes import BY_TAG, Level
 from dicomweb_server.dicom.query import Order
 from dicomweb_server.storage.query_answer import Field, column_sql, computed_order_sql, object_sql
-from dicomweb_server.storage.query_conditions import Binds, rows, where
+from dicomweb_server.storage.query_conditions import Binds, joined_rows, rows, where
 from dicomweb_server.storage.query_plan import Shape
 from dicomweb_server.storage.tables import FOLDED, TABLE_OF_LEVEL, instance, patient, series, study
 
@@ -71,67 +71,92 @@ def _object(fields: tuple[Field, ...], level: Level) -> ColumnElement[str]:
     return literal_column(object_sql(fields, level))
 
 
-@lru_cache(maxsize=_KEPT)
-def page_statement(
-    shape: Shape, fields: tuple[Field, ...], orders: tuple[Order, ...], *, is_counted: bool
-) -> Statement:
-    """One row: the objects of a page in one value, and the number of all matches (with `is_counted`) or NULL.
-
-    Parameters: `limit`, `offset`, and `full`: the length of a page from which on the matches are counted.
-    """
-    owner = TABLE_OF_LEVEL[shape.level].c.id
-    # The page's ids first: only then are objects written, so that sorting many candidates stays cheap.
-    page = (
-        select(owner.label("id"))
-        .select_from(rows(shape.level))
+def _page_ids(shape: Shape, orders: tuple[Order, ...]) -> Subquery:
+    """The ids of a page, found before anything is written, so that sorting many candidates stays cheap."""
+    return (
+        select(TABLE_OF_LEVEL[shape.level].c.id.label("id"))
+        .select_from(rows(shape))
         .where(*where(shape, Binds()))
         .order_by(*_order(shape, orders))
         .limit(bindparam("limit"))
         .offset(bindparam("offset"))
         .subquery("page")
     )
-    written = select(_object(fields, shape.level)).select_from(rows(shape.level)).where(owner == page.c.id)
+
+
+@lru_cache(maxsize=_KEPT)
+def page_statement(
+    shape: Shape, fields: tuple[Field, ...], orders: tuple[Order, ...], *, is_counted: bool
+) -> Statement:
+    """One row: the objects of a page in one value, and the number of all matches (with `is_counted`) or NULL.
+
+    Parameters: `limit`, `offset`; `full`: the length of a page from which on the matches are counted; `most`: how far.
+    """
+    page = _page_ids(shape, orders)
+    is_row = TABLE_OF_LEVEL[shape.level].c.id == page.c.id
+    written = select(_object(fields, shape.level)).select_from(joined_rows(shape.level)).where(is_row)
     objects = cast(func.group_concat(written.correlate(page).scalar_subquery(), literal_column("char(30)")), BLOB)
     if not is_counted:
         return _compiled(select(objects, literal_column("NULL")).select_from(page))
     is_full = func.count() >= bindparam("full")
-    total = func.iif(is_full, _count(shape).scalar_subquery(), literal_column("NULL"))
+    total = func.iif(is_full, _count(shape, is_bounded=True).scalar_subquery(), literal_column("NULL"))
     return _compiled(select(objects, total).select_from(page))
 
 
 @lru_cache(maxsize=_KEPT)
 def count_statement(shape: Shape) -> Statement:
-    """The number of all matches."""
-    return _compiled(_count(shape))
+    """The number of all matches. Parameter: `most`."""
+    return _compiled(_count(shape, is_bounded=True))
 
 
-def _count(shape: Shape) -> Select[Any]:
-    """From the counters of the lowest level that the conditions name, where there are any."""
+def _count(shape: Shape, *, is_bounded: bool = False) -> Select[Any]:
+    """From the counters of the lowest level that the conditions name, where there are any.
+
+    `is_bounded`: rows of lower levels are counted no further than up to the parameter `most`.
+    """
     lowest = max((condition.source.level for condition in shape.conditions), default=Level.PATIENT)
     lowest = max(lowest, Level.SERIES if shape.in_series else Level.STUDY)
     conditions = where(shape, Binds())
-    if shape.level <= lowest or shape.below:
-        return select(func.count()).select_from(rows(shape.level)).where(*conditions)
-    counter = TABLE_OF_LEVEL[lowest].c["series_count" if shape.level is Level.SERIES else "instance_count"]
-    return select(func.coalesce(func.sum(counter), 0)).select_from(rows(lowest)).where(*conditions)
+    if shape.level > lowest and not shape.below:
+        counter = TABLE_OF_LEVEL[lowest].c["series_count" if shape.level is Level.SERIES else "instance_count"]
+        counted = rows(Shape(lowest, conditions=shape.conditions))
+        return select(func.coalesce(func.sum(counter), 0)).select_from(counted).where(*conditions)
+    if not is_bounded or shape.level < Level.SERIES:
+        return select(func.count()).select_from(rows(shape)).where(*conditions)
+    some: Select[Any] = select(literal_column("1")).select_from(rows(shape)).where(*conditions).limit(bindparam("most"))
+    return select(func.count()).select_from(some.subquery("some"))
 
 
 @lru_cache(maxsize=_KEPT)
-def candidates_statement(
-    shape: Shape, fields: tuple[Field, ...], orders: tuple[Order, ...], depth: Level, *, with_metadata: bool
-) -> Statement:
-    """Rows (id, object, metadata, template) of what has to be verified, all rows of one id together."""
+def candidates_statement(shape: Shape, orders: tuple[Order, ...]) -> Statement:
+    """The ids of what has to be verified, in the order of the answer."""
+    statement = select(TABLE_OF_LEVEL[shape.level].c.id).select_from(rows(shape)).where(*where(shape, Binds()))
+    return _compiled(statement.order_by(*_order(shape, orders)))
+
+
+@lru_cache(maxsize=_KEPT)
+def documents_statement(shape: Shape, fields: tuple[Field, ...], depth: Level, *, with_metadata: bool) -> Statement:
+    """Rows (id, object, metadata, template) of the data sets down to `depth` of some `ids` (a JSON array).
+
+    Those below a row of the search that meet its conditions on lower levels; of a series only its first instance,
+    unless these conditions choose instances.
+    """
     level = shape.level
     owner = TABLE_OF_LEVEL[level].c.id
-    columns = [owner, _object(fields, max(level, depth)), *_metadata_columns(with_metadata=with_metadata)]
-    source = rows(level)
+    source = joined_rows(level)
     for lower in (Level.STUDY, Level.SERIES, Level.INSTANCE):
         if level < lower <= depth:
             source = source.join(TABLE_OF_LEVEL[lower], _is_below(lower))
-    statement = select(*columns).select_from(source).where(*where(shape, Binds()))
-    if with_metadata and level < Level.INSTANCE:
-        statement = statement.where(instance.c.id == _first_instance())
-    return _compiled(statement.order_by(*_order(shape, orders), owner))
+    conditions = [owner.in_(_listed("ids")), *where(Shape(level, below=shape.below), Binds(), depth)]
+    is_any = any(condition.source.level is Level.INSTANCE for condition in shape.below)
+    if with_metadata and level < Level.INSTANCE and not is_any:
+        conditions.append(instance.c.id == _first_instance())
+    columns = [owner, _object(fields, max(level, depth)), *_metadata_columns(with_metadata=with_metadata)]
+    return _compiled(select(*columns).select_from(source).where(*conditions))
+
+
+def _listed(name: str) -> Select[Any]:
+    return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
 def _is_below(lower: Level) -> ColumnElement[bool]:
@@ -163,21 +188,16 @@ def rows_statement(
 ) -> Statement:
     """Rows (object, metadata, template) of a page. Parameters: `limit` and `offset`, or `ids` (a JSON array)."""
     level = shape.level
-    statement = select(_object(fields, level), *_metadata_columns(with_metadata=with_metadata))
-    source = rows(level)
+    source = joined_rows(level)
     if with_metadata and level < Level.INSTANCE:
         if level is Level.PATIENT:
             source = source.join(study, study.c.id == _newest_study())
         if level <= Level.STUDY:
             source = source.join(series, series.c.id == _first_series())
         source = source.join(instance, instance.c.id == _first_instance())
-    statement = statement.select_from(source)
-    if by_ids:
-        ids = select(func.json_each(bindparam("ids")).table_valued("value").c.value)
-        statement = statement.where(TABLE_OF_LEVEL[level].c.id.in_(ids))
-    else:
-        statement = statement.where(*where(shape, Binds())).limit(bindparam("limit")).offset(bindparam("offset"))
-    return _compiled(statement.order_by(*_order(shape, orders)))
+    ids = _listed("ids") if by_ids else select(_page_ids(shape, orders).c.id)
+    statement = select(_object(fields, level), *_metadata_columns(with_metadata=with_metadata)).select_from(source)
+    return _compiled(statement.where(TABLE_OF_LEVEL[level].c.id.in_(ids)).order_by(*_order(shape, orders)))
 
 
 def _newest_study() -> ColumnElement[int]:

@@ -54,6 +54,8 @@ def connect(path: Path, extra_paths: ExtraPaths, *, query_only: bool) -> Connect
     connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints are the writer's
     connection.execute(f"PRAGMA journal_size_limit={_LOG_KEPT}")
     connection.execute("PRAGMA temp_store=MEMORY")
+    # An index made for one query reads a whole table, which may have millions of rows.
+    connection.execute("PRAGMA automatic_index=OFF")
     connection.execute(f"PRAGMA mmap_size={_MEMORY_MAP}")
     connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB if query_only else _WRITER_CACHE_KIB}")
     connection.execute(f"PRAGMA query_only={int(query_only)}")

@@ -78,9 +78,13 @@ study = Table(
     UniqueConstraint("study_uid"),
     Index("study_by_patient", "patient"),
     Index("study_by_patient_id", "patient_id"),
-    # With the columns by which studies are sorted, or also chosen: a search need not read the rows it does not answer.
-    Index("study_by_patient_name", "patient_name_folded", "study_date", "study_time"),
-    Index("study_by_date", "study_date", "study_time", "modalities"),
+    Index("study_by_patient_name", "patient_name_folded"),
+    # Studies in the order of the answer, with what work lists look for: a page is found without reading the rows.
+    Index(
+        "study_by_date",
+        *("study_date", "study_time", "modalities", "patient_name_folded", "patient_id", "accession_number"),
+        "study_description",
+    ),
     Index("study_by_accession_number", "accession_number"),
     sqlite_autoincrement=True,
 )
