@@ -6,7 +6,12 @@ from enum import Enum
 
 from pydicom._uid_dict import UID_dictionary
 
-from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.uids import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    TRANSFER_SYNTAXES,
+)
 from dicomweb_server.dimse.items import ContextResult
 from dicomweb_server.dimse.negotiation import NATIVE, Support
 
@@ -60,9 +65,30 @@ def _storage_classes() -> frozenset[str]:
 
 STORAGE_CLASSES = _storage_classes()
 
-SERVICES: Mapping[str, Service] = {VERIFICATION: Service.ECHO} | dict.fromkeys(STORAGE_CLASSES, Service.STORE)
+_PATIENT_ROOT = (Level.PATIENT, Level.STUDY, Level.SERIES, Level.INSTANCE)
+_INFORMATION_MODELS = {
+    "1.2.840.10008.5.1.4.1.2.1": _PATIENT_ROOT,
+    "1.2.840.10008.5.1.4.1.2.2": _PATIENT_ROOT[1:],  # Study Root
+    "1.2.840.10008.5.1.4.1.2.3": _PATIENT_ROOT[:2],  # Patient/Study Only, retired
+}
+_QUERY_SERVICES = {"1": Service.FIND}
+# The levels that a query/retrieve SOP class has, from the top down (PS3.4 §C.6).
+QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
+    f"{model}.{last}": levels for model, levels in _INFORMATION_MODELS.items() for last in _QUERY_SERVICES
+}
 
+SERVICES: Mapping[str, Service] = {
+    VERIFICATION: Service.ECHO,
+    **dict.fromkeys(STORAGE_CLASSES, Service.STORE),
+    **{uid: _QUERY_SERVICES[uid.rpartition(".")[2]] for uid in QUERY_LEVELS},
+}
+
+# Identifiers are small: the encodings that everybody has are enough for them.
+_IDENTIFIER_SYNTAXES = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN})
 _NATIVE = frozenset(NATIVE)
+# Service class application information of C-FIND (PS3.4 table C.5-1): relational queries, combined date-time, fuzzy
+# names, time zone, enhanced multi-frame conversion, empty value, multiple value.
+_FIND_INFORMATION = (1, 1, 1, 0, 0, 1, 1)
 _STORABLE = frozenset(TRANSFER_SYNTAXES)
 
 
@@ -84,6 +110,8 @@ class Contexts:
             return ContextResult.USER_REJECTION
         if service is Service.STORE:
             return Support(_STORABLE)
+        if service is Service.FIND:
+            return Support(_IDENTIFIER_SYNTAXES, extended=find_information)
         return Support(_NATIVE)
 
     def service_of(self, abstract_syntax: str) -> Service | None:
@@ -96,6 +124,11 @@ class Contexts:
         ):
             return None
         return service
+
+
+def find_information(proposed: bytes) -> bytes:
+    """Our answer to the extended negotiation of C-FIND: what was proposed, as far as it is supported."""
+    return bytes([value == 1 and supported for value, supported in zip(proposed, _FIND_INFORMATION, strict=False)])
 
 
 def is_unknown(abstract_syntax: str) -> bool:

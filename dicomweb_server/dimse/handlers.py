@@ -1,17 +1,30 @@
 """The services: each translates a request, calls one method of the services, translates back."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from dicomweb_server.dicom.part10 import file_meta
 from dicomweb_server.dicom.uids import is_valid_uid, transfer_syntax
-from dicomweb_server.dimse.contexts import SERVICES, Service
-from dicomweb_server.dimse.message import CommandField
+from dicomweb_server.dimse.contexts import QUERY_LEVELS, SERVICES, Service
+from dicomweb_server.dimse.find_request import FindRequest, find_request
+from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, agreed_rules, read_identifier
+from dicomweb_server.dimse.message import CommandField, encode, response
 from dicomweb_server.dimse.options import OnMismatch
 from dicomweb_server.dimse.session import Handler, Operation
 from dicomweb_server.dimse.stated_identity import stated_identity
-from dicomweb_server.dimse.status import SUCCESS, store_outcome_status, store_status
+from dicomweb_server.dimse.status import (
+    CANCELLED,
+    PENDING,
+    PENDING_WITH_WARNING,
+    SUCCESS,
+    query_status,
+    store_outcome_status,
+    store_status,
+)
 from dicomweb_server.errors import Reason, ServerError
+
+_MATCHES_AT_ONCE = 100
 
 
 class Spool(Protocol):
@@ -71,6 +84,43 @@ async def _spool(operation: Operation, staging: Spool) -> str:
     return mismatch
 
 
+async def on_c_find(operation: Operation) -> None:
+    """C-FIND: the identifier becomes the same query as a search by QIDO-RS (PS3.4 §C.4.1)."""
+    try:
+        request = await _find_request(operation)
+        page = await operation.terms.services.search.find(request.query)
+        await _answer_matches(operation, request, page.matches)
+    except ServerError as error:
+        operation.respond(query_status(error))
+
+
+async def _find_request(operation: Operation) -> FindRequest:
+    context, terms = operation.context, operation.terms
+    data = await operation.dataset.whole(LARGEST_IDENTIFIER)
+    if data is None:
+        raise ServerError(Reason.TOO_LARGE, f"the identifier has more than {LARGEST_IDENTIFIER} bytes")
+    rules = agreed_rules(terms.extended.get(context.abstract_syntax, b""))
+    levels = QUERY_LEVELS[context.abstract_syntax]
+    return find_request(read_identifier(data, context.transfer_syntax), levels, rules, terms.options.ae_title)
+
+
+async def _answer_matches(operation: Operation, request: FindRequest, matches: Sequence[bytes]) -> None:
+    context, session = operation.context, operation.session
+    pending = PENDING if request.all_supported else PENDING_WITH_WARNING
+    command = encode(response(operation.request, pending.code, has_dataset=True))
+    encoder = request.encoder(context.transfer_syntax)
+    for start in range(0, len(matches), _MATCHES_AT_ONCE):
+        if operation.cancelled:
+            operation.respond(CANCELLED)
+            return
+        session.send_all(
+            context.context_id, command, [encoder.encode(each) for each in matches[start : start + _MATCHES_AT_ONCE]]
+        )
+        await session.connection.drain()
+        await asyncio.sleep(0)  # others have their turn between two batches, and C-CANCEL can come in
+    operation.respond(CANCELLED if operation.cancelled else SUCCESS)
+
+
 def _serves(service: Service) -> Callable[[str], bool]:
     """Whether an abstract syntax belongs to a service; one that nobody knows was accepted as storage."""
     return lambda abstract_syntax: SERVICES.get(abstract_syntax, Service.STORE) is service
@@ -79,4 +129,5 @@ def _serves(service: Service) -> Callable[[str], bool]:
 HANDLERS: Mapping[int, Handler] = {
     CommandField.C_ECHO_RQ: Handler("C-ECHO", on_c_echo, _serves(Service.ECHO)),
     CommandField.C_STORE_RQ: Handler("C-STORE", on_c_store, _serves(Service.STORE), needs_dataset=True),
+    CommandField.C_FIND_RQ: Handler("C-FIND", on_c_find, _serves(Service.FIND), needs_dataset=True, long=True),
 }

@@ -150,6 +150,7 @@ class DimseServer:
         terms = Terms(
             origin=Origin("dimse", connection.address, request.calling_ae_title, request.called_ae_title),
             contexts=answered.accepted,
+            extended={each.sop_class_uid: each.information for each in answered.extended},
             peer_maximum_length=request.user.maximum_length,
             most_operations=answered.window.invoked if answered.window is not None else 1,
             options=options,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class Terms:
 
     origin: Origin
     contexts: tuple[Context, ...]
+    extended: Mapping[str, bytes]  # SOP class → what its extended negotiation agreed on
     peer_maximum_length: int
     most_operations: int  # that the peer may have outstanding
     options: DimseOptions
@@ -121,6 +122,11 @@ class Session:
             self.connection.write(command_pdus(context_id, command, self.largest_fragment))
         else:
             self.connection.write(message_pdus(context_id, command, dataset, self.largest_fragment))
+
+    def send_all(self, context_id: int, command: bytes, datasets: Sequence[bytes]) -> None:
+        """Send the same command with each of several small data sets, at once."""
+        largest = self.largest_fragment
+        self.connection.write(b"".join([message_pdus(context_id, command, each, largest) for each in datasets]))
 
     async def _begin(self, message: Message) -> None:
         handler = self._handlers.get(message.command.field)

@@ -1,0 +1,74 @@
+"""PURE: a C-FIND identifier → the search that it means, and how its answers are written. Runs no search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.query import Query
+from dicomweb_server.dimse.answers import AnswerEncoder
+from dicomweb_server.dimse.identifiers import (
+    AVAILABILITY,
+    QUERY_LEVEL,
+    RETRIEVE_AE_TITLE,
+    UNIQUE_KEYS,
+    Identifier,
+    RequestKey,
+    Rules,
+    find_query,
+    is_supported,
+    is_to_be_answered,
+    query_level,
+    require_parents,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FindRequest:
+    """What a C-FIND asks for. `all_supported`: every key in it can be answered, which decides between FF00 and FF01."""
+
+    query: Query
+    all_supported: bool
+    keys: tuple[RequestKey, ...]
+    constants: dict[int, tuple[str, str]]
+    character_set: str
+
+    def encoder(self, transfer_syntax_uid: str) -> AnswerEncoder:
+        """What writes the answers."""
+        return AnswerEncoder(self.keys, self.constants, transfer_syntax_uid, self.character_set)
+
+
+def find_request(
+    identifier: Identifier, levels: tuple[Level, ...], rules: Rules, retrieve_ae_title: str
+) -> FindRequest:
+    """The request; ServerError(BAD_REQUEST) if the information model does not allow it (PS3.4 §C.4.1.2)."""
+    level = query_level(identifier, levels)
+    if not rules.relational:
+        require_parents(identifier, level, levels)
+    asked = [key for key in identifier.keys if is_to_be_answered(key)]
+    answered = {key.tag: key for key in asked if is_supported(key, level)}
+    unique = (UNIQUE_KEYS[each] for each in levels if each <= level)
+    for tag in unique:
+        answered.setdefault(tag, RequestKey(tag, "LO" if tag == UNIQUE_KEYS[Level.PATIENT] else "UI", ""))
+    keys = tuple(answered.values())
+    return FindRequest(
+        find_query(Identifier(identifier.level, keys), level, rules),
+        len(asked) == sum(key.tag in answered for key in asked),
+        keys,
+        _constants(identifier, keys, retrieve_ae_title),
+        identifier.character_set,
+    )
+
+
+def _constants(
+    identifier: Identifier, keys: Sequence[RequestKey], retrieve_ae_title: str
+) -> dict[int, tuple[str, str]]:
+    """What every answer says (PS3.4 §C.4.1.1.3.2): its level, where to retrieve it, that it can be had at once."""
+    constants = {
+        QUERY_LEVEL: ("CS", identifier.level),
+        RETRIEVE_AE_TITLE: ("AE", retrieve_ae_title),
+        AVAILABILITY: ("CS", "ONLINE"),
+    }
+    for key in keys:
+        if key.private_creator is not None:
+            constants[key.tag & 0xFFFF0000 | key.tag >> 8 & 0xFF] = ("LO", key.private_creator)
+    return constants
