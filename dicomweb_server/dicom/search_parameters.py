@@ -33,6 +33,7 @@ _PARAMETERS = frozenset((*_SWITCHES, *_LISTS, *_NUMBERS, "accept", "charset"))
 _ATTRIBUTE = re.compile(r"[A-Z0-9.]", re.ASCII)
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,40}", re.ASCII)
+_UTF_8 = re.compile(r"utf-?8|\*", re.IGNORECASE)
 _NOT_IN_HEADER = re.compile(r"[^A-Za-z0-9._-]")
 # What C-FIND identifiers carry beside keys; of no meaning to matching (PS3.4 C.4.1.1.3.1).
 _NO_KEYS = frozenset({0x00080005, 0x00080052})
@@ -112,6 +113,8 @@ class _Reading:
             raise _refusal(f"expected at most {MAX_KEYS} matching keys")
         if len(self._fields) > MAX_INCLUDES:
             raise _refusal(f"includefield: expected at most {MAX_INCLUDES} attributes")
+        if not _UTF_8.search(self._single.get("charset", "utf-8")):
+            self.warnings.append("The answer is in UTF-8, which charset does not allow")
         self._named_fields = list(self._find_fields())
         self._creators = self._find_creators()
 

@@ -160,6 +160,11 @@ class TestRefusal:
         assert "secret" not in caught.value.detail
 
 
+@pytest.mark.parametrize(("charset", "warned"), [("utf-8", 0), ("iso-8859-1, *;q=0.5", 0), ("ISO-8859-1", 1)])
+def test_another_character_set_is_warned_of(charset: str, warned: int) -> None:
+    assert len(read(("charset", charset)).warnings) == warned
+
+
 def test_an_unknown_parameter_is_warned_of() -> None:
     request = read(("access_token", "secret"))
     assert request.warnings == ("The parameter access_token is unknown and was ignored",)
