@@ -5,12 +5,14 @@ import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb_server import __version__
-from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_options, dicomweb_service, open_store, start_dimse
+from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_service, open_store, start_dimse
+from dicomweb_server.dicomweb.openapi import describe
 from dicomweb_server.errors import ServerError, StartError
 from dicomweb_server.http import errors
 from dicomweb_server.http.cors import Cors
@@ -37,6 +39,7 @@ class Application(FastAPI):
         self.metrics = Metrics()
         self.holder = Holder()
         self.failure: StartError | ServerError | None = None
+        self.dicomweb = dicomweb_service(settings, self.holder)
         self._writer = writer
         super().__init__(
             title=settings.name,
@@ -54,11 +57,21 @@ class Application(FastAPI):
             send = _without_traceback(send)
         await super().__call__(scope, receive, send)
 
+    def openapi(self) -> dict[str, Any]:
+        """The description of everything: FastAPI's of its own routes, and that of the DICOMweb resources."""
+        if self.openapi_schema is None:
+            description = super().openapi()
+            below = describe(self.settings.dicomweb_root)
+            description["paths"] = below["paths"] | description["paths"]
+            for kind, parts in below["components"].items():
+                description.setdefault("components", {}).setdefault(kind, {}).update(parts)
+            self.openapi_schema = description
+        return self.openapi_schema
+
     def build_middleware_stack(self) -> ASGIApp:
         """From the outside in: observation, CORS, cross-site guard, users, front door."""
         settings = self.settings
-        service = dicomweb_service(settings, self.holder)
-        app: ASGIApp = FrontDoor(settings.dicomweb_root, service, super().build_middleware_stack())
+        app: ASGIApp = FrontDoor(settings.dicomweb_root, self.dicomweb, super().build_middleware_stack())
         if settings.users:
             app = BasicAuthentication(app, settings.users, verify_password, PUBLIC_PATHS)
         app = CrossSiteGuard(app, settings.cors_origins)
@@ -87,18 +100,20 @@ def create_app(settings: Settings | None = None, writer: LineWriter | None = Non
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start: store, then DIMSE. Stop, when HTTP has ended its requests: DIMSE, then the store."""
     assert isinstance(app, Application)
-    settings, options = app.settings, dicomweb_options(app.settings)
+    settings = app.settings
     async with contextlib.AsyncExitStack() as opened:
         try:
             store = await opened.enter_async_context(open_store(settings, app.metrics))
             opened.callback(_logger.info, "closing the store")
-            app.holder.fill(store, options)
-            opened.callback(app.holder.fill, None, options)
+            app.holder.fill(store)
+            opened.callback(app.holder.fill, None)
             await opened.enter_async_context(_background(store))
-            await opened.enter_async_context(start_dimse(settings, store, app.metrics))
+            dimse = await opened.enter_async_context(start_dimse(settings, store, app.metrics))
         except (StartError, ServerError) as error:
             app.failure = error
             raise
+        for port in dimse.ports if dimse else ():
+            _logger.info("listening", extra={"dimse_port": port, "ae_title": settings.ae_title})
         yield
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from dicomweb_server.dicomweb.context import Context, DicomwebOptions
-from dicomweb_server.dicomweb.operations import operations
+from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.dimse.contexts import Service as DimseService
 from dicomweb_server.dimse.options import DimseOptions, Modality, Timeouts, TlsOptions
 from dicomweb_server.dimse.scp import DimseServer
@@ -100,18 +100,16 @@ class Holder:
 
     def __init__(self) -> None:
         self._store: OpenStore | None = None
-        self.context: Context | None = None
 
-    def fill(self, store: OpenStore | None, options: DicomwebOptions) -> None:
-        """The store is open (or closed again)."""
+    def fill(self, store: OpenStore | None) -> None:
+        """The store is open, or closed again."""
         self._store = store
-        self.context = Context(store.services, options) if store else None
 
-    def current(self) -> Context:
-        """The context of requests; ServerError while there is none."""
-        if self.context is None:
+    def services(self) -> Services:
+        """The services; ServerError while there are none."""
+        if self._store is None:
             raise ServerError(Reason.BUSY, "the server is starting or stopping")
-        return self.context
+        return self._store.services
 
     async def health(self) -> dict[str, str]:
         """The checks of `/healthz`."""
@@ -131,8 +129,9 @@ def dicomweb_options(settings: Settings) -> DicomwebOptions:
 
 
 def dicomweb_service(settings: Settings, holder: Holder) -> Service[Context]:
-    """The DICOMweb resources below their root."""
-    return Service(settings.dicomweb_root, operations(), holder.current)
+    """The DICOMweb resources below their root, as an application."""
+    options = dicomweb_options(settings)
+    return Service(settings.dicomweb_root, OPERATIONS, lambda: Context(holder.services(), options))
 
 
 def dimse_options(settings: Settings) -> DimseOptions:

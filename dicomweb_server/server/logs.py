@@ -1,5 +1,6 @@
 """Log lines, as key=value text or JSON; they name UIDs, AE titles and reasons, never values of patients."""
 
+import asyncio
 import atexit
 import json
 import logging
@@ -9,7 +10,8 @@ import traceback
 from typing import Any, TextIO
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
-_FLUSH_SIZE = 200
+_FLUSH_LINES = 200
+_FLUSH_SECONDS = 0.5
 _MAX_TEXT = 2000
 
 
@@ -21,10 +23,18 @@ class LineWriter:
         self._lines: list[str] = []
 
     def write(self, line: str) -> None:
-        """Take a line; it is written at the next `flush`, or when many wait."""
+        """Take a line; it is written within half a second, or when many wait."""
+        if not self._lines:
+            self._flush_soon()
         self._lines.append(line)
-        if len(self._lines) >= _FLUSH_SIZE:
+        if len(self._lines) >= _FLUSH_LINES:
             self.flush()
+
+    def _flush_soon(self) -> None:
+        try:
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
+        except RuntimeError:
+            return  # no loop: whoever writes flushes
 
     def flush(self) -> None:
         """Write what waits. A reader that is gone must not stop the server."""
@@ -74,7 +84,8 @@ class _TextFormatter(_Formatter):
         head = f"{fields.pop('time')} {fields.pop('level').upper():7} "
         logger, event, trace = fields.pop("logger"), _one_line(fields.pop("event")), fields.pop("exception", "")
         tail = "".join(f" {key}={quoted(str(value))}" for key, value in fields.items())
-        return f"{head}{event}{tail} ({logger})" + (f"\n{trace.rstrip()}" if trace else "")
+        own = logger.removeprefix("dicomweb_server.")
+        return f"{head}{own}: {event}{tail}" + (f"\n{trace.rstrip()}" if trace else "")
 
 
 def _one_line(text: str) -> str:

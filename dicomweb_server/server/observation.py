@@ -117,7 +117,7 @@ class Seen:
         """The template of the route, never the path itself, which may hold identifiers."""
         route = self._scope.get("route")
         template = getattr(route, "path_format", None) or getattr(route, "path", None)
-        return template if isinstance(template, str) else "none"
+        return template if isinstance(template, str) else "other"
 
     @property
     def user(self) -> str:
@@ -144,7 +144,7 @@ def request_log(writer: LineWriter, log_format: str) -> Callable[[Seen], None]:
 def _text_line(seen: Seen, now: str) -> str:
     user = f" user={quoted(seen.user)}" if seen.user else ""
     return (
-        f"{now} INFO    request id={seen.request_id} method={seen.method} route={seen.route()} status={seen.status} "
+        f"{now} INFO    request: id={seen.request_id} method={seen.method} route={seen.route()} status={seen.status} "
         f"ms={seen.seconds * 1000:.1f} received={seen.received} sent={seen.sent} address={seen.address}{user}"
     )
 

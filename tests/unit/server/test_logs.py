@@ -1,5 +1,6 @@
 """Log lines: one line each, nothing forged, JSON that parses."""
 
+import asyncio
 import io
 import json
 import logging
@@ -74,6 +75,14 @@ def test_requests_lines_wait_for_a_flush_and_keep_their_order() -> None:
     assert stream.getvalue() == ""
     logging.getLogger("x").info("event")
     assert stream.getvalue().splitlines()[0] == "request 1"
+
+
+async def test_request_lines_are_written_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_FLUSH_SECONDS", 0.01)
+    stream = io.StringIO()
+    logs.LineWriter(stream).write("request 1")
+    await asyncio.sleep(0.05)
+    assert stream.getvalue() == "request 1\n"
 
 
 def test_reader_of_the_log_that_left_is_no_error() -> None:
