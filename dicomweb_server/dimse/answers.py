@@ -50,9 +50,11 @@ class AnswerEncoder:
         keys: Sequence[RequestKey],
         constants: dict[int, tuple[str, str]],
         transfer_syntax_uid: str,
-        character_set: str,
+        character_set: str = "",
+        web_root: str = "",
     ) -> None:
         """`constants`: elements that all answers have, tag → (VR, text), also instead of a key."""
+        self._web_root = web_root.encode("ascii")  # of the Retrieve URLs in matches
         self._head: Head = _implicit_head if transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN else element_head
         self._label = character_set if character_set in _CODECS else _UTF_8
         fixed = {tag: self._element(tag, vr, padded(text.encode("ascii"), vr)) for tag, (vr, text) in constants.items()}
@@ -64,7 +66,7 @@ class AnswerEncoder:
 
     def encode(self, match: bytes) -> bytes:
         """The identifier that answers with one match."""
-        attributes: Attributes = orjson.loads(match)
+        attributes: Attributes = orjson.loads(match.replace(b"\1", self._web_root))
         if match.isascii():
             return b"".join(self._elements(self._plan, attributes, "ascii"))
         label = self._label

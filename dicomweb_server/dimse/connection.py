@@ -48,6 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         timeouts: Timeouts,
         largest_data_pdu: int,
         requested: "Callable[[Connection, AssociateRequest], None] | None" = None,
+        made: "Callable[[Connection], None] | None" = None,
         ended: "Callable[[Connection], None] | None" = None,
     ) -> None:
         self.timeouts = timeouts
@@ -58,6 +59,7 @@ class Connection(asyncio.BufferedProtocol):
         self.bytes_sent = 0
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._requested = requested
+        self._made = made
         self._ended = ended
         self._framer = Framer(largest_data_pdu + 6)  # some peers forget that the maximum includes the item header
         self._inbox = Inbox(self._waiting_changed)
@@ -179,6 +181,8 @@ class Connection(asyncio.BufferedProtocol):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         else:
             self._socket = None
+        if self._made is not None:
+            self._made(self)
         if self.association.role is Role.ACCEPTOR:
             self._apply(self.association.on(Event.CONNECTION_INDICATED))
         else:

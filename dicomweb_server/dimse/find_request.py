@@ -10,6 +10,7 @@ from dicomweb_server.dimse.identifiers import (
     AVAILABILITY,
     QUERY_LEVEL,
     RETRIEVE_AE_TITLE,
+    RETRIEVE_URL,
     UNIQUE_KEYS,
     Identifier,
     RequestKey,
@@ -31,21 +32,25 @@ class FindRequest:
     keys: tuple[RequestKey, ...]
     constants: dict[int, tuple[str, str]]
     character_set: str
+    web_root: str = ""
 
     def encoder(self, transfer_syntax_uid: str) -> AnswerEncoder:
         """What writes the answers."""
-        return AnswerEncoder(self.keys, self.constants, transfer_syntax_uid, self.character_set)
+        return AnswerEncoder(self.keys, self.constants, transfer_syntax_uid, self.character_set, self.web_root)
 
 
 def find_request(
-    identifier: Identifier, levels: tuple[Level, ...], rules: Rules, retrieve_ae_title: str
+    identifier: Identifier, levels: tuple[Level, ...], rules: Rules, retrieve_ae_title: str, web_root: str = ""
 ) -> FindRequest:
-    """The request; ServerError(BAD_REQUEST) if the information model does not allow it (PS3.4 §C.4.1.2)."""
+    """The request; ServerError(BAD_REQUEST) if the information model does not allow it (PS3.4 §C.4.1.2).
+
+    `web_root`: of the DICOMweb service, for Retrieve URLs; "" if it is not known under one name.
+    """
     level = query_level(identifier, levels)
     if not rules.relational:
         require_parents(identifier, level, levels)
     asked = [key for key in identifier.keys if is_to_be_answered(key)]
-    answered = {key.tag: key for key in asked if is_supported(key, level)}
+    answered = {key.tag: key for key in asked if is_supported(key, level) and (web_root or key.tag != RETRIEVE_URL)}
     unique = (UNIQUE_KEYS[each] for each in levels if each <= level)
     for tag in unique:
         answered.setdefault(tag, RequestKey(tag, "LO" if tag == UNIQUE_KEYS[Level.PATIENT] else "UI", ""))
@@ -56,6 +61,7 @@ def find_request(
         keys,
         _constants(identifier, keys, retrieve_ae_title),
         identifier.character_set,
+        web_root,
     )
 
 

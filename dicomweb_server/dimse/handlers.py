@@ -18,6 +18,7 @@ from dicomweb_server.dimse.status import (
     PENDING,
     PENDING_WITH_WARNING,
     SUCCESS,
+    Status,
     query_status,
     store_outcome_status,
     store_status,
@@ -89,7 +90,12 @@ async def on_c_find(operation: Operation) -> None:
     try:
         request = await _find_request(operation)
         page = await operation.terms.services.search.find(request.query)
-        await _answer_matches(operation, request, page.matches)
+        if not await _answer_matches(operation, request, page.matches):
+            operation.respond(CANCELLED)
+        elif page.remaining:
+            operation.respond(Status(0xA700, f"cut after {len(page.matches)} matches, a limit of this server"))
+        else:
+            operation.respond(SUCCESS)
     except ServerError as error:
         operation.respond(query_status(error))
 
@@ -101,24 +107,25 @@ async def _find_request(operation: Operation) -> FindRequest:
         raise ServerError(Reason.TOO_LARGE, f"the identifier has more than {LARGEST_IDENTIFIER} bytes")
     rules = agreed_rules(terms.extended.get(context.abstract_syntax, b""))
     levels = QUERY_LEVELS[context.abstract_syntax]
-    return find_request(read_identifier(data, context.transfer_syntax), levels, rules, terms.options.ae_title)
+    identifier = read_identifier(data, context.transfer_syntax)
+    return find_request(identifier, levels, rules, terms.options.ae_title, terms.options.web_root)
 
 
-async def _answer_matches(operation: Operation, request: FindRequest, matches: Sequence[bytes]) -> None:
+async def _answer_matches(operation: Operation, request: FindRequest, matches: Sequence[bytes]) -> bool:
+    """Send pending responses; False if cancelled."""
     context, session = operation.context, operation.session
     pending = PENDING if request.all_supported else PENDING_WITH_WARNING
     command = encode(response(operation.request, pending.code, has_dataset=True))
     encoder = request.encoder(context.transfer_syntax)
     for start in range(0, len(matches), _MATCHES_AT_ONCE):
         if operation.cancelled:
-            operation.respond(CANCELLED)
-            return
+            return False
         session.send_all(
             context.context_id, command, [encoder.encode(each) for each in matches[start : start + _MATCHES_AT_ONCE]]
         )
         await session.connection.drain()
         await asyncio.sleep(0)  # others have their turn between two batches, and C-CANCEL can come in
-    operation.respond(CANCELLED if operation.cancelled else SUCCESS)
+    return not operation.cancelled
 
 
 def _serves(service: Service) -> Callable[[str], bool]:

@@ -22,6 +22,7 @@ CHARACTER_SET = 0x00080005
 QUERY_LEVEL = 0x00080052
 RETRIEVE_AE_TITLE = 0x00080054
 AVAILABILITY = 0x00080056
+RETRIEVE_URL = 0x00081190
 # Not matched: they say how the query or its answer is meant (PS3.4 §C.4.1.1.3).
 _NO_KEYS = frozenset({CHARACTER_SET, QUERY_LEVEL, 0x00080053, RETRIEVE_AE_TITLE, AVAILABILITY, 0x00080201})
 # Retired ones that old devices still send: neither matched nor answered.

@@ -51,7 +51,7 @@ class TlsOptions:
 
     port: int
     certificate: Path
-    key: Path
+    key: Path | None = None  # in the certificate's file
     client_ca: Path | None = None
 
 
@@ -67,6 +67,7 @@ class DimseOptions:
     hosts: tuple[str, ...] = ("127.0.0.1",)
     port: int | None = 4242
     tls: TlsOptions | None = None
+    web_root: str = ""  # of the DICOMweb service, as others reach it: for Retrieve URL in answers
     modalities: Mapping[str, Modality] = field(default_factory=dict)
     unknown_allow: frozenset[Service] = frozenset({Service.ECHO, Service.STORE})
     check_called_ae_title: bool = False

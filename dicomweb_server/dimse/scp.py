@@ -5,7 +5,6 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -20,17 +19,18 @@ from dicomweb_server.dimse.negotiation import Answer, answer
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.dimse.pdu import AssociateAccept, AssociateRequest
 from dicomweb_server.dimse.session import Session, Terms
-
-if TYPE_CHECKING:
-    from dicomweb_server.services import Services
+from dicomweb_server.dimse.tls import server_context
+from dicomweb_server.services import Services
 
 logger = logging.getLogger("dicomweb_server.dimse")
+_BACKLOG = 512
+_HANDSHAKE_SECONDS = 10.0
 
 
 class DimseServer:
     """Serves DIMSE on the running event loop."""
 
-    def __init__(self, services: "Services", options: DimseOptions, meter: Meter | None = None) -> None:
+    def __init__(self, services: Services, options: DimseOptions, meter: Meter | None = None) -> None:
         self.options = options
         self._services = services
         self._meter = meter or NoMeter()
@@ -55,9 +55,21 @@ class DimseServer:
         loop = asyncio.get_running_loop()
         options = self.options
         try:
+            hosts = list(options.hosts)
             if options.port is not None:
-                hosts = list(options.hosts)
-                self._listeners.append(await loop.create_server(self._connection, hosts, options.port, backlog=512))
+                self._listeners.append(
+                    await loop.create_server(self._connection, hosts, options.port, backlog=_BACKLOG)
+                )
+            if options.tls is not None:
+                listener = await loop.create_server(
+                    self._connection,
+                    hosts,
+                    options.tls.port,
+                    backlog=_BACKLOG,
+                    ssl=server_context(options.tls),
+                    ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+                )
+                self._listeners.append(listener)
         except BaseException:
             await self._close_listeners()
             raise
@@ -86,13 +98,14 @@ class DimseServer:
     # --- connections ------------------------------------------------------------------------------
 
     def _connection(self) -> Connection:
-        connection = Connection(
-            Role.ACCEPTOR, self.options.timeouts, self.options.largest_pdu, self._requested, self._ended
+        return Connection(
+            Role.ACCEPTOR, self.options.timeouts, self.options.largest_pdu, self._requested, self._made, self._ended
         )
+
+    def _made(self, connection: Connection) -> None:
         self._waiting[connection] = None
         if len(self._waiting) > self.options.most_connections:
             self._evict()
-        return connection
 
     def _evict(self) -> None:
         """Cut the oldest silent connection of the address that has the most of them."""

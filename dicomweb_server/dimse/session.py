@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dimse.connection import Connection
@@ -17,9 +16,7 @@ from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.dimse.status import PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION, Status
 from dicomweb_server.dimse.streaming import DataStream, Message
-
-if TYPE_CHECKING:
-    from dicomweb_server.services import Services
+from dicomweb_server.services import Services
 
 logger = logging.getLogger("dicomweb_server.dimse")
 
@@ -34,7 +31,7 @@ class Terms:
     peer_maximum_length: int
     most_operations: int  # that the peer may have outstanding
     options: DimseOptions
-    services: "Services"
+    services: Services
     meter: Meter
 
 

@@ -1,13 +1,11 @@
-"""PURE: what happened → DIMSE status (PS3.7 annex C, PS3.4 annexes B, C). Comments never hold values of patients."""
+"""What happened → DIMSE status (PS3.7 annex C, PS3.4 annexes B, C). Comments never hold values of patients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dicomweb_server.errors import Reason, ServerError
-
-if TYPE_CHECKING:
-    from dicomweb_server.services.ingest import IngestOutcome
+from dicomweb_server.services.ingest import IngestOutcome
+from dicomweb_server.services.ingest import Status as IngestStatus
 
 LONGEST_COMMENT = 64  # of VR LO
 
@@ -85,11 +83,11 @@ def store_status(reason: Reason, detail: str = "") -> Status:
     return Status(_STORE[reason], comment(detail or reason.value))
 
 
-def store_outcome_status(outcome: "IngestOutcome", mismatch: str = "") -> Status:
+def store_outcome_status(outcome: IngestOutcome, mismatch: str = "") -> Status:
     """What became of an instance (PS3.4 table B.2-1); a success, but not as it was sent, is a warning."""
     if outcome.reason is not None:
         return store_status(outcome.reason, outcome.detail)
-    if outcome.status.value == "kept":
+    if outcome.status is IngestStatus.KEPT:
         return Status(0xB000, "another instance with this UID was stored before and kept")
     return Status(0xB007, mismatch) if mismatch else SUCCESS
 

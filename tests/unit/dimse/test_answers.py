@@ -142,6 +142,13 @@ def test_inline_binary_and_odd_values() -> None:
     assert found[0x00420011].value == b"\1\2\3\0"
 
 
+@pytest.mark.parametrize("root", ["", "https://archive.example/dicom-web"])
+def test_retrieve_urls_have_their_root(root: str) -> None:
+    match = b'{"00081190":{"vr":"UR","Value":["\1/studies/1.2"]}}'
+    content = AnswerEncoder([key(0x00081190, "UR")], {}, ExplicitVRLittleEndian, "", root).encode(match)
+    assert content.endswith((root + "/studies/1.2").encode() + b" " * (len(root) % 2))
+
+
 def test_an_answer_is_one_that_dcmread_reads() -> None:
     content = AnswerEncoder([key(0x00100020, "LO")], CONSTANTS, ImplicitVRLittleEndian, "").encode(orjson.dumps(MATCH))
     assert dcmread(BytesIO(content), force=True).PatientID == "P1"

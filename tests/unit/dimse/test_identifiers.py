@@ -206,6 +206,12 @@ def test_keys_of_lower_levels_are_not_supported() -> None:
     assert request(identifier("PATIENT", NumberOfPatientRelatedStudies=""), PATIENT_ROOT).all_supported
 
 
+def test_retrieve_url_is_supported_where_the_root_is_known() -> None:
+    asked = read_identifier(encoded(identifier(RetrieveURL="")), ExplicitVRLittleEndian)
+    assert not find_request(asked, STUDY_ROOT, Rules(), "US").all_supported
+    assert find_request(asked, STUDY_ROOT, Rules(), "US", "https://archive.example").all_supported
+
+
 def test_retired_keys_and_group_lengths_are_ignored() -> None:
     plain = encoded(identifier(PatientID="P1"))
     old = b"\x08\0\0\0UL\4\0\x10\0\0\0" + b"\x08\0\x01\0UL\4\0\0\1\0\0" + b"\x08\0\x10\0SH\x0c\0ACR-NEMA 2.0" + plain

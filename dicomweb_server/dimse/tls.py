@@ -1,0 +1,35 @@
+"""TLS contexts for DICOM by BCP 195 (PS3.15 §B.12): TLS 1.2 and 1.3, forward secrecy, authenticated encryption."""
+
+import ssl
+from pathlib import Path
+
+from dicomweb_server.dimse.options import TlsOptions
+
+# Of TLS 1.2; those of 1.3 are all good (RFC 9325 §4.2).
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!SHA1"
+
+
+def server_context(options: TlsOptions) -> ssl.SSLContext:
+    """For a listener; OSError or ssl.SSLError if its files cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _restrict(context)
+    context.load_cert_chain(options.certificate, options.key)
+    if options.client_ca is not None:
+        context.load_verify_locations(options.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """For associations that we request: the peer's certificate is always checked, against `ca` or the system's."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
+    _restrict(context)
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+def _restrict(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
