@@ -22,9 +22,8 @@ from dicomweb_server.server.process import ProcessOptions, Tls
 from dicomweb_server.services import Services
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
-from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.retrieve import RetrieveService
-from dicomweb_server.services.search import SearchService
+from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
 from dicomweb_server.storage.durability import SyncMode
@@ -40,7 +39,6 @@ class OpenStore:
     """A store that is open, and the services on it."""
 
     services: Services
-    maintenance: MaintenanceService
     store: Store
     folder: os.PathLike[str]
 
@@ -82,13 +80,12 @@ async def open_store(
     blobs, index = store.blobs, store.index
     services = Services(
         ingest=IngestService(blobs, index, workers, policy, metrics),
-        search=SearchService(index),
+        search=SearchService(index, SearchLimits(settings.search_limit, settings.refuse_unfiltered)),
         retrieve=RetrieveService(index, blobs, workers),
         delete=DeleteService(blobs, index),
     )
-    maintenance = MaintenanceService(blobs, index, workers, policy)
     try:
-        yield OpenStore(services, maintenance, store, settings.data)
+        yield OpenStore(services, store, settings.data)
     finally:
         await services.ingest.close()
         workers.close()

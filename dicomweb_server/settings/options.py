@@ -139,6 +139,9 @@ class Settings:
     search_limit: int = _option(
         "Web", Integer(1, 1_000_000), "Most matches in one answer to a search; a client can page beyond.", default=1000
     )
+    refuse_unfiltered: bool = _option(
+        "Web", Toggle(), "Refuse searches without any key, which would page through everything.", default=False
+    )
     max_request_size: int = _option(
         "Web", Size(2**20, 2**42), "Largest body of a request, in bytes; larger ones are answered 413.", default=2**36
     )

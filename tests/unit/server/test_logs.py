@@ -43,7 +43,7 @@ def test_text_lines_are_key_and_value() -> None:
     stream = lines("text")
     logging.getLogger("dicomweb_server.test").warning("slow disk", extra={"seconds": 3, "place": "a b"})
     line = stream.getvalue()
-    assert 'WARNING slow disk seconds=3 place="a b" (dicomweb_server.test)' in line
+    assert 'WARNING test: slow disk seconds=3 place="a b"' in line
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
