@@ -3,6 +3,7 @@
 Reads no DTD, no entity of its own and no external document; depth and number of elements are bounded.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,19 +14,18 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 
+from dicomweb_server.dicom.encoding import MAX_DEPTH
 from dicomweb_server.errors import Reason, ServerError
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
-MAX_SEQUENCE_DEPTH = 64
 MAX_XML_ELEMENTS = 4_000_000
 
-_MAX_XML_DEPTH = (
-    2 * MAX_SEQUENCE_DEPTH + 4
-)  # a sequence is two elements deep; a person's name needs four below the root
+_MAX_XML_DEPTH = 2 * MAX_DEPTH + 4  # a sequence is two elements deep; a person's name needs four below the root
 _PERSON_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NAME_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 _INTEGER_VRS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
 _FLOAT_VRS = frozenset({"FD", "FL"})
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity", "infinity": "Infinity", "-infinity": "-Infinity"}
 _TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}\Z")
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -255,12 +255,16 @@ def _value(vr: str, value: Any) -> Any:
         return None
     if vr in _INTEGER_VRS and _INTEGER.match(value.strip()):
         return int(value)
-    if vr in _FLOAT_VRS:
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    return _float(value) if vr in _FLOAT_VRS else value
+
+
+def _float(text: str) -> float | str:
+    """A finite number; infinities and NaN under the names that JSON has for them here (`values`)."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else _NOT_FINITE.get(text.strip().lower(), text)
 
 
 def _read_data_set(node: _Open) -> JsonObject:
