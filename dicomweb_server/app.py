@@ -39,7 +39,6 @@ class Application(FastAPI):
         self.metrics = Metrics()
         self.holder = Holder()
         self.failure: StartError | ServerError | None = None
-        self.dicomweb = dicomweb_service(settings, self.holder)
         self._writer = writer
         super().__init__(
             title=settings.name,
@@ -50,12 +49,15 @@ class Application(FastAPI):
             redoc_url=None,
             lifespan=_lifespan,
         )
+        self._layers = self._layered()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As FastAPI, but a start that failed is told in words (`failure`), not as a traceback."""
+        """Requests pass our layers and may end at the front door; what does not, and the lifespan, is FastAPI's."""
         if scope["type"] == "lifespan":
-            send = _without_traceback(send)
-        await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, _without_traceback(send))
+        else:
+            scope["app"] = self
+            await self._layers(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The description of everything: FastAPI's of its own routes, and that of the DICOMweb resources."""
@@ -68,10 +70,10 @@ class Application(FastAPI):
             self.openapi_schema = description
         return self.openapi_schema
 
-    def build_middleware_stack(self) -> ASGIApp:
+    def _layered(self) -> ASGIApp:
         """From the outside in: observation, CORS, cross-site guard, users, front door."""
         settings = self.settings
-        app: ASGIApp = FrontDoor(settings.dicomweb_root, self.dicomweb, super().build_middleware_stack())
+        app: ASGIApp = FrontDoor(settings.dicomweb_root, dicomweb_service(settings, self.holder), super().__call__)
         if settings.users:
             app = BasicAuthentication(app, settings.users, verify_password, PUBLIC_PATHS)
         app = CrossSiteGuard(app, settings.cors_origins)

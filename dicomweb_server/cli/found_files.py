@@ -13,7 +13,7 @@ _MAGIC = b"DICM"
 # The first bytes of a data set that was written without a preamble: group 0002 or 0008, little endian.
 _BARE = (b"\x02\x00", b"\x08\x00")
 _ZIP_MAGIC = b"PK\x03\x04"
-_DIRECTORY_CLASS = b"1.2.840.10008.1.3.10\0"
+_DIRECTORY_CLASS = b"1.2.840.10008.1.3.10"
 _HEAD = 2048
 
 

@@ -5,13 +5,14 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 _READ_AFTER_ANSWER = 5.0
+_JOINED = 2**18
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
@@ -65,6 +66,7 @@ class Connection(HttpToolsProtocol):
         self._limits = gate.limits
         self._address: str | None = None
         self._task: asyncio.Task[None] | None = None
+        self._corked: _Corked | None = None
         self._refusal: HTTPStatus | None = None
         self._header_since: float | None = None
         self._header_size = 0
@@ -141,6 +143,8 @@ class Connection(HttpToolsProtocol):
         self._body_seen = 0
         self._receiving_body = True
         super().on_headers_complete()
+        self._corked = _Corked(self.transport, self.loop)
+        self.cycle.transport = cast(asyncio.Transport, self._corked)  # its task has not begun yet
 
     def on_message_complete(self) -> None:
         self._receiving_body = False
@@ -160,6 +164,8 @@ class Connection(HttpToolsProtocol):
         self._task = task
 
     def on_response_complete(self) -> None:
+        if self._corked is not None:
+            self._corked.flush()
         super().on_response_complete()
         now = self.loop.time()
         if self._header_since is not None:
@@ -244,6 +250,51 @@ def _without_upgrade(data: bytes) -> bytes:
     """Hide an offer of HTTP/2 (RFC 7540 §3.2), which Java's client makes: the parser would drop the request's body."""
     head, blank, rest = data.partition(b"\r\n\r\n")
     return _UPGRADE.sub(b"\r\nx-upgrade:", head) + blank + rest
+
+
+class _Corked:
+    """What a response writes to: its header waits for the first of its body, so that both leave in one packet.
+
+    The header leaves anyway when the loop comes round, so a body that takes its time does not hold it up.
+    """
+
+    __slots__ = ("_began", "_head", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self._began = False
+
+    def write(self, data: bytes | memoryview) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            if len(data) <= _JOINED:
+                data = b"".join((head, data))  # costs less than a second system call
+            else:
+                self._transport.write(head)
+        elif not self._began and bytes(data[:10]) != b"HTTP/1.1 1":  # 100 Continue is no answer yet
+            self._began = True
+            self._head = bytes(data)
+            self._loop.call_soon(self.flush)
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._head = b""
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
 
 class _Guard:
