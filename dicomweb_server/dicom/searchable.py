@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 
 from dicomweb_server.dicom.attributes import BY_LEVEL, Attribute, Level
-from dicomweb_server.dicom.comparable import NUMBER_VRS, SINGLE_TEXT_VRS, comparable, person_groups
+from dicomweb_server.dicom.comparable import SINGLE_TEXT_VRS, comparable, person_groups
 from dicomweb_server.dicom.folding import fold
 
 REQUEST_ATTRIBUTES = 0x00400275
+_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 # Items of Request Attributes Sequence that searches match (PS3.18 table 10.6.1-5): VR by tag.
 REQUEST_ITEMS = {0x00400009: "SH", 0x00401001: "SH", 0x00080050: "SH", 0x0020000D: "UI"}
 
@@ -84,6 +85,10 @@ def _item_forms(path: str, text: str) -> Iterator[tuple[str, str]]:
                     yield f"{path}{tag:08X}", comparable(vr, value)
 
 
-def is_indexable(vr: str) -> bool:
-    """Whether an attribute of this VR may be configured as an extra indexed attribute."""
-    return vr in NUMBER_VRS or vr in ("AE", "AS", "CS", "DA", "DT", "LO", "PN", "SH", "TM", "UI")
+def element_forms(attribute: Attribute, document: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """The pairs of an extra indexed attribute, from the DICOM JSON of an instance."""
+    values = document.get(attribute.column, {}).get("Value", ())
+    texts = ["=".join(map(value.get, _GROUPS, ("", "", ""))) if isinstance(value, dict) else value for value in values]
+    for text in texts:
+        # What a record has as one text is split again.
+        yield from _forms(attribute.vr, attribute.column, "" if text is None else str(text))

@@ -11,6 +11,7 @@ from dicomweb_server.storage import recovery, schema
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
 from dicomweb_server.storage.data_folder import DataFolder
 from dicomweb_server.storage.durability import Durability, SyncMode, durability
+from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
 from dicomweb_server.storage.index_sqlite import SqliteIndex
 from dicomweb_server.storage.run_mark import Leftovers, RunMark
 from dicomweb_server.storage.sqlite import Database
@@ -57,6 +58,7 @@ class Store:
                     "restore the index, or rebuild it with `reindex`",
                 )
             schema.prepare(database.writing)
+            reconcile(database.writing, options.extra)
             database.extra_paths.load(database.writing)
             self._durability = self._open_durability(options)
             transaction = Transaction(database.writing, options.extra)
@@ -69,6 +71,7 @@ class Store:
             raise
         self._database = database
         self._writer = Writer(transaction, self._durability)
+        self.extra_indexing = ExtraIndexing(self._writer, database.extra_paths)
         self.blobs = FilesystemBlobs(folder.blobs, folder.spool, self._durability, memory_budget=options.memory_budget)
         self.index = SqliteIndex(database, self._writer)
 

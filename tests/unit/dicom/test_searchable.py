@@ -3,7 +3,7 @@
 import pytest
 
 from dicomweb_server.dicom.attributes import Attribute, Level
-from dicomweb_server.dicom.searchable import extra_forms, is_indexable
+from dicomweb_server.dicom.searchable import element_forms, extra_forms
 
 _REQUEST = (
     '[{"00400009":{"vr":"SH","Value":["S1 "]},"00401001":{"vr":"SH","Value":["R1"]}},{},'
@@ -59,8 +59,18 @@ def test_configured_attributes_of_the_level() -> None:
     assert extra_forms(Level.INSTANCE, values, extra) == (("00181151", "300"),)
 
 
-def test_long_text_and_binary_are_not_indexed() -> None:
-    assert is_indexable("LO")
-    assert is_indexable("DS")
-    assert not is_indexable("UT")
-    assert not is_indexable("OB")
+@pytest.mark.parametrize(
+    ("vr", "values", "forms"),
+    [
+        ("LO", ["a ", None, "b", "a"], ["a", "b", "a"]),
+        ("PN", [{"Alphabetic": "Abe^T", "Phonetic": "あべ^T"}, None], ["abe^t", "あへ^t"]),
+        ("DS", [1.50, "2.0"], ["1.5", "2"]),
+        ("DT", ["2024"], ["20240101000000.000000"]),
+        ("LT", ["a\\b"], ["a\\b"]),
+    ],
+)
+def test_forms_from_metadata(vr: str, values: list[object], forms: list[str]) -> None:
+    attribute = Attribute(Level.INSTANCE, 0x00181020, "", vr, "00181020")
+    document = {"00181020": {"vr": vr, "Value": values}}
+    assert list(element_forms(attribute, document)) == [("00181020", form) for form in forms]
+    assert list(element_forms(attribute, {})) == []
