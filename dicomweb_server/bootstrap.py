@@ -80,13 +80,16 @@ async def open_store(
     blobs, index = store.blobs, store.index
     services = Services(
         ingest=IngestService(blobs, index, workers, policy, metrics),
-        search=SearchService(index, SearchLimits(settings.search_limit, settings.refuse_unfiltered)),
+        search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
         retrieve=RetrieveService(index, blobs, workers),
         delete=DeleteService(blobs, index),
     )
+    indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:
         yield OpenStore(services, store, settings.data)
     finally:
+        indexing.cancel()
+        await asyncio.gather(indexing, return_exceptions=True)
         await services.ingest.close()
         workers.close()
         await store.close()

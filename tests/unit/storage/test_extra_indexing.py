@@ -115,7 +115,7 @@ async def test_another_level_is_another_index(tmp_path: Path) -> None:
 
     of_instances = Attribute(Level.INSTANCE, 0x00181020, "SoftwareVersions", "LO", "00181020")
     store = open_store(tmp_path, (of_instances,))
-    assert store._database.extra_paths.configured == ()
+    assert not store._database.extra_paths.configured
     await check(store, range(5))
     await store.extra_indexing.run()
     assert store._database.extra_paths.configured == (("00181020", Level.INSTANCE),)
