@@ -139,7 +139,7 @@ def from_xml(document: bytes) -> JsonObject:
         parser.Parse(document, True)  # noqa: FBT003  (expat takes it by position only)
     except expat.ExpatError as error:
         raise _malformed(f"not well-formed XML ({error})") from None
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         raise _malformed("the encoding that the XML declaration names is not known") from None
     return reader.result
 

@@ -184,6 +184,8 @@ def test_reads_what_others_write(xml: bytes, expected: Json) -> None:
         model(attribute("00100010", "PN", "<PersonName><FamilyName>x</FamilyName></PersonName>")),
         model("&undefined;"),
         b'<?xml version="1.0" encoding="no-such-encoding"?><NativeDicomModel/>',
+        b'<?xml version="1.0" encoding="UTF-7"?><NativeDicomModel/>',
+        b'<?xml version="1.0" encoding="zlib"?><NativeDicomModel/>',
         b'<?xml version="1.0" encoding="UTF-8"?><NativeDicomModel>\xff</NativeDicomModel>',
         b"<!DOCTYPE NativeDicomModel><NativeDicomModel/>",
         b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><NativeDicomModel/>',

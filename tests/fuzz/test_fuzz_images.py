@@ -1,0 +1,35 @@
+"""The targets for frames, re-encoding, XML and composing, on damaged seeds: a few seconds of what `make fuzz` does."""
+
+import random
+from types import ModuleType
+
+import pytest
+
+from tests.fuzz import fuzz_compose, fuzz_dicom_xml, fuzz_frames, fuzz_reencode
+
+TARGETS = (fuzz_frames, fuzz_reencode, fuzz_dicom_xml, fuzz_compose)
+
+
+def damaged(seed: bytes, chance: random.Random) -> bytes:
+    """A seed with some bytes changed, a piece cut out or doubled."""
+    data = bytearray(seed)
+    for _ in range(chance.randint(1, 4)):
+        position = chance.randrange(len(data))
+        data[position] = chance.choice((0, 1, 0x7F, 0xFF, chance.randrange(256)))
+    start = chance.randrange(len(data))
+    end = min(len(data), start + chance.choice((0, 0, 1, 8, 100)))
+    return bytes(data[:start] + data[end:] if chance.random() < 0.5 else data[:end] + data[start:])
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
+def test_seeds_are_taken(target: ModuleType) -> None:
+    for seed in target.seeds():
+        target.fuzz(seed)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
+def test_damaged_seeds_do_no_harm(target: ModuleType) -> None:
+    chance = random.Random(target.__name__)
+    seeds = target.seeds()
+    for _ in range(6000):
+        target.fuzz(damaged(chance.choice(seeds), chance))
