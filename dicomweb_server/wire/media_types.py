@@ -161,11 +161,12 @@ def _fit(accepted: MediaRange, offer: Offer) -> int:
         inner = 0
     elif offer.multipart:
         if accepted.name == "multipart/*":
-            return 1
+            return 2
         if accepted.name != RELATED:
             return -1
         inner = _fit_name(accepted.part or ANY, offer, accepted.transfer_syntax)
-        inner = inner + 1 if inner >= 0 else -1
+        # multipart/related without a type is as specific as image/*; with one, as that type alone.
+        inner = max(inner, 1) if inner >= 0 else -1
     else:
         inner = _fit_name(accepted.name, offer, accepted.transfer_syntax)
     if inner < 0 or not _fits_syntax(accepted.transfer_syntax, offer):
