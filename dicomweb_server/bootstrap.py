@@ -26,6 +26,7 @@ from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
+from dicomweb_server.statement import conformance_statement
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
@@ -210,6 +211,6 @@ def process_options(settings: Settings) -> ProcessOptions:
     )
 
 
-def conformance_statement(settings: Settings) -> str:
+def statement(settings: Settings) -> str:
     """The DICOM conformance statement (PS3.2) of a configuration."""
-    raise NotImplementedError
+    return conformance_statement(dicomweb_options(settings), dimse_options(settings) if settings.dimse else None)

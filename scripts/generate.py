@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dicomweb_server.app import create_app
-from dicomweb_server.bootstrap import conformance_statement
+from dicomweb_server.bootstrap import statement
 from dicomweb_server.settings import Settings
+from dicomweb_server.statement import attributes, choices, resources, statuses
 from scripts.settings_tables import orthanc_met_table, orthanc_table, settings_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,6 +16,10 @@ _BLOCK = "<!-- made by scripts.generate: {name} -->\n\n{content}\n<!-- end of {n
 
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "settings": (Path("docs/settings.md"), settings_tables),
+    "resources": (Path("docs/dicomweb.md"), lambda: "\n".join(resources())),
+    "attributes": (Path("docs/dicomweb.md"), lambda: "\n".join(attributes())),
+    "choices": (Path("docs/dicomweb.md"), lambda: "\n".join(choices())),
+    "statuses": (Path("docs/dicomweb.md"), lambda: "\n".join(statuses())),
     "orthanc options": (Path("docs/from-orthanc.md"), orthanc_table),
     "orthanc options that are met": (Path("docs/from-orthanc.md"), orthanc_met_table),
 }
@@ -27,7 +32,7 @@ def openapi() -> str:
 
 FILES: dict[Path, Callable[[], str]] = {
     Path("openapi/openapi.json"): openapi,
-    Path("conformance/statement.md"): lambda: conformance_statement(Settings()),
+    Path("conformance/statement.md"): lambda: statement(Settings()),
 }
 
 
@@ -36,8 +41,8 @@ def with_blocks(path: Path) -> str:
     text = (ROOT / path).read_text(encoding="utf-8")
     for name, (document, make) in BLOCKS.items():
         if document == path:
-            wanted = _BLOCK.format(name=name, content=make())
-            pattern = _BLOCK.format(name=re.escape(name), content=".*?")
+            wanted = _BLOCK.format(name=name, content=make().strip() + "\n")
+            pattern = f"<!-- made by scripts.generate: {name} -->.*?<!-- end of {name} -->"
             text, count = re.subn(pattern, lambda _found, new=wanted: new, text, flags=re.DOTALL)  # type: ignore[misc]
             if count != 1:
                 raise ValueError(f"{path} has {count} blocks named {name}; one is expected")

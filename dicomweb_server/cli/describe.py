@@ -3,7 +3,7 @@
 import json
 
 from dicomweb_server.app import create_app
-from dicomweb_server.bootstrap import conformance_statement
+from dicomweb_server.bootstrap import statement
 from dicomweb_server.cli.arguments import Arguments, load_settings
 
 
@@ -16,5 +16,5 @@ def openapi(arguments: Arguments) -> int:
 
 def conformance(arguments: Arguments) -> int:
     """Print the DICOM conformance statement of this configuration (PS3.2)."""
-    print(conformance_statement(load_settings(arguments)), end="")
+    print(statement(load_settings(arguments)), end="")
     return 0

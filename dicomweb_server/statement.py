@@ -1,0 +1,223 @@
+"""The DICOM conformance statement (PS3.2) of one configuration, made of the tables that the code itself works with."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydicom._uid_dict import UID_dictionary
+
+from dicomweb_server import __version__
+from dicomweb_server.dicom.attributes import ATTRIBUTES, Attribute, Level
+from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, TRANSFER_SYNTAXES
+from dicomweb_server.dicomweb.context import DicomwebOptions
+from dicomweb_server.dicomweb.resources import OPERATIONS
+from dicomweb_server.dicomweb.status import FAILURE_REASON, WARNING_REASON
+from dicomweb_server.dimse.contexts import QUERY_LEVELS, SERVICES, STORAGE_CLASSES, Service
+from dicomweb_server.dimse.options import DimseOptions
+from dicomweb_server.dimse.status import query_status, store_status
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.http.errors import STATUS
+from dicomweb_server.wire.media_types import RELATED
+
+_OVERVIEW = """\
+dicomweb-server is an archive. It receives instances by STOW-RS and C-STORE, keeps them unchanged (see Preamble below),
+and offers them by QIDO-RS, WADO-RS and C-FIND. It does not display, change or interpret images.
+"""
+
+_CHOICES: tuple[tuple[str, str], ...] = (
+    ("A search without matches", "200 with an empty list (204 where XML was asked for)"),
+    ("A search below a study that is not stored", "an empty list"),
+    ("More matches than one answer holds", "Warning 299 says how many remain"),
+    ("Accept absent, or `application/json`", "the default of the resource; `application/dicom+json`"),
+    ("Single-part `application/dicom`", "accepted by STOW-RS, and given for one instance when asked for"),
+    ("Lists of UIDs in a search", "separated by commas or backslashes"),
+    ("Names of persons", "compared without regard to case and accents, also with wildcards"),
+    ("The same bytes stored again", "success; nothing is written"),
+    ("Other bytes under a known SOP Instance UID", "kept, replaced or rejected: setting `on_duplicate`"),
+    ("A part of STOW-RS that cannot be read", "an item of the Other Failures Sequence"),
+    ("A deleted resource", "404"),
+    ("Transcoding and rendering", "not offered: 406"),
+    ("Preamble (PS3.10 §7.1)", "cleared on receipt unless it is that of a TIFF file: setting `preamble`"),
+)
+
+
+def conformance_statement(dicomweb: DicomwebOptions, dimse: DimseOptions | None) -> str:
+    """The statement as Markdown."""
+    sections = [_title(), _web(dicomweb), _network(dimse), _attributes(), _statuses(), _choices(), _general()]
+    return "\n".join(line for section in sections for line in section) + "\n"
+
+
+def _title() -> Iterator[str]:
+    yield f"# DICOM Conformance Statement: dicomweb-server {__version__}\n"
+    yield _OVERVIEW
+
+
+def _web(options: DicomwebOptions) -> Iterator[str]:
+    yield "## Web services (PS3.18)\n"
+    yield f"Root: `{options.service_url.path}`. Largest request: {options.max_request_size} bytes. "
+    yield f"Most matches in one answer: {options.search_limit}.\n"
+    yield from resources()
+
+
+def resources() -> Iterator[str]:
+    """The table of resources below the root."""
+    yield from _table(
+        ("method", "resource", "what it does", "media types of the answer, the default first"),
+        (
+            (
+                operation.method,
+                f"`{operation.path.replace(':path', '')}`",
+                operation.description.summary,
+                _media(operation.description.produces),
+            )
+            for operation in OPERATIONS
+        ),
+    )
+
+
+def _media(produces: Sequence[str]) -> str:
+    parts = [kind.partition('type="')[2].rstrip('"') for kind in produces if kind.startswith(RELATED)]
+    alone = [kind for kind in produces if not kind.startswith(RELATED)]
+    shown = [f"multipart of {_listed(parts)}"] if parts else []
+    if alone:
+        shown.insert(0 if produces[0] in alone else 1, _listed(alone))
+    return "; ".join(shown) or "-"
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    """Media types; those of compressed pixel data are as many as transfer syntaxes, so they are named together."""
+    named = [f"`{kind}`" for kind in kinds if not kind.startswith("image/")]
+    return ", ".join([*named, "that of the stored compression"] if len(named) < len(kinds) else named)
+
+
+def _network(options: DimseOptions | None) -> Iterator[str]:
+    yield "## Network services (PS3.4, PS3.7, PS3.8)\n"
+    if options is None:
+        yield "Switched off in this configuration.\n"
+        return
+    yield f"One application entity, `{options.ae_title}`, as acceptor of associations. "
+    yield f"Implementation Class UID {IMPLEMENTATION_CLASS_UID}, Version Name {IMPLEMENTATION_VERSION_NAME}.\n"
+    yield from _table(
+        ("what", "value"),
+        (
+            ("Application context", "1.2.840.10008.3.1.1.1"),
+            ("Port without TLS", options.port if options.port is not None else "none"),
+            ("Port with TLS (PS3.15 §B.12)", options.tls.port if options.tls else "none"),
+            ("Associations at one time", options.most_associations),
+            ("Maximum length of a PDU", options.largest_pdu),
+            ("Asynchronous operations window", f"{options.most_operations} performed"),
+            ("Called AE title is checked", _yes(it_is=options.check_called_ae_title)),
+            (
+                "Nodes that are not configured may",
+                ", ".join(sorted(s.value for s in options.unknown_allow)) or "nothing",
+            ),
+            ("SOP classes unknown to this edition are stored", _yes(it_is=options.unknown_sop_classes)),
+        ),
+    )
+    yield "### SOP classes as SCP\n"
+    others = {uid: service for uid, service in SERVICES.items() if service is not Service.STORE}
+    yield from _table(
+        ("SOP class", "UID", "service"),
+        ((_name(uid), uid, f"C-{service.name}") for uid, service in others.items()),
+    )
+    yield (
+        "Levels of C-FIND: "
+        + "; ".join(
+            f"{_name(uid)}: {', '.join(level.name for level in levels)}" for uid, levels in QUERY_LEVELS.items()
+        )
+        + ". Relational queries, combined date and time, fuzzy matching of names, empty and multiple value matching are"
+    )
+    yield "negotiated.\n"
+    yield from _storage_classes(options)
+    yield "### Transfer syntaxes that are stored\n"
+    yield from _table(("transfer syntax", "UID"), ((known.name, uid) for uid, known in TRANSFER_SYNTAXES.items()))
+
+
+def _storage_classes(options: DimseOptions) -> Iterator[str]:
+    classes = (options.only_sop_classes or STORAGE_CLASSES) - options.never_sop_classes
+    yield "### Storage SOP classes\n"
+    yield from _table(("SOP class", "UID"), sorted((_name(uid), uid) for uid in classes))
+
+
+def attributes() -> Iterator[str]:
+    """The table of indexed attributes."""
+    yield from _table(
+        ("level", "attribute", "tag", "VR", "returned without being asked for"), map(_attribute_row, ATTRIBUTES)
+    )
+
+
+def _attributes() -> Iterator[str]:
+    yield "## Attributes of searches\n"
+    yield "These are indexed. Any other attribute, private ones and those inside of sequences too, can be matched and"
+    yield "returned as well, from what was kept of each instance; that takes longer.\n"
+    yield from attributes()
+    yield "Matching: single value, list of UIDs, universal, wildcard, range (date, time, date and time), sequence,"
+    yield "empty value and multiple values (PS3.4 §C.2.2.2).\n"
+
+
+def _attribute_row(attribute: Attribute) -> Sequence[object]:
+    tag = f"({attribute.tag >> 16:04X},{attribute.tag & 0xFFFF:04X})"
+    level = Level(attribute.level).name.lower()
+    return (level, attribute.keyword, tag, attribute.vr, _yes(it_is=attribute.default))
+
+
+def statuses() -> Iterator[str]:
+    """The table of reasons and their codes in each protocol."""
+    yield from _table(
+        ("reason", "what happened", "HTTP", "Failure Reason of STOW-RS", "C-STORE", "C-FIND"),
+        (
+            (
+                f"`{reason.name}`",
+                reason.value,
+                int(STATUS[reason]),
+                f"{FAILURE_REASON[reason]:04X}",
+                f"{store_status(reason).code:04X}",
+                f"{query_status(ServerError(reason)).code:04X}",
+            )
+            for reason in Reason
+        ),
+    )
+
+
+def _statuses() -> Iterator[str]:
+    yield "## Statuses\n"
+    yield from statuses()
+    warned = {status.value: code for status, code in WARNING_REASON.items() if code is not None}
+    yield "Warning Reasons of STOW-RS: " + ", ".join(f"{code:04X} ({name})" for name, code in warned.items()) + ".\n"
+
+
+def _choices() -> Iterator[str]:
+    yield "## Where the standard leaves a choice\n"
+    yield from choices()
+
+
+def choices() -> Iterator[str]:
+    """The table of points that the standard leaves open, or that servers treat differently."""
+    yield from _table(("point", "this server"), _CHOICES)
+
+
+def _general() -> Iterator[str]:
+    yield "## Character sets\n"
+    yield "All of PS3.3 §C.12.1.1.2 are understood, ISO 2022 extensions included. Answers in JSON and XML are UTF-8"
+    yield "(`ISO_IR 192`). Bytes without a character become U+FFFD; the stored file stays as it is.\n"
+    yield "## Security\n"
+    yield "HTTP: TLS 1.2 and 1.3, client certificates, Basic authentication. DIMSE: TLS 1.2 and 1.3 (BCP 195, PS3.15"
+    yield "§B.12), calling and called AE titles, addresses of configured nodes. All of it by setting.\n"
+    yield "## Extensions, private SOP classes\n"
+    yield "DELETE on studies, series and instances; patients and counts in searches. No private SOP classes of its own;"
+    yield "private elements are kept and answered.\n"
+
+
+def _name(uid: str) -> str:
+    known = UID_dictionary.get(uid)
+    return known[0] if known else uid
+
+
+def _yes(*, it_is: bool) -> str:
+    return "yes" if it_is else "no"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + " --- |" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
+    yield ""
