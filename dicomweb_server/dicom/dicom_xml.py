@@ -23,6 +23,7 @@ MAX_XML_ELEMENTS = 4_000_000
 _MAX_XML_DEPTH = 2 * MAX_DEPTH + 4  # a sequence is two elements deep; a person's name needs four below the root
 _PERSON_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NAME_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
+_KINDS_OF_VALUE = {"PN": "PersonName", "SQ": "Item"}
 _INTEGER_VRS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
 _FLOAT_VRS = frozenset({"FD", "FL"})
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity", "infinity": "Infinity", "-infinity": "-Infinity"}
@@ -228,6 +229,9 @@ def _read_attribute(node: _Open) -> tuple[str, str | None, JsonObject]:
     elif kinds == {"InlineBinary"}:
         attribute["InlineBinary"] = node.children[0][2]
     elif kinds:
+        expected = _KINDS_OF_VALUE.get(vr, "Value")
+        if kinds != {expected}:
+            raise _malformed(f"attribute {tag} of VR {vr[:8]} has values that are not of kind <{expected}>")
         attribute["Value"] = [_value(vr, value) for value in _numbered(node, tag)]
     return tag.upper(), node.attributes.get("privateCreator"), attribute
 
