@@ -132,6 +132,7 @@ class TestRefusal:
             ([("RequestAttributesSequence", "x")], "an attribute of VR SQ takes no value"),
             ([("PixelData", "x")], "an attribute of VR O[BW] takes no value"),
             ([("00091001", "x")], "needs its private creator as another key, 00090010"),
+            ([("00091001", "x"), ("00090010", "A"), ("00090010", "B")], "key 00090010: the attribute is given twice"),
             ([("PatientID", "a" * 20_000)], "expected at most 10240 characters"),
             ([("limit", "-1")], "parameter limit: expected a whole number, 0 or more"),
             ([("limit", "ten")], "parameter limit"),
