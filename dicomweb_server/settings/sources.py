@@ -120,6 +120,10 @@ def refuse_unsafe(settings: Settings) -> None:
             "users (see docs: Settings), a host of this machine only such as 127.0.0.1, "
             "or --insecure-anonymous true if everyone who can reach this server may read and delete everything"
         )
+    if settings.extra_attributes:
+        from dicomweb_server.settings.extra_attributes import extra_attributes  # needs the dictionary: slow to load
+
+        extra_attributes(settings.extra_attributes)
     if settings.dimse_tls_port is not None and not settings.dimse_tls_certificate:
         raise SettingsError("dimse_tls_port is given without dimse_tls_certificate; allowed is both")
     if settings.tls_key and not settings.tls_certificate:
