@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 
+from dicomweb_server.dicom.elements import VR_BYTES
 from dicomweb_server.dicom.encoding import MAX_DEPTH
 from dicomweb_server.errors import Reason, ServerError
 
@@ -24,12 +25,14 @@ _MAX_XML_DEPTH = 2 * MAX_DEPTH + 4  # a sequence is two elements deep; a person'
 _PERSON_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NAME_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 _KINDS_OF_VALUE = {"PN": "PersonName", "SQ": "Item"}
+_VRS = {vr: f'"{vr}"' for vr in VR_BYTES}
 _INTEGER_VRS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
 _FLOAT_VRS = frozenset({"FD", "FL"})
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity", "infinity": "Infinity", "-infinity": "-Infinity"}
 _TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}\Z")
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TO_BE_ESCAPED = re.compile("[^\t\n\x20-\x25\x27-\x3b\x3d\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CARRIAGE_RETURN = {"\r": "&#13;"}  # a bare one would be read back as a line feed (XML 1.0 section 2.11)
 
 JsonObject = dict[str, Any]
@@ -49,7 +52,7 @@ def _write_attributes(document: Mapping[str, Any], out: list[str]) -> None:
         attribute = document[tag]
         vr = attribute["vr"]
         creator = creators.get(tag[:4] + tag[4:6]) if tag[4:6] != "00" else None
-        out.append(f"<DicomAttribute {_identity(tag, creator)} vr={_quoted(vr)}>")
+        out.append(f"<DicomAttribute {_identity(tag, creator)} vr={_VRS.get(vr) or _quoted(vr)}>")
         _write_value(vr, attribute, out)
         out.append("</DicomAttribute>")
 
@@ -57,7 +60,7 @@ def _write_attributes(document: Mapping[str, Any], out: list[str]) -> None:
 def _identity(tag: str, creator: str | None) -> str:
     """The tag and keyword; for a private element its creator, and 00 for the number of its block (PS3.19 A.1.5.2)."""
     if creator is not None:
-        return f'tag="{tag[:4]}00{tag[6:]}" privateCreator={_quoted(creator)}'
+        return f'tag="{tag[:4]}00{tag[6:]}" privateCreator={creator}'
     keyword = _keyword(int(tag, 16))
     return f'tag="{tag}" keyword="{keyword}"' if keyword else f'tag="{tag}"'
 
@@ -68,13 +71,13 @@ def _keyword(tag: int) -> str:
 
 
 def _private_creators(document: Mapping[str, Any]) -> dict[str, str]:
-    """The creator of each private block, by the first six digits of its elements' tags."""
+    """The creator of each private block, in quotes, by the first six digits of its elements' tags."""
     creators: dict[str, str] = {}
     for tag, attribute in document.items():
         if int(tag[:4], 16) % 2 and tag[4:6] == "00" and tag[6:] >= "10":
             values = attribute.get("Value")
             if values and isinstance(values[0], str) and values[0]:
-                creators[tag[:4] + tag[6:]] = values[0]
+                creators[tag[:4] + tag[6:]] = _quoted(values[0])
     return creators
 
 
@@ -110,6 +113,8 @@ def _write_person_name(number: int, name: Mapping[str, str], out: list[str]) -> 
 def _text(value: object) -> str:
     """Character data; what XML 1.0 has no notation for (control characters, lone surrogates) becomes U+FFFD."""
     text = value if isinstance(value, str) else repr(value)
+    if not _TO_BE_ESCAPED.search(text):
+        return text
     return escape(_NOT_IN_XML.sub("\ufffd", text), _CARRIAGE_RETURN)
 
 
