@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,11 @@ class Staged:
     data: bytes | None = None
     path: Path | None = None
     token: int = 0
+
+
+def received_at(key: str) -> float:
+    """When the blob of a key was placed, in seconds of the epoch: keys begin with it, in milliseconds."""
+    return int(key[:12], 16) / 1000
 
 
 class StagingFile(Protocol):
@@ -60,6 +66,9 @@ class Blobs(Protocol):
 
     async def map(self, key: str) -> bytes | mmap.mmap:
         """A whole blob as a buffer to parse, in memory only as far as it is read; STORAGE_DAMAGED if it is missing."""
+
+    def mapped(self, key: str) -> AbstractContextManager[bytes | mmap.mmap]:
+        """All bytes of a blob, mapped into memory where that is possible. Blocks: for workers only."""
 
     async def size(self, key: str) -> int | None:
         """Length of a blob, None if there is none."""

@@ -47,6 +47,7 @@ class NewInstance:
     size: int
     digest: bytes
     origin: Origin
+    received: float | None = None  # seconds of the epoch; None: now
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,10 @@ class Index(Protocol):
         """All instances below a scope in batches, by series number, instance number, UID; nothing if unknown."""
 
     def metadata(self, scope: Scope) -> AsyncIterator[Sequence[bytes]]:
-        """`ParsedInstance.metadata` of all instances below a scope, in the order of `instances`, in batches."""
+        """`ParsedInstance.metadata` of all instances below a scope, in the order of `instances`, in batches.
+
+        Empty for an instance whose stored metadata is damaged.
+        """
 
     async def revision(self, scope: Scope) -> str | None:
         """A token that changes whenever anything below the scope changes (for ETag); None if unknown."""

@@ -30,10 +30,12 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
-# Several groups at a time, so that one is read while another is written; each takes what waits, up to these limits.
-_LANES = 3
+# Groups at a time, so that one is read while another is written; each takes what waits, up to these limits. Large
+# instances gain from more lanes (hashing and writing run beside the interpreter), small ones lose by them.
+_LANES = 2
+_LANES_FOR_LARGE = 4
 _GROUP_INSTANCES = 64
-_GROUP_BYTES = 32 * 1024 * 1024
+_GROUP_BYTES = 1024 * 1024
 
 
 class Status(Enum):
@@ -131,6 +133,7 @@ class IngestService:
         self._meter = meter or _NoMeter()
         self._waiting: deque[_Batch] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
+        self._working = 0  # lanes that will still look at what waits
 
     def stage(self) -> StagingFile:
         """A spool for the bytes of one instance."""
@@ -145,8 +148,10 @@ class IngestService:
     ) -> list[IngestOutcome]:
         """Store instances together; outcomes in their order. Goes on to the end even if the caller is cancelled."""
         done: asyncio.Future[list[IngestOutcome]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Batch(staged, origin, expected_study_uid, done))
-        if len(self._lanes) < _LANES:
+        batch = _Batch(staged, origin, expected_study_uid, done)
+        self._waiting.append(batch)
+        if self._working < (_LANES if _weight(batch)[1] < _GROUP_BYTES else _LANES_FOR_LARGE):
+            self._working += 1
             lane = asyncio.create_task(self._work())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
@@ -167,6 +172,7 @@ class IngestService:
                 mine = [next(outcomes) for _ in batch.staged]
                 if not batch.done.done():
                     batch.done.set_result(mine)
+        self._working -= 1
 
     def _take(self) -> list[_Batch]:
         """What waits, up to the limits, and one batch at least."""

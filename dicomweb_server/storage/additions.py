@@ -185,7 +185,8 @@ class Additions:
                 *(instance_id, series.id, record.instance_uid, record.sop_class_uid),
                 *map(values.get, INSTANCE.plain),
                 *(record.transfer_syntax_uid, new.key, new.size, new.digest, self._origin(new.origin)),
-                *(self._ledger.time, self._ledger.revision, series.template),
+                self._ledger.time if new.received is None else new.received,
+                *(self._ledger.revision, series.template),
                 SAME_AS_TEMPLATE if is_template else self._connection.codec.encode(metadata, series.template),
                 new.parsed.frames,
             )

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,7 @@ class DataFolder:
         self.blobs = root / "blobs"
         self.spool = root / "spool"
         self.index = (index or root) / "index.db"
+        self._rebuilding = root / "rebuilding"
         self._locks: list[IO[str]] = []
         try:
             for folder in (root, self.blobs, self.spool, self.index.parent):
@@ -48,6 +50,26 @@ class DataFolder:
             else:
                 path.unlink()
         return len(left)
+
+    @property
+    def is_rebuilding(self) -> bool:
+        """Whether a rebuild of the index was begun and not finished."""
+        return self._rebuilding.exists()
+
+    def begin_rebuild(self) -> None:
+        """Set the index aside, unless that was done and the rebuild stopped."""
+        if self.is_rebuilding:
+            return
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        for suffix in ("", "-wal", "-shm"):
+            file = Path(f"{self.index}{suffix}")
+            if file.exists():
+                file.rename(f"{self.index}.{stamp}{suffix}")
+        self._rebuilding.touch(mode=PRIVATE_FILE)
+
+    def finish_rebuild(self) -> None:
+        """The new index is whole."""
+        self._rebuilding.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let another process have it."""

@@ -1,14 +1,18 @@
 """What the index reads, as functions of a connection: they run in reader threads and never write."""
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 
 import orjson
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.changes import Change, ChangeKind
 from dicomweb_server.ports.index import Scope, StoredInstance
 from dicomweb_server.storage.sqlite import Connection
+
+_log = logging.getLogger(__name__)
 
 _FROM = (
     "FROM study JOIN series ON series.study = study.id JOIN instance ON instance.series = series.id "
@@ -65,13 +69,20 @@ def instances(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Stored
 
 
 def metadata(connection: Connection, ids: Sequence[int]) -> list[bytes]:
-    """Metadata of instances by their ids, in that order; of those deleted meanwhile left out."""
+    """Metadata of instances by their ids, in that order; empty where it is damaged; those deleted left out."""
     rows = connection.execute(
         "SELECT id, metadata, template FROM instance WHERE id IN (SELECT value FROM json_each(?))", (_json(ids),)
     )
     found = {row[0]: row[1:] for row in rows}
-    decode = connection.codec.decode
-    return [decode(*found[instance_id]) for instance_id in ids if instance_id in found]
+    return [_decoded(connection, *found[instance_id]) for instance_id in ids if instance_id in found]
+
+
+def _decoded(connection: Connection, blob: bytes, template: int) -> bytes:
+    try:
+        return connection.codec.decode(blob, template)
+    except ServerError as error:
+        _log.error("%s", error.detail)
+        return b""
 
 
 def revision(connection: sqlite3.Connection, scope: Scope) -> str | None:

@@ -1,6 +1,7 @@
 """Store: opens a data folder and hands out its blobs and index; knows the order of starting and stopping."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,9 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.storage import recovery, schema
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
 from dicomweb_server.storage.data_folder import DataFolder
-from dicomweb_server.storage.durability import Durability, SyncMode, durability
+from dicomweb_server.storage.durability import SyncMode, durability
 from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
+from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.index_sqlite import SqliteIndex
 from dicomweb_server.storage.run_mark import Leftovers, RunMark
 from dicomweb_server.storage.sqlite import Database
@@ -36,44 +38,71 @@ class Store:
     def __init__(self, root: Path, options: StoreOptions | None = None, *, rebuild: bool = False) -> None:
         """Blocks while it recovers. ServerError if the folder is in use, unwritable, or its index is newer or missing.
 
-        `rebuild`: an index that is missing is made, even where there are blobs (`MaintenanceService.reindex` fills it).
+        `rebuild`: begin with an empty index, or go on where a rebuild was stopped, for `MaintenanceService.reindex`;
+        the old index is set aside. `finish_rebuild` ends it; until then the store opens in no other way.
         """
         options = options or StoreOptions()
         self._folder = DataFolder(root, options.index_folder)
         try:
+            if rebuild:
+                self._folder.begin_rebuild()
+            elif self._folder.is_rebuilding:
+                raise ServerError(Reason.STORAGE_DAMAGED, "the index is not rebuilt to its end: run `reindex` again")
             self._open(options, rebuild=rebuild)
         except BaseException:
             self._folder.close()
             raise
 
     def _open(self, options: StoreOptions, *, rebuild: bool) -> None:
-        folder = self._folder
-        folder.empty_spool()
-        database = Database(folder.index, options.readers)
+        self._folder.empty_spool()
         try:
-            if not rebuild and schema.version(database.writing) == 0 and any(folder.blobs.iterdir()):
-                raise ServerError(
-                    Reason.STORAGE_DAMAGED,
-                    f"there are blobs in {folder.blobs} but the index {folder.index} is empty: "
-                    "restore the index, or rebuild it with `reindex`",
-                )
-            schema.prepare(database.writing)
-            reconcile(database.writing, options.extra)
-            database.extra_paths.load(database.writing)
-            self._durability = self._open_durability(options)
-            transaction = Transaction(database.writing, options.extra)
-            recovery.verify(transaction, folder.blobs, self._durability)
-            self._transaction = transaction
-            self._mark = RunMark(folder.root / "run", transaction, self._durability)
+            self._database = Database(self._folder.index, options.readers)
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+        try:
+            self._recover(options, rebuild=rebuild)
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise self._damaged(error) from error
+        except BaseException:
+            self._database.close()
+            raise
+        self._writer = Writer(self._transaction, self._durability)
+        self.extra_indexing = ExtraIndexing(self._writer, self._database.extra_paths)
+        self.blobs = FilesystemBlobs(
+            self._folder.blobs, self._folder.spool, self._durability, memory_budget=options.memory_budget
+        )
+        self.index = SqliteIndex(self._database, self._writer)
+
+    def _recover(self, options: StoreOptions, *, rebuild: bool) -> None:
+        folder, writing = self._folder, self._database.writing
+        if not rebuild and schema.version(writing) == 0 and any(folder.blobs.iterdir()):
+            raise ServerError(
+                Reason.STORAGE_DAMAGED,
+                f"there are blobs in {folder.blobs} but the index {folder.index} is empty: "
+                "restore the index, or rebuild it with `reindex`",
+            )
+        schema.prepare(writing)
+        reconcile(writing, options.extra)
+        self._database.extra_paths.load(writing)
+        self._durability = durability(options.sync, folder.blobs, Path(f"{folder.index}-wal"))
+        try:
+            self._transaction = Transaction(writing, options.extra)
+            recovery.verify(self._transaction, folder.blobs, self._durability)
+            self._mark = RunMark(folder.root / "run", self._transaction, self._durability)
             self.leftovers = self._mark.begin()
         except BaseException:
-            database.close()
+            self._durability.close()
             raise
-        self._database = database
-        self._writer = Writer(transaction, self._durability)
-        self.extra_indexing = ExtraIndexing(self._writer, database.extra_paths)
-        self.blobs = FilesystemBlobs(folder.blobs, folder.spool, self._durability, memory_budget=options.memory_budget)
-        self.index = SqliteIndex(database, self._writer)
+
+    def _damaged(self, error: sqlite3.Error) -> ServerError:
+        failure = storage_failure(error, f"opening the index {self._folder.index}")
+        return ServerError(failure.reason, f"{failure.detail}: restore it, or rebuild it with `reindex`")
+
+    async def finish_rebuild(self) -> None:
+        """The index has all blobs."""
+        await self.trust_index()
+        self._folder.finish_rebuild()
 
     async def trust_index(self) -> None:
         """Index and blobs were compared and agree: from now on, what no row refers to may be removed."""
@@ -98,6 +127,3 @@ class Store:
         self._database.close()
         self._durability.close()
         self._folder.close()
-
-    def _open_durability(self, options: StoreOptions) -> Durability:
-        return durability(options.sync, self._folder.blobs, Path(f"{self._folder.index}-wal"))
