@@ -51,7 +51,7 @@ def _write_attributes(document: Mapping[str, Any], out: list[str]) -> None:
     for tag in sorted(document):
         attribute = document[tag]
         vr = attribute["vr"]
-        creator = creators.get(tag[:4] + tag[4:6]) if tag[4:6] != "00" else None
+        creator = creators.get(tag[:6]) if tag[4:6] != "00" else None
         out.append(f"<DicomAttribute {_identity(tag, creator)} vr={_VRS.get(vr) or _quoted(vr)}>")
         _write_value(vr, attribute, out)
         out.append("</DicomAttribute>")

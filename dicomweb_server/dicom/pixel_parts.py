@@ -128,7 +128,7 @@ def _describe(first: Codestream) -> dict[str, Any]:
     }
     if first.samples > 1:
         numbers["00280006"] = 0
-    if max(numbers.values()) > 0xFFFF:
+    if not all(0 <= number <= 0xFFFF for number in numbers.values()):
         return {}  # a damaged header, or an image that DICOM cannot describe: let the metadata speak
     described: dict[str, Any] = {tag: {"vr": "US", "Value": [number]} for tag, number in numbers.items()}
     if first.photometric_interpretation:

@@ -200,6 +200,18 @@ def test_values_of_unknown_vr() -> None:
     assert {at(file, path) for path in expected[:1] + expected[2:]} == {LONG}
 
 
+def test_small_value_of_unknown_vr_is_no_sequence() -> None:
+    before, after = identity()
+    file = part10(before + encoded(0x00081120, "UN", b"no items") + after)
+    assert list(all_bulk(file)) == []
+    assert paths_in_json(file) == []
+
+
+def test_broken_sequence_is_refused() -> None:
+    file = part10(encoded(0x00081120, "SQ", b"no items"))
+    assert refusal(lambda: list(all_bulk(file))).reason is Reason.CANNOT_UNDERSTAND
+
+
 def test_unknown_bytes_of_big_endian_stay_as_they_are() -> None:
     before, after = identity(order=">")
     file = part10(before + encoded(0x00091003, "UN", LONG, order=">") + after, EXPLICIT_BIG_UID)

@@ -102,6 +102,7 @@ def test_no_description_without_a_whole_header(stream: bytes) -> None:
         b"\xff\xd8" + segment(0xE0) * 20_000,
         b"\xff\xd8\xff\xd9\0\0\0\0",
         b"\xff\xd8" + segment(0xDA, b"\0\0\0"),
+        b"\xff\x4f" + segment(0x51) + b"\xff\xd9\0\0\0\0",
         jp2(b"")[:32] + b"\0\0\0\4none",
         b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x08free" * 20_000,
     ],

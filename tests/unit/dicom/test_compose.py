@@ -2,6 +2,7 @@
 
 import base64
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -211,6 +212,15 @@ def test_large_parts_are_not_copied() -> None:
     assert any(piece is pixels for piece in compose(document, {PIXELS: [BulkPart(OCTETS, pixels)]}))
     jpeg_part = BulkPart("image/jpeg", jpeg(0xC0) + pixels)
     assert any(piece is jpeg_part.data for piece in compose(document, {PIXELS: [jpeg_part]}))
+
+
+def test_native_values_have_less_than_four_gigabytes() -> None:
+    huge = [BulkPart(OCTETS, np.broadcast_to(np.uint8(0), 1 << 31).data)] * 2
+    bulk = {"vr": "OB", "BulkDataURI": "http://server/a"}
+    assert refusal(identified(x00091001=bulk), a=huge).reason is Reason.TOO_LARGE
+    halves = {"00091001": bulk, "00091002": bulk}
+    document = identified(x00081140={"vr": "SQ", "Value": [halves]})
+    assert refusal(document, a=huge[:1]).reason is Reason.TOO_LARGE
 
 
 JSON = st.recursive(

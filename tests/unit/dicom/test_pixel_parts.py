@@ -4,12 +4,15 @@ import struct
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicomweb_server.dicom.compose import BulkPart
+from dicomweb_server.dicom.pixel_parts import encapsulate_parts
 from dicomweb_server.errors import Reason, ServerError
+from tests.encoded import encoded
 from tests.metadata_parts import OCTETS, PIXELS, Json, composed, dataset_of, frames_of, identified
 from tests.streams import jpeg, jpeg_2000
 
@@ -132,7 +135,32 @@ def test_pixel_data_that_contradict_themselves(parts: list[BulkPart], attributes
     assert image_refusal(*parts, **attributes).reason is reason
 
 
-def test_stream_too_large_for_its_attributes_describes_nothing() -> None:
-    size = struct.pack(">HIIIIIIIIH", 0, 70000, 10, 0, 0, 20, 10, 0, 0, 1) + b"\7\1\1"
+@pytest.mark.parametrize("right", [70000, 0])
+def test_stream_of_impossible_size_describes_nothing(right: int) -> None:
+    size = struct.pack(">HIIIIIIIIH", 0, right, 10, 1, 0, 20, 10, 0, 0, 1) + b"\7\1\1"
     stream = b"\xff\x4f\xff\x51" + struct.pack(">H", len(size) + 2) + size + jpeg_2000().split(size[-3:], 1)[1]
     assert "Columns" not in image(BulkPart("image/jp2", stream))
+
+
+def test_four_component_image_has_no_photometric_interpretation() -> None:
+    dataset = image(BulkPart("image/jpeg", jpeg(0xC0, samples=4)))
+    assert dataset.SamplesPerPixel == 4
+    assert "PhotometricInterpretation" not in dataset
+
+
+def of_size(length: int) -> memoryview:
+    """So many bytes, without the memory for them."""
+    return np.broadcast_to(np.uint8(0), length).data
+
+
+def test_part_of_four_gigabytes_is_no_fragment() -> None:
+    assert image_refusal(BulkPart("video/mp4", of_size(1 << 32))).reason is Reason.TOO_LARGE
+
+
+def test_offset_table_is_empty_where_32_bits_do_not_suffice() -> None:
+    parts = [BulkPart("image/dicom-rle", of_size(1 << 31))] * 4
+    pieces = encapsulate_parts(parts, "", 4).pieces
+    assert pieces[0] == encoded(0xFFFEE000, "")
+    assert encapsulate_parts(parts[:2], "", 2).pieces[0] == encoded(
+        0xFFFEE000, "", struct.pack("<2I", 0, (1 << 31) + 8)
+    )

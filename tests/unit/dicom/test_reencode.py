@@ -140,6 +140,22 @@ def test_compressed_pixel_data_need_a_codec() -> None:
     assert "1.2.840.10008.1.2.4.50" in caught.value.detail
 
 
+def test_fragments_in_big_endian_are_refused() -> None:
+    source = encoded(0x7FE00010, "OB", b"", length=0xFFFFFFFF, order=">") + item(b"ab", order=">")
+    source += encoded(0xFFFEE0DD, "", order=">")
+    with pytest.raises(ServerError) as caught:
+        reencode(open_part10(part10(source, EXPLICIT_BIG_UID)))
+    assert caught.value.reason is Reason.NOT_ACCEPTABLE
+
+
+def test_sequence_that_grows_beyond_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_server.dicom.reencode.UNDEFINED", 100)
+    source = sequence(0x00081140, item(encoded(0x00104000, "", b"x" * 90)), vr="")
+    with pytest.raises(ServerError) as caught:
+        reencode(open_part10(part10(source, IMPLICIT_LITTLE_UID)))
+    assert caught.value.reason is Reason.NOT_ACCEPTABLE
+
+
 def test_data_set_in_implicit_vr_under_a_wrong_label() -> None:
     implicit = encoded(0x00080060, "", b"CT") + encoded(0x00280010, "", b"\1\0")
     result = data_set_of(reencoded(part10(implicit)))
