@@ -11,7 +11,6 @@ import orjson
 
 from dicomweb_server.dicom.attributes import BY_LEVEL, Attribute, Level
 from dicomweb_server.dicom.comparable import SINGLE_TEXT_VRS, comparable, person_groups
-from dicomweb_server.dicom.folding import fold
 
 REQUEST_ATTRIBUTES = 0x00400275
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
@@ -22,6 +21,13 @@ REQUEST_ITEMS = {0x00400009: "SH", 0x00401001: "SH", 0x00080050: "SH", 0x0020000
 def path_text(path: Sequence[int]) -> str:
     """A path of tags as the index writes it: eight upper-case hex digits each."""
     return "".join([f"{tag:08X}" for tag in path])
+
+
+def folded_name(text: str) -> str:
+    """The text of a person name's folded column: its values and component groups, each in comparable form."""
+    if "\\" not in text and "=" not in text:
+        return comparable("PN", text)
+    return "\\".join(["=".join(person_groups(value)) for value in text.split("\\")])
 
 
 _COLUMNS = {level: tuple((a.column, a.vr, f"{a.tag:08X}") for a in BY_LEVEL[level] if a.vr != "UI") for level in Level}
@@ -58,8 +64,7 @@ def _is_plain(vr: str, text: str) -> bool:
     if vr == "TM":
         return text.replace(".", "", 1).isdigit()
     if vr == "PN":
-        text = fold(text)
-        return "\\" not in text and "=" not in text and text[-1] not in "^ " and text[0] != " "
+        return "\\" not in text and "=" not in text
     if vr == "SQ":
         return False
     return "\\" not in text and text[0] != " " and text[-1] != " "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.folding import fold
+from dicomweb_server.dicom.searchable import folded_name
 from dicomweb_server.ports.changes import ChangeKind
 from dicomweb_server.storage.ledger import Ledger
 from dicomweb_server.storage.statements import INSERT_PATIENT, PATIENT, Row
@@ -20,7 +20,7 @@ _FILL = (
 
 def identity_of(values: Mapping[str, str]) -> str:
     """The Patient ID; without one, the name tells patients apart."""
-    return values.get("patient_id") or _NAMELESS + fold(values.get("patient_name", ""))
+    return values.get("patient_id") or _NAMELESS + folded_name(values.get("patient_name", ""))
 
 
 class Patients:

@@ -117,13 +117,18 @@ def _expression(condition: Condition, binds: Binds) -> Expression:
     tests = list(_tests(column, condition.comparisons, values, source.kind))
     if not condition.odd:
         return or_(*tests, *([and_(*words)] if words else [])) if tests else true()
-    plain = and_(or_(*tests), _is_plain(column, source.kind))
-    return or_(
-        plain,
-        *[test for test, c in zip(tests, condition.comparisons, strict=True) if c is Comparison.EMPTY],
-        *([and_(*words)] if words else []),
-        _has_form(condition, table.c.id, values),
-    )
+    pairs = list(zip(tests, condition.comparisons, strict=True))
+    whole = [test for test, comparison in pairs if _is_whole(comparison, source.kind)]
+    single = [test for test, comparison in pairs if not _is_whole(comparison, source.kind)]
+    plain = [and_(or_(*single), _is_plain(column, source.kind))] if single else []
+    by_words = [and_(*words)] if words else []
+    forms = [_has_form(condition, table.c.id, values)] if single else []
+    return or_(*whole, *plain, *by_words, *forms)
+
+
+def _is_whole(comparison: Comparison, kind: Kind) -> bool:
+    """Whether the column decides, however many values it has: what is looked for cannot reach from one to the next."""
+    return comparison is Comparison.EMPTY or (comparison is Comparison.CONTAINS and kind is Kind.NAME)
 
 
 def _tests(
@@ -181,16 +186,10 @@ def _is_plain(column: ColumnElement[object], kind: Kind) -> Expression:
         return and_(func.length(column) == literal_column("8"), column.op("NOT GLOB")(literal_column("'*[^0-9]*'")))
     if kind is Kind.TIME:
         return column.op("NOT GLOB")(literal_column("'*[^0-9.]*'"))
-    ends = func.trim(column, literal_column("' '")) == column
     no_backslash = func.instr(column, literal_column("'\\'")) == literal_column("0")
     if kind is Kind.NAME:
-        no_group = func.instr(column, literal_column("'='")) == literal_column("0")
-        return and_(
-            no_backslash,
-            no_group,
-            func.rtrim(func.ltrim(column, literal_column("' '")), literal_column("'^ '")) == column,
-        )
-    return and_(no_backslash, ends)
+        return and_(no_backslash, func.instr(column, literal_column("'='")) == literal_column("0"))
+    return and_(no_backslash, func.trim(column, literal_column("' '")) == column)
 
 
 def _word(column: ColumnElement[object], word: Bind) -> Expression:
@@ -205,14 +204,15 @@ def _word(column: ColumnElement[object], word: Bind) -> Expression:
 
 def _has_form(condition: Condition, owner: ColumnElement[int], values: list[Bind]) -> Expression:
     """Whether one of the values of the attribute that the column cannot tell is as wanted."""
-    form: ColumnElement[object] = extra_value.c.form
-    pairs = zip(_tests(form, condition.comparisons, values, Kind.TEXT), condition.comparisons, strict=True)
-    tests = [test for test, comparison in pairs if comparison is not Comparison.EMPTY]
-    if not tests:
-        return false()
+    source = condition.source
+    pairs = zip(
+        _tests(extra_value.c.form, condition.comparisons, values, Kind.TEXT), condition.comparisons, strict=True
+    )
+    tests = [test for test, comparison in pairs if not _is_whole(comparison, source.kind)]
     owners = select(extra_value.c.owner).where(
-        extra_value.c.path == literal_column(f"'{condition.source.path}'"),
-        extra_value.c.level == literal_column(str(int(condition.source.level))),
+        extra_value.c.path == literal_column(f"'{source.path}'"),
+        # The plus keeps SQLite from reading all rows of the level instead of those of the path.
+        literal_column("+extra_value.level") == literal_column(str(int(source.level))),
         or_(*tests),
     )
     return owner.in_(owners)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Table
 
 from dicomweb_server.dicom.attributes import BY_LEVEL, Level
-from dicomweb_server.dicom.folding import fold
+from dicomweb_server.dicom.searchable import folded_name
 from dicomweb_server.storage import tables
 
 Row = Sequence[object]
@@ -58,12 +58,12 @@ class OwnColumns:
     def row(self, values: Mapping[str, str]) -> Row:
         """The values of `all` for a record."""
         names = [values.get(name) for name in self.names]
-        return [*map(values.get, self.plain), *[name if name is None else fold(name) for name in names]]
+        return [*map(values.get, self.plain), *[name if name is None else folded_name(name) for name in names]]
 
     def update(self, table: Table, values: Mapping[str, str]) -> tuple[str, list[str]]:
         """The UPDATE of those columns of one row that have a value, and its parameters but for the row's id."""
         pairs = [(column, values[column]) for column in self.plain if column in values]
-        pairs += [(name + tables.FOLDED, fold(values[name])) for name in self.names if name in values]
+        pairs += [(name + tables.FOLDED, folded_name(values[name])) for name in self.names if name in values]
         settings = ", ".join(f'"{table.columns[column].name}" = ?' for column, _ in pairs)
         return f"UPDATE {table.name} SET {settings} WHERE id = ?", [value for _, value in pairs]  # noqa: S608
 

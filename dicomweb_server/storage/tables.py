@@ -3,7 +3,7 @@
 One column per indexed attribute, named as `Attribute.column`, in the table of the attribute's level. `study` also has
 the patient's columns, as its own instances gave them: two studies under one Patient ID may name the patient
 differently, and a search for studies needs no join. Person names have a second column, `<column>_folded`, made by
-`dicom.folding.fold`. An absent or empty attribute is NULL. Integer attributes (IS, US) have INTEGER affinity: a
+`searchable.folded_name`. An absent or empty attribute is NULL. Integer attributes (IS, US) have INTEGER affinity: a
 number is compared as a number, several values stay text. Everything stored is ONLINE, so no column says so.
 """
 
