@@ -7,7 +7,7 @@ import { actions } from "./study.js";
 const { text } = dicomweb;
 
 export async function showSeries(view, study, series, signal) {
-  const instances = await dicomweb.instancesOf(study, series);
+  const [instances, described] = await Promise.all([dicomweb.instancesOf(study, series), dicomweb.seriesOf(study)]);
   if (!instances.length) return view.append(note("There is no such series.", true));
   const frames = instances.flatMap((match) =>
     Array.from({ length: Math.max(1, dicomweb.number(match, "00280008", 1)) }, (_, n) => [text(match, "00080018"), n + 1]));
@@ -15,7 +15,10 @@ export async function showSeries(view, study, series, signal) {
   const caption = make("figcaption");
   const stage = make("figure", {}, make("div", { className: "blank" }, "…"), slider, caption);
   const elements = make("div", { className: "elements" });
-  view.append(make("p", {}, make("a", { href: `#/studies/${study}` }, "‹ Study")), actions(study, series, "series", `#/studies/${study}`),
+  const own = described.find((match) => text(match, "0020000E") === series);
+  view.append(make("p", {}, make("a", { href: `#/studies/${study}` }, "‹ Study")),
+    make("h1", {}, make("span", { className: "badge" }, text(own, "00080060") || "?"), text(own, "0008103E") || "(no description)"),
+    actions(study, series, "series", `#/studies/${study}`),
     make("div", { className: "stage" }, stage, elements));
   const viewer = new Viewer({ study, series, frames, stage, caption, elements, slider, signal });
   slider.addEventListener("input", () => viewer.show(Number(slider.value)));

@@ -40,11 +40,11 @@ export function actions(study, series, what, after) {
 function card(study, match, signal) {
   const uid = text(match, "0020000E");
   const count = dicomweb.number(match, "00201209", 0);
+  const facts = [`Series ${text(match, "00200011") || "–"}`, `${count} instance${count === 1 ? "" : "s"}`, text(match, "00180015")];
   const head = make("strong", {}, make("span", { className: "badge" }, text(match, "00080060") || "?"), text(match, "0008103E") || "(no description)");
   const link = make("a", { className: "card", href: `#/studies/${study}/series/${uid}` },
     make("div", { className: "blank" }, "…"),
-    make("div", { className: "text" }, head, make("div", { className: "quiet" },
-      `Series ${text(match, "00200011") || "–"} · ${count} instance${count === 1 ? "" : "s"} · ${text(match, "00180015")}`)));
+    make("div", { className: "text" }, head, make("div", { className: "quiet" }, facts.filter(Boolean).join(" · "))));
   thumbnail(link, study, uid, signal);
   return link;
 }
