@@ -19,7 +19,7 @@ from dicomweb_server.dicom.encoding import MAX_DEPTH
 from dicomweb_server.errors import Reason, ServerError
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
-MAX_XML_ELEMENTS = 4_000_000
+MAX_XML_ELEMENTS = 2_000_000
 
 _MAX_XML_DEPTH = 2 * MAX_DEPTH + 4  # a sequence is two elements deep; a person's name needs four below the root
 _PERSON_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
