@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -131,7 +132,10 @@ def _without_traceback(send: Send) -> Send:
 @contextlib.asynccontextmanager
 async def _background(store: OpenStore) -> AsyncIterator[None]:
     """What runs beside the requests, for as long as the server does."""
-    tasks = [asyncio.create_task(store.services.delete.sweep_forever())]
+    tasks = [
+        asyncio.create_task(store.services.delete.sweep_forever(), name="sweep"),
+        asyncio.create_task(store.sweep_leftovers(time.time()), name="sweep-leftovers"),
+    ]
     try:
         yield
     finally:

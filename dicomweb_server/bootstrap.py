@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -22,17 +23,21 @@ from dicomweb_server.server.process import ProcessOptions, Tls
 from dicomweb_server.services import Services
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
+from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
 from dicomweb_server.statement import conformance_statement
 from dicomweb_server.storage.durability import SyncMode
+from dicomweb_server.storage.memory import EphemeralStore
+from dicomweb_server.storage.run_mark import Leftovers
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
 from dicomweb_server.wire.forwarded import parse_proxies
 
 _LEAST_FREE = 64 * 2**20
+_logger = logging.getLogger("dicomweb_server.store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,17 @@ class OpenStore:
     """A store that is open, and the services on it."""
 
     services: Services
+    maintenance: MaintenanceService
     store: Store
-    folder: os.PathLike[str]
+
+    async def sweep_leftovers(self, before: float) -> None:
+        """Remove what a crash left behind, unless nobody can know that it is only that."""
+        leftovers = self.store.leftovers
+        if leftovers is Leftovers.UNKNOWN:
+            _logger.warning("%s; `dicomweb-server check` compares them", leftovers.value)
+        elif leftovers is Leftovers.UNACKNOWLEDGED:
+            removed = await self.maintenance.sweep_unreferenced(before)
+            _logger.info("swept what the last run left unfinished", extra={"blobs": removed})
 
     async def health(self) -> dict[str, str]:
         """What is well, and what is wrong with the rest."""
@@ -57,7 +71,7 @@ class OpenStore:
     def _storage(self) -> str:
         if self.store.damage is not None:
             return self.store.damage.detail
-        free = shutil.disk_usage(self.folder).free
+        free = shutil.disk_usage(self.store.folder).free
         return OK if free >= _LEAST_FREE else f"only {free // 2**20} MiB are free"
 
 
@@ -68,7 +82,7 @@ async def open_store(
     """Open the data folder and make the services; at the end finish what is under way and close it."""
     extra = extra_attributes(settings.extra_attributes)
     options = StoreOptions(sync=SyncMode(settings.sync), index_folder=settings.index, extra=extra)
-    store = await asyncio.to_thread(lambda: Store(settings.data, options, rebuild=rebuild))
+    store = await asyncio.to_thread(lambda: _opened(settings, options, rebuild=rebuild))
     workers = Threads(max(2, os.cpu_count() or 1), "worker")
     policy = IngestPolicy(
         on_duplicate=OnDuplicate(settings.on_duplicate),
@@ -87,13 +101,17 @@ async def open_store(
     )
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:
-        yield OpenStore(services, store, settings.data)
+        yield OpenStore(services, MaintenanceService(blobs, index, workers, policy.extra_tags), store)
     finally:
         indexing.cancel()
         await asyncio.gather(indexing, return_exceptions=True)
         await services.ingest.close()
         workers.close()
         await store.close()
+
+
+def _opened(settings: Settings, options: StoreOptions, *, rebuild: bool) -> Store:
+    return EphemeralStore(options) if settings.ephemeral else Store(settings.data, options, rebuild=rebuild)
 
 
 class Holder:

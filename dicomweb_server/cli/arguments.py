@@ -44,7 +44,8 @@ def parser() -> argparse.ArgumentParser:
     for name in ("import", "check", "reindex"):
         _add_options(made[name], [option for option in storage if option.name != "ephemeral"])
     made["import"].add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder, DICOM file or ZIP archive")
-    made["import"].add_argument("--quiet", action="store_true", help="no progress bar")
+    for name in ("import", "check", "reindex"):
+        made[name].add_argument("--quiet", action="store_true", help="no progress bar")
     made["check"].add_argument("--repair", action="store_true", help="mend what differs")
     made["check"].add_argument("--digests", action="store_true", help="read every stored file and compare its digest")
     return top

@@ -1,12 +1,8 @@
 """The command `serve`: runs the server until it is told to stop."""
 
-import contextlib
-import dataclasses
 import logging
 import socket
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from dicomweb_server import __version__
 from dicomweb_server.app import create_app
@@ -23,28 +19,18 @@ def serve(arguments: Arguments) -> int:
     """Serve until SIGTERM or SIGINT."""
     settings = load_settings(arguments)
     writer = logs.configure(settings.log_format, settings.log_level)
-    with _data_folder(settings) as placed:
-        app = create_app(placed, writer)
+    app = create_app(settings, writer)
 
-        def announce(sockets: Sequence[socket.socket]) -> None:
-            for line in _addresses(placed, sockets):
-                _logger.info("listening", extra=line)
-            _logger.info("ready", extra={"version": __version__, "data": str(placed.data)})
+    def announce(sockets: Sequence[socket.socket]) -> None:
+        for line in _addresses(settings, sockets):
+            _logger.info("listening", extra=line)
+        data = "a temporary folder" if settings.ephemeral else str(settings.data)
+        _logger.info("ready", extra={"version": __version__, "data": data})
 
-        if not process.run(app, process_options(placed), announce):
-            raise app.failure or StartError("the server could not start; the lines above say why")
+    if not process.run(app, process_options(settings), announce):
+        raise app.failure or StartError("the server could not start; the lines above say why")
     writer.flush()
     return 0
-
-
-@contextlib.contextmanager
-def _data_folder(settings: Settings) -> Iterator[Settings]:
-    """The settings as they are, or with a data folder that goes away at the end."""
-    if not settings.ephemeral:
-        yield settings
-        return
-    with tempfile.TemporaryDirectory(prefix="dicomweb-server-") as folder:
-        yield dataclasses.replace(settings, data=Path(folder), index=None, sync="off")
 
 
 def _addresses(settings: Settings, sockets: Sequence[socket.socket]) -> Iterator[dict[str, str]]:

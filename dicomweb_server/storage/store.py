@@ -99,6 +99,11 @@ class Store:
         failure = storage_failure(error, f"opening the index {self._folder.index}")
         return ServerError(failure.reason, f"{failure.detail}: restore it, or rebuild it with `reindex`")
 
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self._folder.root
+
     async def finish_rebuild(self) -> None:
         """The index has all blobs."""
         await self.trust_index()

@@ -242,6 +242,77 @@ def test_import_names_what_failed_and_why(tmp_path: Path) -> None:
     assert answer.stderr.startswith(f"{tmp_path}/in/cut.dcm: ")
 
 
+def blobs_of(data: Path) -> list[Path]:
+    return sorted((data / "blobs").rglob("*.dcm"))
+
+
+def test_check_finds_and_repairs(tmp_path: Path) -> None:
+    samples(tmp_path / "in")
+    data = tmp_path / "data"
+    run("import", "--data", data, tmp_path / "in")
+    sound = run("check", "--data", data, "--digests")
+    assert sound.returncode == 0, sound.stderr
+    assert sound.stdout == f"3 instances in the index, 3 files in {data}/blobs\neverything agrees\n"
+    first, second, _ = blobs_of(data)
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1] + b"!")
+    found = run("check", "--data", data, "--digests")
+    assert found.returncode == 1
+    assert f"1 instances without a file:\n  {first.stem}\n1 files that are damaged:\n  {second.stem}" in found.stdout
+    repaired = run("check", "--data", data, "--repair")
+    assert (repaired.returncode, repaired.stderr) == (0, "")
+    assert run("check", "--data", data).stdout.endswith("everything agrees\n")
+
+
+def test_reindex_makes_the_index_anew(tmp_path: Path) -> None:
+    samples(tmp_path / "in")
+    data = tmp_path / "data"
+    run("import", "--data", data, tmp_path / "in")
+    (data / "index.db").write_bytes(b"no database at all")
+    refused = run("check", "--data", data)
+    assert refused.returncode == 3
+    assert "Traceback" not in refused.stderr
+    made = run("reindex", "--data", data)
+    assert (made.returncode, made.stdout) == (0, "3 files: 3 instances, 0 duplicates\n"), made.stderr
+    (aside,) = data.glob("index.db.*Z")
+    assert aside.read_bytes() == b"no database at all"
+    assert run("check", "--data", data).returncode == 0
+    with serving(data) as server:
+        assert len(json.loads(server.get("/dicom-web/instances")[1])) == 3
+
+
+def test_reindex_goes_on_after_an_interruption(tmp_path: Path) -> None:
+    samples(tmp_path / "in")
+    data = tmp_path / "data"
+    run("import", "--data", data, tmp_path / "in")
+    (data / "rebuilding").touch()
+    refused = run("serve", "--data", data)
+    assert refused.returncode == 3
+    assert "run `reindex` again" in refused.stderr
+    made = run("reindex", "--data", data)
+    assert made.stdout == "3 files: 3 instances, 0 duplicates\n"
+    assert not list(data.glob("index.db.*Z"))
+    assert run("check", "--data", data).returncode == 0
+
+
+def test_killed_server_starts_again_and_leaves_nothing(tmp_path: Path) -> None:
+    samples(tmp_path / "in")
+    data = tmp_path / "data"
+    run("import", "--data", data, tmp_path / "in")
+    with serving(data) as server:
+        server.stop(signal.SIGKILL)
+    known = blobs_of(data)[0]
+    stray = known.with_name(known.stem[:-6] + "000000.dcm")
+    stray.write_bytes(b"half an instance")
+    with serving(data) as server:
+        assert len(json.loads(server.get("/dicom-web/instances")[1])) == 3
+        deadline = time.monotonic() + 10
+        while stray.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert not stray.exists()
+    assert run("check", "--data", data).returncode == 0
+
+
 def test_openapi_and_conformance_are_of_the_configuration() -> None:
     description = json.loads(run("openapi", "--dicomweb-root", "/web").stdout)
     assert "/web/studies" in description["paths"]
