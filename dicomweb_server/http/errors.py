@@ -99,8 +99,8 @@ async def _on_defect(_request: Request, _error: Exception) -> Whole:
     return problem(Reason.INTERNAL)
 
 
-# The first reason of each status speaks for it.
-_REASONS = {int(STATUS[reason]): reason for reason in reversed(Reason)} | {400: Reason.BAD_REQUEST}
+# The last reason of each status, the most general one, speaks for it.
+_REASONS = {int(STATUS[reason]): reason for reason in Reason}
 
 
 def _body(status: int, detail: str, reason: Reason, headers: HeaderList) -> Whole:

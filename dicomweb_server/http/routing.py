@@ -15,6 +15,7 @@ from dicomweb_server.http.body import DisconnectedError
 from dicomweb_server.http.description import Description
 from dicomweb_server.http.errors import problem, problem_of
 from dicomweb_server.http.responses import Whole
+from dicomweb_server.services.admission import without_message
 
 ContextT = TypeVar("ContextT")
 Endpoint = Callable[[Request, ContextT], Awaitable[Response]]
@@ -94,11 +95,12 @@ class Service(BaseRoute, Generic[ContextT]):
             await response(scope, receive, watched_send)
         except DisconnectedError:
             _logger.info("a client went away before its request was whole")
-        except Exception:
-            _logger.exception("a defect in serving %s", getattr(scope.get("route"), "path", "a request"))
-            if started:
-                raise
-            await problem(Reason.INTERNAL)(scope, receive, send)
+        except Exception as error:
+            where = getattr(scope.get("route"), "path", "a request")
+            _logger.error("a defect in serving %s: %s", where, without_message(error))
+            # An answer that has begun stays incomplete: the server closes the connection, so that the client can tell.
+            if not started:
+                await problem(Reason.INTERNAL)(scope, receive, send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The service as an application of its own."""
