@@ -21,6 +21,7 @@ from dicomweb_server.storage.query_documents import Addition, JsonObject, loaded
 from dicomweb_server.storage.query_plan import Plan, plan
 from dicomweb_server.storage.query_statement import (
     SEPARATOR,
+    Statement,
     candidates_statement,
     count_statement,
     documents_statement,
@@ -33,6 +34,10 @@ from dicomweb_server.storage.sqlite import Connection
 PATIENCE = 10.0
 _FETCHED = 100
 _ENDLESS = -1  # LIMIT
+# Matches that SQLite writes in one step; it can make no text of more than a gigabyte.
+_CHUNK = 25_000
+# How long matches beyond a page are verified to be counted.
+_COUNTING = 1.0
 # How many rows of series or instances are counted beyond a page, where only counting them one by one tells.
 _COUNTED_BEYOND = 10_000
 
@@ -59,10 +64,10 @@ def find(connection: Connection, query: Query, patience: float = PATIENCE) -> Pa
     if prepared.plan.verified:
         with _snapshot(connection):
             return _verified_page(connection, prepared, time.monotonic() + patience)
-    if prepared.addition.is_needed:
+    if prepared.addition.is_needed or query.limit is None or query.limit > _CHUNK:
         with _snapshot(connection):
-            return _merged_page(connection, prepared)
-    return _plain_page(connection, prepared)
+            return _long_page(connection, prepared)
+    return _short_page(connection, prepared)
 
 
 @contextmanager
@@ -75,25 +80,20 @@ def _snapshot(connection: Connection) -> Iterator[None]:
         connection.execute("COMMIT")
 
 
-def _limits(query: Query) -> dict[str, object]:
+def _most(query: Query) -> int:
+    """How far matches are counted that only counting tells."""
     is_bounded = query.limit is not None and not query.count_total
-    return {
-        "limit": _ENDLESS if query.limit is None else query.limit,
-        "offset": query.offset,
-        "full": 0 if query.count_total else query.limit,
-        "most": query.offset + (query.limit or 0) + _COUNTED_BEYOND if is_bounded else _ENDLESS,
-    }
+    return query.offset + (query.limit or 0) + _COUNTED_BEYOND if is_bounded else _ENDLESS
 
 
-def _plain_page(connection: Connection, prepared: _Prepared) -> Page:
-    """SQLite writes the whole page, in one statement and one step."""
+def _short_page(connection: Connection, prepared: _Prepared) -> Page:
+    """SQLite writes the whole page and counts what is beyond it, in one statement and one step."""
     query, shape = prepared.plan.query, prepared.plan.shape
-    is_counted = query.limit is not None or query.count_total
-    statement = page_statement(shape, prepared.fields, query.order, is_counted=is_counted)
-    values = statement.parameters(prepared.plan.values, **_limits(query))
-    objects, total = connection.execute(statement.sql, values).fetchone()
-    found = objects.split(SEPARATOR) if objects else []
-    return _page(query, found, total)
+    statement = page_statement(shape, prepared.fields, query.order, is_counted=True)
+    full = 0 if query.count_total else query.limit
+    limits = {"limit": query.limit, "offset": query.offset, "full": full, "most": _most(query)}
+    objects, total = connection.execute(statement.sql, statement.parameters(prepared.plan.values, **limits)).fetchone()
+    return _page(query, objects.split(SEPARATOR) if objects else [], total)
 
 
 def _page(query: Query, found: list[bytes], total: int | None) -> Page:
@@ -105,24 +105,44 @@ def _page(query: Query, found: list[bytes], total: int | None) -> Page:
     return Page(found, remaining, is_remaining_exact=query.level < Level.SERIES or remaining != _COUNTED_BEYOND)
 
 
-def _merged_page(connection: Connection, prepared: _Prepared) -> Page:
-    """Each match is completed from its stored metadata."""
-    query, shape = prepared.plan.query, prepared.plan.shape
-    statement = rows_statement(shape, prepared.fields, query.order, by_ids=False, with_metadata=True)
-    found = _merged(connection, prepared, statement.sql, statement.parameters(prepared.plan.values, **_limits(query)))
+def _long_page(connection: Connection, prepared: _Prepared) -> Page:
+    """A page of any length, or one that is completed from stored metadata: chunk by chunk."""
+    query = prepared.plan.query
+    found: list[bytes] = []
+    while query.limit is None or len(found) < query.limit:
+        size = _CHUNK if query.limit is None else min(_CHUNK, query.limit - len(found))
+        chunk = _chunk(connection, prepared, size, query.offset + len(found))
+        found += chunk
+        if len(chunk) < size:
+            break
     total = None
     if query.count_total or (query.limit is not None and len(found) >= query.limit):
-        count = count_statement(shape)
-        (total,) = connection.execute(count.sql, count.parameters(prepared.plan.values, **_limits(query))).fetchone()
+        count = count_statement(prepared.plan.shape)
+        (total,) = connection.execute(count.sql, count.parameters(prepared.plan.values, most=_most(query))).fetchone()
     return _page(query, found, total)
 
 
-def _merged(connection: Connection, prepared: _Prepared, sql: str, values: list[object]) -> list[bytes]:
-    cursor = connection.execute(sql, values)
+def _chunk(connection: Connection, prepared: _Prepared, limit: int, offset: int) -> list[bytes]:
+    query, found = prepared.plan.query, prepared.plan
+    if prepared.addition.is_needed:
+        statement = rows_statement(found.shape, prepared.fields, query.order, by_ids=False, with_metadata=True)
+        return _completed(connection, prepared, statement, limit=limit, offset=offset)
+    statement = page_statement(found.shape, prepared.fields, query.order, is_counted=False)
+    values = statement.parameters(found.values, limit=limit, offset=offset)
+    objects, _ = connection.execute(statement.sql, values).fetchone()
+    return objects.split(SEPARATOR) if objects else []
+
+
+def _completed(connection: Connection, prepared: _Prepared, statement: Statement, **limits: object) -> list[bytes]:
+    """Matches whose objects are completed from stored metadata, where there is something to complete."""
+    cursor = connection.execute(statement.sql, statement.parameters(prepared.plan.values, **limits))
     found = []
     while rows := cursor.fetchmany(_FETCHED):
-        for row, metadata, template in rows:
-            found.append(prepared.addition.merged(row, connection.codec.decode(metadata, template)))
+        for text, metadata, template in rows:
+            if metadata is None:
+                found.append(text.encode())
+            else:
+                found.append(prepared.addition.merged(text, connection.codec.decode(metadata, template)))
     return found
 
 
@@ -130,19 +150,23 @@ def _verified_page(connection: Connection, prepared: _Prepared, deadline: float)
     """What SQL left open is verified for each candidate; then the page is answered as any other."""
     query, shape = prepared.plan.query, prepared.plan.shape
     last = None if query.limit is None else query.offset + query.limit
+    enough = min(deadline, time.monotonic() + _COUNTING)
     page_ids: list[int] = []
-    total = 0
+    total, is_exact = 0, True
     for found in _verified_ids(connection, prepared, deadline):
-        if query.offset <= total and (last is None or total < last):
+        if last is not None and total >= last:
+            if not query.count_total and time.monotonic() > enough:
+                is_exact = False
+                total += 1
+                break
+        elif total >= query.offset:
             page_ids.append(found)
         total += 1
     with_metadata = prepared.addition.is_needed
     statement = rows_statement(shape, prepared.fields, query.order, by_ids=True, with_metadata=with_metadata)
-    values = statement.parameters((), ids=orjson.dumps(page_ids).decode())
-    if with_metadata:
-        return _page(query, _merged(connection, prepared, statement.sql, values), total)
-    rows = connection.execute(statement.sql, values).fetchall()
-    return _page(query, [row.encode() for row, _, _ in rows], total)
+    matched = _completed(connection, prepared, statement, ids=orjson.dumps(page_ids).decode())
+    page = _page(query, matched, total)
+    return page if is_exact else replace(page, is_remaining_exact=False)
 
 
 def _verified_ids(connection: Connection, prepared: _Prepared, deadline: float) -> Iterator[int]:

@@ -20,7 +20,7 @@ from dicomweb_server.dicom.record import InstanceRecord, ParsedInstance
 from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import NewInstance, OnDuplicate, Page
-from dicomweb_server.storage import schema
+from dicomweb_server.storage import query_sql, schema
 from dicomweb_server.storage.additions import Addition
 from dicomweb_server.storage.query_functions import values_json
 from dicomweb_server.storage.query_sql import _prepared, find
@@ -354,6 +354,40 @@ def test_a_search_that_takes_too_long_is_refused() -> None:
             find(connection, query, patience=-1)
         assert caught.value.reason is Reason.TOO_LARGE
         assert not connection.in_transaction
+
+
+def test_matches_beyond_a_page_are_not_verified_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_sql, "_COUNTING", -1)
+    others = {"00180050": {"vr": "DS", "Value": [1]}}
+    with stored([make(f"1.{n}", "1", "1", others=others) for n in range(5)]) as connection:
+        page = ask(connection, Level.STUDY, (("SliceThickness", "1"), ("limit", "2"), ("offset", "1")))
+        assert (len(page.matches), page.remaining, page.is_remaining_exact) == (2, 1, False)
+        page = ask(connection, Level.STUDY, (("SliceThickness", "1"), ("limit", "2"), ("count", "true")))
+        assert (len(page.matches), page.remaining, page.total) == (2, 3, 5)
+
+
+@pytest.mark.parametrize("extra", [(), (("includefield", "SliceThickness"),)])
+@pytest.mark.parametrize(("limit", "remaining"), [(None, 0), (5, 2), (6, 1), (7, 0), (8, 0)])
+def test_long_pages_come_in_chunks(
+    monkeypatch: pytest.MonkeyPatch, extra: Pairs, limit: int | None, remaining: int
+) -> None:
+    monkeypatch.setattr(query_sql, "_CHUNK", 3)
+    with stored([make(f"1.{n}", "1", "1", StudyDate=f"2020010{n}") for n in range(8)]) as connection:
+        limits = () if limit is None else (("limit", str(limit)),)
+        page = ask(connection, Level.STUDY, (*extra, *limits, ("offset", "1")))
+        assert uids(page, Level.STUDY) == [f"1.{n}" for n in range(6, -1, -1)][:limit]
+        assert page.remaining == remaining
+
+
+def test_rows_of_lower_levels_are_counted_so_far_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_sql, "_COUNTED_BEYOND", 3)
+    with stored([make("1.1", "1", str(n), InstanceNumber="1") for n in range(8)]) as connection:
+        page = ask(connection, Level.INSTANCE, (("InstanceNumber", "1"), ("limit", "2")))
+        assert (page.remaining, page.is_remaining_exact) == (3, False)
+        page = ask(connection, Level.INSTANCE, (("InstanceNumber", "1"), ("limit", "2"), ("count", "true")))
+        assert (page.remaining, page.total, page.is_remaining_exact) == (6, 8, True)
+        page = ask(connection, Level.INSTANCE, (("limit", "2"),))
+        assert (page.remaining, page.is_remaining_exact) == (6, True)
 
 
 @pytest.mark.parametrize(
