@@ -233,7 +233,7 @@ class Connection(asyncio.BufferedProtocol):
         """The peer takes less than we send."""
         self._writable = asyncio.get_running_loop().create_future()
         self._unsent = self.transport.get_write_buffer_size()
-        self._watch()
+        self._deadline.set(self.timeouts.silence, "room to send")
 
     def resume_writing(self) -> None:
         """The peer has taken it."""
@@ -335,12 +335,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _watch(self) -> None:
         """Say what must happen next, and by when."""
-        if self.association.state not in _IN_DATA or self._deaf:
+        if self.association.state not in _IN_DATA or self._deaf or self._writable is not None:
             return
         unfinished = self._framer.in_pdu or self._inbox.in_message
-        if self._writable is not None:
-            self._deadline.set(self.timeouts.silence, "room to send")
-        elif self._reading_paused:
+        if self._reading_paused:
             self._deadline.clear()
         elif self._framer.in_pdu:
             if not self._pdu_timed:
@@ -362,7 +360,7 @@ class Connection(asyncio.BufferedProtocol):
             unsent = self._transport.get_write_buffer_size()
             if unsent < self._unsent:  # slowly, but it moves
                 self._unsent = unsent
-                self._watch()
+                self._deadline.set(self.timeouts.silence, awaited)
                 return
         if awaited:
             self._end(Ending(End.TIMEOUT, f"waited for {awaited}"))

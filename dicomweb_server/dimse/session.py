@@ -144,6 +144,7 @@ class Session:
         started = asyncio.get_running_loop().time()
         try:
             await self._answer(operation, handler)
+            await self.connection.drain()  # a peer that takes no answers gets no more of them
         except AssociationLostError:
             pass  # the association's own line in the log says why
         except Exception:  # the edge: whatever went wrong costs this operation, not the association

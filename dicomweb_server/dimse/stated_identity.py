@@ -1,4 +1,4 @@
-"""PURE: which instance a data set says that it is, from its first bytes. Off the ways that decode data sets."""
+"""PURE: which instance a data set says that it is, from its first bytes. Decodes nothing else."""
 
 from dicomweb_server.dicom.elements import locate
 from dicomweb_server.dicom.encoding import Encoding
@@ -14,16 +14,18 @@ def stated_identity(head: bytes, encoding: Encoding) -> tuple[str, str] | None:
     if encoding.deflated:
         return None
     class_uid = ""
-    position = 0
+    position = before = 0
     try:
-        while True:
+        while position < len(head):
             tag, _, value, length = locate(head, position, len(head), encoding)
             position = value + length
-            if position > len(head) or tag > _SOP_INSTANCE_UID:
+            if position > len(head) or tag > _SOP_INSTANCE_UID or tag <= before:
                 return None
+            before = tag
             if tag == _SOP_CLASS_UID:
                 class_uid = uid_from(head[value:position])
             elif tag == _SOP_INSTANCE_UID:
                 return class_uid, uid_from(head[value:position])
     except ServerError:
         return None
+    return None
