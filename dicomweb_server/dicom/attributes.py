@@ -1,4 +1,4 @@
-"""THE table of indexed attributes: its level, tag, keyword, VR and column. Search, storage and conformance all read it."""
+"""THE table of indexed attributes: its level, tag, keyword, VR and column. Search, storage, conformance read it."""
 
 from dataclasses import dataclass
 from enum import IntEnum

@@ -18,7 +18,7 @@ _STATIC = files("dicomweb_server.ui") / "static"
 
 
 def explorer_routes(dicomweb_root: str, version: str) -> list[BaseRoute]:
-    """`/` leads to `/ui/`, which explores what is served below `dicomweb_root` (an absolute path, such as /dicom-web)."""
+    """`/` leads to `/ui/`, which explores what is served below `dicomweb_root` (such as /dicom-web)."""
     # Relative, so that the page also works behind a proxy that adds a prefix.
     relative_root = "../" + dicomweb_root.strip("/")
     page = (_STATIC / "index.html").read_text("utf-8")

@@ -45,13 +45,10 @@ def test_lock_file_names_no_place(name: str) -> None:
     assert not [line for line in lines if "://" in line or line.startswith("--")]
 
 
-@pytest.mark.parametrize("path", CODE, ids=str)
+@pytest.mark.parametrize("path", python_files("dicomweb_server", "scripts"), ids=str)
 def test_every_module_says_what_it_is_for(path: Path) -> None:
-    docstring = ast.get_docstring(parsed(path))
-    assert docstring or not (ROOT / path).read_text(encoding="utf-8").strip(), f"{path} has no docstring"
-    if path.parts[0] == "dicomweb_server":
-        assert docstring
-        assert len(docstring.splitlines()) <= 12
+    docstring = ast.get_docstring(parsed(path)) or ""
+    assert 1 <= len(docstring.splitlines()) <= 8, f"{path}: one to three lines are expected"
 
 
 def test_unit_tests_have_names_of_their_own() -> None:
@@ -67,7 +64,7 @@ def test_everything_is_caught_at_the_edges_only(path: Path) -> None:
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
         and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-        and "An edge" not in _lines_before(path, node.lineno)
+        and "an edge" not in _lines_before(path, node.lineno).lower()
     ]
     assert not broad or str(path) in EDGES, f"{path} catches everything in lines {broad}"
 
