@@ -3,6 +3,7 @@
 Runs in a reader thread. Never opens files; what would take too long is refused.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from dicomweb_server.storage.query_statement import (
     rows_statement,
 )
 from dicomweb_server.storage.sqlite import Connection
+
+_log = logging.getLogger(__name__)
 
 # How long a search may compare stored metadata before it is refused.
 PATIENCE = 10.0
@@ -142,7 +145,7 @@ def _completed(connection: Connection, prepared: _Prepared, statement: Statement
             if metadata is None:
                 found.append(text.encode())
             else:
-                found.append(prepared.addition.merged(text, connection.codec.decode(metadata, template)))
+                found.append(prepared.addition.merged(text, _decoded(connection, metadata, template)))
     return found
 
 
@@ -206,4 +209,13 @@ def _document(connection: Connection, text: str, metadata: bytes | None, templat
     columns = loaded(text)
     if metadata is None or template is None:
         return columns
-    return loaded(connection.codec.decode(metadata, template)) | columns
+    return loaded(_decoded(connection, metadata, template)) | columns
+
+
+def _decoded(connection: Connection, metadata: bytes, template: int) -> bytes:
+    """Stored metadata; nothing where it is damaged, so that the others are found all the same."""
+    try:
+        return connection.codec.decode(metadata, template)
+    except ServerError as error:
+        _log.error("a search passes over an instance: %s", error.detail)
+        return b"{}"

@@ -80,6 +80,16 @@ def test_matches_beyond_a_page_are_not_verified_for_ever(monkeypatch: pytest.Mon
         assert (len(page.matches), page.remaining, page.total) == (2, 3, 5)
 
 
+def test_damaged_metadata_does_not_hide_the_others() -> None:
+    others = {"00180050": {"vr": "DS", "Value": [1]}}
+    with stored([make(f"1.{n}", "1", "1", others=others) for n in range(3)]) as connection:
+        connection.execute("UPDATE template SET content = x'00' WHERE id = 2")
+        connection.codec.forget()
+        assert uids(ask(connection, Level.STUDY, (("SliceThickness", "1"),)), Level.STUDY) == ["1.2", "1.0"]
+        completed = objects(ask(connection, Level.INSTANCE, (("includefield", "SliceThickness"),)))
+        assert [("00180050" in found) for found in completed] == [True, False, True]
+
+
 @pytest.mark.parametrize("extra", [(), (("includefield", "SliceThickness"),)])
 @pytest.mark.parametrize(("limit", "remaining"), [(None, 0), (5, 2), (6, 1), (7, 0), (8, 0)])
 def test_long_pages_come_in_chunks(
