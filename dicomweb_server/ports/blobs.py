@@ -2,7 +2,6 @@
 
 import mmap
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -66,9 +65,6 @@ class Blobs(Protocol):
 
     async def map(self, key: str) -> bytes | mmap.mmap:
         """A whole blob as a buffer to parse, in memory only as far as it is read; STORAGE_DAMAGED if it is missing."""
-
-    def mapped(self, key: str) -> AbstractContextManager[bytes | mmap.mmap]:
-        """All bytes of a blob, mapped into memory where that is possible. Blocks: for workers only."""
 
     async def size(self, key: str) -> int | None:
         """Length of a blob, None if there is none."""

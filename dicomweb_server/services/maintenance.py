@@ -4,6 +4,7 @@ For an operator's commands, while no server uses the store; it never changes or 
 """
 
 import logging
+import mmap
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -197,15 +198,15 @@ class MaintenanceService:
 
     async def _read(self, key: str) -> NewInstance | str:
         """A blob as an instance, or what is wrong with it."""
-        return await self._workers.run(lambda: self._read_blob(key))
-
-    def _read_blob(self, key: str) -> NewInstance | str:
         try:
-            with self._blobs.mapped(key) as data:
-                parsed = parse_instance(data, extra=self._extra_tags)
-                return NewInstance(parsed, key, len(data), sha256(data).digest(), _RECOVERED, received_at(key))
+            data = await self._blobs.map(key)
+            return await self._workers.run(lambda: self._parse(key, data))
         except ServerError as error:
             return error.detail
         except Exception as error:  # an edge: one blob must not stop the others
             _log.error("blob %s could not be read: %s", key, without_message(error))
             return "the server failed to read this blob"
+
+    def _parse(self, key: str, data: bytes | mmap.mmap) -> NewInstance:
+        parsed = parse_instance(data, extra=self._extra_tags)
+        return NewInstance(parsed, key, len(data), sha256(data).digest(), _RECOVERED, received_at(key))

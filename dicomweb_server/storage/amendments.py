@@ -69,7 +69,7 @@ class Amendments:
         patient, study.identity = self._patients.of(values)
         self._patients.write()
         self._connection.execute("UPDATE study SET patient = ? WHERE id = ?", (patient, study.id))
-        self._patients.drop_if_empty(before)
+        self._patients.left_by_study(before)
 
     def _update_study(self, study: StudyState, values: Mapping[str, str]) -> None:
         statement, parameters = STUDY.update(tables.study, values)

@@ -7,8 +7,7 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -94,20 +93,6 @@ class FilesystemBlobs:
     async def map(self, key: str) -> bytes | mmap.mmap:
         """The file as memory; blobs never change, so that it stays valid."""
         return await self._threads.run(lambda: self._map(key))
-
-    @contextmanager
-    def mapped(self, key: str) -> Iterator[bytes | mmap.mmap]:
-        """The file, mapped."""
-        descriptor, end = self._open(key, 0, None)
-        try:
-            data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) if end else b""
-        finally:
-            os.close(descriptor)
-        try:
-            yield data
-        finally:
-            if isinstance(data, mmap.mmap):
-                data.close()
 
     async def size(self, key: str) -> int | None:
         """Length of the file."""

@@ -73,7 +73,7 @@ class Deletions:
         if self._shrink("study", study_id, len(found), sum(row[2] for row in found)):
             self._remove_row("study", Level.STUDY, study_id)
             self._record(Level.STUDY, identity, study_uid)
-            self._patients.drop_if_empty(patient)
+            self._patients.left_by_study(patient)
         else:
             self._recount(study_id)
         return len(found)

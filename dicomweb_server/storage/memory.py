@@ -5,10 +5,10 @@ set of answers to every search.
 """
 
 import hashlib
+import mmap
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,12 +105,9 @@ class MemoryBlobs:
         for start in range(0, len(data), _CHUNK):
             yield data[start : start + _CHUNK]
 
-    @contextmanager
-    def mapped(self, key: str) -> Iterator[bytes]:
+    async def map(self, key: str) -> bytes | mmap.mmap:
         """All bytes of a blob."""
-        if key not in self.content:
-            raise ServerError(Reason.STORAGE_DAMAGED, f"blob {key} is missing")
-        yield self.content[key]
+        return await self.read(key)
 
     async def size(self, key: str) -> int | None:
         """Length of a blob."""

@@ -31,11 +31,13 @@ class Patients:
         self._ledger = ledger
         self._known: dict[str, int] = {}
         self._new: list[Row] = []
+        self._perhaps_empty: set[int] = set()
 
     def forget_all(self) -> None:
         """A transaction has ended."""
         self._known.clear()
         self._new.clear()
+        self._perhaps_empty.clear()
 
     def load(self, identities: Iterable[str]) -> None:
         """Find those that exist, in one query."""
@@ -64,13 +66,18 @@ class Patients:
         INSERT_PATIENT.run(self._connection, self._new)
         self._new.clear()
 
-    def drop_if_empty(self, patient_id: int) -> None:
-        """Remove a patient who has no study left."""
-        row = self._connection.execute(
-            "DELETE FROM patient WHERE id = ? AND NOT EXISTS (SELECT 1 FROM study WHERE patient = ?) "
-            "RETURNING identity",
-            (patient_id, patient_id),
-        ).fetchone()
-        if row is not None:
-            self._known.pop(row[0], None)
-            self._ledger.record(ChangeKind.DELETED, Level.PATIENT, row[0])
+    def left_by_study(self, patient_id: int) -> None:
+        """One of its studies is gone; if it was the last, `drop_empty` removes the patient."""
+        self._perhaps_empty.add(patient_id)
+
+    def drop_empty(self) -> None:
+        """Remove patients who have no study left. At the end of a transaction: only then all new studies have rows."""
+        for patient_id in self._perhaps_empty:
+            row = self._connection.execute(
+                "DELETE FROM patient WHERE id = ? AND NOT EXISTS (SELECT 1 FROM study WHERE patient = ?) "
+                "RETURNING identity",
+                (patient_id, patient_id),
+            ).fetchone()
+            if row is not None:
+                self._ledger.record(ChangeKind.DELETED, Level.PATIENT, row[0])
+        self._perhaps_empty.clear()

@@ -47,6 +47,7 @@ class Transaction:
         before = self.ledger.last_id("instance")
         try:
             yield self
+            self._patients.drop_empty()
             self.ledger.write()
             if self._durable - self._verified >= _UNMARKED_INSTANCES:
                 self._mark()
