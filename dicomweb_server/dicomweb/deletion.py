@@ -4,12 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.dicomweb.context import Context, scope_of
-from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.responses import Whole
 
 
 async def delete(request: Request, context: Context) -> Response:
     """204 when it is gone, 404 if it was not there."""
-    if not await context.services.delete.delete(scope_of(request)):
-        raise ServerError(Reason.NOT_FOUND, "there is nothing to delete")
+    await context.services.delete.delete(scope_of(request))
     return Whole(status=204)
