@@ -76,7 +76,9 @@ class Memo:
             if len(self._recent) >= _MAX_CONTEXTS:
                 self._turn()
             before = self._older.get(conditions)
-            context = self._recent.setdefault(conditions, Context(conditions, before.entries if before else {}))
+            # The very conditions of before, so that they can be compared by identity.
+            context = Context(before.conditions, before.entries) if before else Context(conditions, {})
+            context = self._recent.setdefault(context.conditions, context)
         return context
 
     def keep(self, context: Context, key: Hashable, size: int, entry: Entry) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from dicomweb_server.dicom.attribute_json import INLINE_LIMIT, TEXT_LIMIT
-from dicomweb_server.dicom.dicom_json import Reading, read_json
+from dicomweb_server.dicom.dicom_json import read_json
 from dicomweb_server.dicom.elements import VR_BYTES
 from dicomweb_server.dicom.encoding import MAX_ELEMENTS
 from dicomweb_server.dicom.header import open_dataset
+from dicomweb_server.dicom.reading import Reading
 from dicomweb_server.errors import Reason, ServerError
 from tests.encoded import (
     EXPLICIT_BIG_UID,
@@ -329,7 +330,7 @@ def test_deep_nesting_is_refused_quickly(uid: str, defined: bool) -> None:
 
 
 def test_endless_elements_and_items_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dicomweb_server.dicom.dicom_json.MAX_ELEMENTS", 1000)
+    monkeypatch.setattr("dicomweb_server.dicom.reading.MAX_ELEMENTS", 1000)
     assert MAX_ELEMENTS > 1000
     for data in (
         b"".join(encoded(0x00990000 + number, "CS", b"X ") for number in range(16, 1100)),
