@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from dicomweb_server.dicom.part10 import file_meta
@@ -26,6 +27,7 @@ from dicomweb_server.dimse.status import (
 from dicomweb_server.errors import Reason, ServerError
 
 _MATCHES_AT_ONCE = 100
+_PAGE = 20_000  # matches in memory at one time
 
 
 class Spool(Protocol):
@@ -89,13 +91,7 @@ async def on_c_find(operation: Operation) -> None:
     """C-FIND: the identifier becomes the same query as a search by QIDO-RS (PS3.4 §C.4.1)."""
     try:
         request = await _find_request(operation)
-        page = await operation.terms.services.search.find(request.query)
-        if not await _answer_matches(operation, request, page.matches):
-            operation.respond(CANCELLED)
-        elif page.remaining:
-            operation.respond(Status(0xA700, f"cut after {len(page.matches)} matches, a limit of this server"))
-        else:
-            operation.respond(SUCCESS)
+        operation.respond(await _answer_all(operation, request))
     except ServerError as error:
         operation.respond(query_status(error))
 
@@ -109,6 +105,24 @@ async def _find_request(operation: Operation) -> FindRequest:
     levels = QUERY_LEVELS[context.abstract_syntax]
     identifier = read_identifier(data, context.transfer_syntax)
     return find_request(identifier, levels, rules, terms.options.ae_title, terms.options.web_root)
+
+
+async def _answer_all(operation: Operation, request: FindRequest) -> Status:
+    """Send what matches, and say how it ended; nearly always one page, so that it is one state of the archive."""
+    answered = 0
+    known: set[bytes] = set()  # of several pages, what was stored in between can move matches to the next one
+    while True:
+        query = replace(request.query, limit=_PAGE, offset=answered)
+        page = await operation.terms.services.search.find(query)
+        new = page.matches if not known else [match for match in page.matches if match not in known]
+        if not await _answer_matches(operation, request, new):
+            return CANCELLED
+        answered += len(page.matches)
+        if not page.remaining:
+            return SUCCESS
+        if len(page.matches) < _PAGE:
+            return Status(0xA700, f"cut after {answered} matches, a limit of this server")
+        known.update(page.matches)
 
 
 async def _answer_matches(operation: Operation, request: FindRequest, matches: Sequence[bytes]) -> bool:
