@@ -60,6 +60,8 @@ class Intake:
                 raise ServerError(Reason.TOO_LARGE, problem)
             await self.refuse(Reason.TOO_LARGE, problem)
             return
+        if isinstance(data, memoryview) and isinstance(data.obj, bytes) and len(data) == len(data.obj):
+            data = data.obj  # which need not be copied to be kept
         try:
             await self._receiving.write(data)
         except ServerError as error:
