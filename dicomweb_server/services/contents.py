@@ -159,8 +159,16 @@ class ContentReader:
         """Each item, contents as their bytes unless they are large; the next ones are read meanwhile."""
         waiting: deque[tuple[int, bytes | Content | asyncio.Task[bytes]]] = deque()
         ahead = 0
+        warm = True
         try:
             for item in items:
+                if warm:
+                    # Bytes that are at hand are best read just before they are sent, while they are in the processor.
+                    ready = self._at_once(item)
+                    if ready is not None:
+                        yield ready
+                        continue
+                    warm = False
                 waiting.append(self._started(item))
                 ahead += waiting[-1][0]
                 while ahead > _AHEAD_SIZE or len(waiting) > _AHEAD_COUNT:
@@ -173,6 +181,14 @@ class ContentReader:
             for _, rest in waiting:
                 if isinstance(rest, asyncio.Task):
                     rest.cancel()
+
+    def _at_once(self, item: bytes | Content) -> bytes | Content | None:
+        """What a reader gets of an item, None if that needs waiting."""
+        if isinstance(item, bytes):
+            return item
+        if item.size <= WHOLE_SIZE:
+            return self.peek(item)
+        return item
 
     def _started(self, item: bytes | Content) -> tuple[int, bytes | Content | asyncio.Task[bytes]]:
         if isinstance(item, bytes):
