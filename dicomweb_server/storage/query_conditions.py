@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     true,
 )
 
@@ -128,7 +129,9 @@ def _expression(condition: Condition, binds: Binds) -> Expression:
 
 def _is_whole(comparison: Comparison, kind: Kind) -> bool:
     """Whether the column decides, however many values it has: what is looked for cannot reach from one to the next."""
-    return comparison is Comparison.EMPTY or (comparison is Comparison.CONTAINS and kind is Kind.NAME)
+    if comparison in (Comparison.CONTAINS, Comparison.CONTAINS_TRIGRAMS):
+        return kind is Kind.NAME
+    return comparison is Comparison.EMPTY
 
 
 def _tests(
@@ -148,6 +151,10 @@ def _test(column: ColumnElement[object], comparison: Comparison, values: list[Bi
             return column.in_(select(func.json_each(values[0]).table_valued("value").c.value))
         case Comparison.CONTAINS:
             return func.instr(column, values[0]) > literal_column("0")
+        case Comparison.CONTAINS_TRIGRAMS:
+            candidates: Select[Any] = select(literal_column("rowid")).select_from(text("study_trigram"))
+            asked = literal_column("study_trigram").op("MATCH", is_comparison=True)(values[0])
+            return and_(study.c.id.in_(candidates.where(asked)), func.instr(column, values[1]) > literal_column("0"))
         case Comparison.EMPTY:
             return _is_empty(column, kind)
         case Comparison.NEVER:

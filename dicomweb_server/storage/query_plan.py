@@ -9,6 +9,7 @@ from dicomweb_server.dicom.information_levels import COMPUTED
 from dicomweb_server.dicom.matching import DATE_TIME_PAIRS, matches
 from dicomweb_server.dicom.query import Match, MatchKind, Query
 from dicomweb_server.dicom.searchable import REQUEST_ATTRIBUTES, REQUEST_ITEMS, path_text
+from dicomweb_server.storage import trigrams
 from dicomweb_server.storage.query_terms import Comparison, Term, list_term, text_term
 from dicomweb_server.storage.tables import FOLDED, INTEGER_VRS
 
@@ -190,7 +191,17 @@ class _Planning:
 
     def _add_condition(self, source: Source, term: Term) -> None:
         odd = source.path in self._extra_paths and source.kind not in (Kind.FORMS, Kind.LIST, Kind.UID)
-        self._found.append((Condition(source, term.comparisons, term.words, odd), term.values))
+        comparisons, values = term.comparisons, term.values
+        if comparisons == (Comparison.CONTAINS,) and _has_trigrams(source, values[0], odd=odd):
+            comparisons, values = (Comparison.CONTAINS_TRIGRAMS,), (trigrams.question(values[0]), values[0])
+        self._found.append((Condition(source, comparisons, term.words, odd), values))
+
+
+def _has_trigrams(source: Source, piece: str, *, odd: bool) -> bool:
+    """Whether trigrams narrow a search for a piece. They would not where forms decide as well as the column."""
+    is_decisive = not odd or source.kind is Kind.NAME
+    is_column = source.level is Level.STUDY and source.column in trigrams.COLUMNS
+    return is_column and is_decisive and len(piece) >= trigrams.LEAST_LENGTH
 
 
 def _has_column(match: Match) -> bool:

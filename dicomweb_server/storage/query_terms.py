@@ -20,6 +20,7 @@ class Comparison(Enum):
     ONE_OF = "one of", 1  # a JSON array
     PREFIX = "prefix", 2  # the prefix, and the first text after all that begin with it
     CONTAINS = "contains", 1
+    CONTAINS_TRIGRAMS = "contains, narrowed", 2  # what `trigrams.question` says, and the piece
     GLOB = "glob", 1
     PREFIX_AND_GLOB = "prefix and glob", 3
     FROM = "from", 1

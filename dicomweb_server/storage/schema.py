@@ -8,7 +8,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.storage import tables
+from dicomweb_server.storage import tables, trigrams
 
 # A step of a migration: SQL, or a function where SQL does not suffice.
 Step = str | Callable[[sqlite3.Connection], None]
@@ -25,7 +25,7 @@ def definition() -> list[str]:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    return statements
+    return statements + trigrams.definition()
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -119,7 +119,9 @@ def test_rows_of_lower_levels_are_counted_so_far_only(monkeypatch: pytest.Monkey
     [
         (Level.STUDY, (("PatientID", "P1"),), "study_by_patient_id (patient_id=?)"),
         (Level.STUDY, (("PatientName", "smith*"),), "study_by_patient_name (patient_name_folded>?"),
-        (Level.STUDY, (("PatientName", "*smith*"), ("limit", "5")), "SCAN study USING COVERING INDEX study_by_date"),
+        (Level.STUDY, (("PatientName", "*smith*"), ("limit", "5")), "SCAN study_trigram VIRTUAL TABLE INDEX"),
+        (Level.STUDY, (("AccessionNumber", "*123*"), ("limit", "5")), "SCAN study_trigram VIRTUAL TABLE INDEX"),
+        (Level.STUDY, (("PatientName", "*sm*"), ("limit", "5")), "SCAN study USING COVERING INDEX study_by_date"),
         (
             Level.STUDY,
             (("StudyDate", "20200101-"), ("ModalitiesInStudy", "CT")),
