@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from dicomweb_server.dicom.instance import parse_instance
+from dicomweb_server.dicom.part10 import (
+    MEDIA_STORAGE_SOP_CLASS_UID,
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    TRANSFER_SYNTAX_UID,
+    read_file_meta,
+)
 from dicomweb_server.dicom.record import InstanceRecord, ParsedInstance
+from dicomweb_server.dicom.uids import is_valid_uid, uid_from
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Staged
 from dicomweb_server.ports.index import OnDuplicate
@@ -18,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 _PREAMBLE = 128
 _NO_PREAMBLE = bytes(_PREAMBLE)
+_FILE_META = 4096  # where the identifiers of every real file meta information are
 # A preamble that makes the file a TIFF too (PS3.10 §7.1 allows it); others serve no reader of DICOM.
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -68,11 +76,25 @@ def admit(staged: Staged, expected_study_uid: str | None, policy: IngestPolicy) 
         staged = _with_digest(_without_preamble(staged, policy))
         parsed = _parse(staged, policy)
     except ServerError as error:
-        return Refused(error.reason, error.detail)
+        return Refused(error.reason, error.detail, _named_in_file_meta(staged))
     except Exception as error:  # an edge: one instance must not fail the others
         _log.error("an instance could not be read: %s", without_message(error))
         return Refused(Reason.INTERNAL, "the server failed to read this instance")
     return _judge(staged, parsed, expected_study_uid, policy)
+
+
+def _named_in_file_meta(staged: Staged) -> InstanceRecord | None:
+    """What an instance says it is before its data set, so that the sender can tell which one was refused."""
+    try:
+        values, _ = read_file_meta(_head(staged, _FILE_META))
+    except ServerError:
+        return None
+    tags = (MEDIA_STORAGE_SOP_INSTANCE_UID, MEDIA_STORAGE_SOP_CLASS_UID, TRANSFER_SYNTAX_UID)
+    uids = [uid_from(values.get(tag, b"")) for tag in tags]
+    instance_uid, sop_class_uid, transfer_syntax_uid = (uid if is_valid_uid(uid) else "" for uid in uids)
+    if not instance_uid:
+        return None
+    return InstanceRecord("", "", instance_uid, sop_class_uid, transfer_syntax_uid, {})
 
 
 def _judge(
@@ -104,7 +126,7 @@ def _without_preamble(staged: Staged, policy: IngestPolicy) -> Staged:
     """The instance with an empty preamble; its digest is unknown again if that changed it."""
     if policy.preamble is Preamble.KEPT:
         return staged
-    head = _head(staged)
+    head = _head(staged, _PREAMBLE + 4)
     is_part10 = head[_PREAMBLE : _PREAMBLE + 4] == b"DICM"
     if not is_part10 or head.startswith(_NO_PREAMBLE) or head.startswith(_TIFF):
         return staged
@@ -116,12 +138,12 @@ def _without_preamble(staged: Staged, policy: IngestPolicy) -> Staged:
     return replace(staged, digest=None)
 
 
-def _head(staged: Staged) -> bytes:
+def _head(staged: Staged, length: int) -> bytes:
     if staged.data is not None:
-        return staged.data[: _PREAMBLE + 4]
+        return staged.data[:length]
     assert staged.path is not None
     with staged.path.open("rb") as file:
-        return file.read(_PREAMBLE + 4)
+        return file.read(length)
 
 
 def _with_digest(staged: Staged) -> Staged:
