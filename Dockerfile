@@ -16,7 +16,7 @@ FROM debian:12-slim
 RUN apt-get update -qq \
  && apt-get install -qq --no-install-recommends python3 >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10042 --home-dir /data --shell /usr/sbin/nologin dicomweb \
+ && useradd --system --uid 942 --user-group --home-dir /data --shell /usr/sbin/nologin dicomweb \
  && install -d -o dicomweb -g dicomweb -m 0700 /data
 COPY --from=build /opt/dicomweb-server /opt/dicomweb-server
 COPY LICENSE /usr/share/doc/dicomweb-server/LICENSE
@@ -25,7 +25,7 @@ ENV PATH=/opt/dicomweb-server/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     DICOMWEB_SERVER_DATA=/data \
     DICOMWEB_SERVER_HOST=0.0.0.0
-USER dicomweb
+USER 942
 VOLUME /data
 EXPOSE 8042 4242
 STOPSIGNAL SIGTERM

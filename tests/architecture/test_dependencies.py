@@ -1,0 +1,47 @@
+"""What the package imports is what it declares to need, no more and no less."""
+
+import ast
+import re
+import sys
+import tomllib
+
+from tests.architecture.tree import ROOT, parsed, python_files
+
+# Names to import that differ from the names to install.
+INSTALLED_AS = {"prometheus_client": "prometheus-client"}
+# Used by name only: uvicorn imports them when told to.
+NEEDED_WITHOUT_IMPORT = {"httptools"}
+
+
+def imported() -> set[str]:
+    names: set[str] = set()
+    for path in python_files("dicomweb_server"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Import):
+                names |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    return {INSTALLED_AS.get(name, name) for name in names - set(sys.stdlib_module_names) - {"dicomweb_server"}}
+
+
+def declared(extra: str | None = None) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return {re.split(r"[<>=;\[ ]", line)[0].lower() for line in lines}
+
+
+def test_imports_are_declared_and_declared_ones_imported() -> None:
+    assert imported() | NEEDED_WITHOUT_IMPORT == declared()
+
+
+def test_lock_files_have_what_is_declared() -> None:
+    for name, wanted in (
+        ("requirements-server.lock", declared()),
+        ("requirements.lock", declared() | declared("dev") | declared("docs")),
+    ):
+        locked = {
+            line.partition("==")[0].partition("[")[0].lower()
+            for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
+            if "==" in line
+        }
+        assert wanted <= locked, f"{name} lacks {wanted - locked}: make lock"
