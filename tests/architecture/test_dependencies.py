@@ -8,20 +8,27 @@ import tomllib
 from tests.architecture.tree import ROOT, parsed, python_files
 
 # Names to import that differ from the names to install.
-INSTALLED_AS = {"prometheus_client": "prometheus-client"}
+INSTALLED_AS = {
+    "PIL": "pillow",
+    "dicomweb_client": "dicomweb-client",
+    "openapi_spec_validator": "openapi-spec-validator",
+    "prometheus_client": "prometheus-client",
+    "pytest_asyncio": "pytest-asyncio",
+}
+OWN = {"dicomweb_server", "tests", "conformance", "scripts"}
 # Used by name only: uvicorn imports them when told to.
 NEEDED_WITHOUT_IMPORT = {"httptools"}
 
 
-def imported() -> set[str]:
+def imported(*folders: str) -> set[str]:
     names: set[str] = set()
-    for path in python_files("dicomweb_server"):
+    for path in python_files(*folders):
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Import):
                 names |= {name.name.partition(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.partition(".")[0])
-    return {INSTALLED_AS.get(name, name) for name in names - set(sys.stdlib_module_names) - {"dicomweb_server"}}
+    return {INSTALLED_AS.get(name, name) for name in names - set(sys.stdlib_module_names) - OWN}
 
 
 def declared(extra: str | None = None) -> set[str]:
@@ -31,7 +38,11 @@ def declared(extra: str | None = None) -> set[str]:
 
 
 def test_imports_are_declared_and_declared_ones_imported() -> None:
-    assert imported() | NEEDED_WITHOUT_IMPORT == declared()
+    assert imported("dicomweb_server") | NEEDED_WITHOUT_IMPORT == declared()
+
+
+def test_what_tests_import_is_declared() -> None:
+    assert imported("tests", "conformance", "scripts") <= declared() | declared("dev")
 
 
 def test_lock_files_have_what_is_declared() -> None:
