@@ -107,31 +107,42 @@ def _below(shape: Shape, binds: Binds) -> Expression:
 
 
 def _expression(condition: Condition, binds: Binds) -> Expression:
-    source = condition.source
-    table = TABLE_OF_LEVEL[source.level]
-    count = sum(comparison.values for comparison in condition.comparisons)
-    if source.kind is Kind.FORMS:
-        return _has_form(condition, table.c.id, binds.take(count))
-    column: Column[object] = table.c[source.column]
-    values = binds.take(count)
+    table = TABLE_OF_LEVEL[condition.source.level]
+    values = binds.take(sum(comparison.values for comparison in condition.comparisons))
+    if condition.source.kind is Kind.FORMS:
+        return _has_form(condition, table.c.id, values)
+    column: Column[object] = table.c[condition.source.column]
     words = [_word(column, bind) for bind in binds.take(condition.words)]
+    met = _any_met(condition, column, values, [and_(*words)] if words else [])
+    return and_(_is_candidate(binds.take(1)[0]), met) if condition.is_narrowed else met
+
+
+def _any_met(
+    condition: Condition, column: Column[object], values: list[Bind], by_words: list[Expression]
+) -> Expression:
+    """Whether one of the comparisons is met, by the column or by a value that it cannot tell."""
+    source = condition.source
     tests = list(_tests(column, condition.comparisons, values, source.kind))
     if not condition.odd:
-        return or_(*tests, *([and_(*words)] if words else [])) if tests else true()
+        return or_(*tests, *by_words) if tests else true()
     pairs = list(zip(tests, condition.comparisons, strict=True))
     whole = [test for test, comparison in pairs if _is_whole(comparison, source.kind)]
     single = [test for test, comparison in pairs if not _is_whole(comparison, source.kind)]
     plain = [and_(or_(*single), _is_plain(column, source.kind))] if single else []
-    by_words = [and_(*words)] if words else []
-    forms = [_has_form(condition, table.c.id, values)] if single else []
+    forms = [_has_form(condition, column.table.c.id, values)] if single else []
     return or_(*whole, *plain, *by_words, *forms)
+
+
+def _is_candidate(question: Bind) -> Expression:
+    """Whether trigrams let a study be one that is searched for."""
+    candidates: Select[Any] = select(literal_column("rowid")).select_from(text("study_trigram"))
+    asked = literal_column("study_trigram").op("MATCH", is_comparison=True)(question)
+    return study.c.id.in_(candidates.where(asked))
 
 
 def _is_whole(comparison: Comparison, kind: Kind) -> bool:
     """Whether the column decides, however many values it has: what is looked for cannot reach from one to the next."""
-    if comparison in (Comparison.CONTAINS, Comparison.CONTAINS_TRIGRAMS):
-        return kind is Kind.NAME
-    return comparison is Comparison.EMPTY
+    return comparison is Comparison.EMPTY or (comparison is Comparison.CONTAINS and kind is Kind.NAME)
 
 
 def _tests(
@@ -151,10 +162,6 @@ def _test(column: ColumnElement[object], comparison: Comparison, values: list[Bi
             return column.in_(select(func.json_each(values[0]).table_valued("value").c.value))
         case Comparison.CONTAINS:
             return func.instr(column, values[0]) > literal_column("0")
-        case Comparison.CONTAINS_TRIGRAMS:
-            candidates: Select[Any] = select(literal_column("rowid")).select_from(text("study_trigram"))
-            asked = literal_column("study_trigram").op("MATCH", is_comparison=True)(values[0])
-            return and_(study.c.id.in_(candidates.where(asked)), func.instr(column, values[1]) > literal_column("0"))
         case Comparison.EMPTY:
             return _is_empty(column, kind)
         case Comparison.NEVER:

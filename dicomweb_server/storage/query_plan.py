@@ -48,12 +48,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition without its values. `odd`: `extra_value` has rows for the attribute."""
+    """One condition without its values. `odd`: `extra_value` has rows for the attribute.
+
+    `is_narrowed`: trigrams say which studies may meet it; the question to them is the last value.
+    """
 
     source: Source
     comparisons: tuple[Comparison, ...]
     words: int
     odd: bool
+    is_narrowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,17 +195,16 @@ class _Planning:
 
     def _add_condition(self, source: Source, term: Term) -> None:
         odd = source.path in self._extra_paths and source.kind not in (Kind.FORMS, Kind.LIST, Kind.UID)
-        comparisons, values = term.comparisons, term.values
-        if comparisons == (Comparison.CONTAINS,) and _has_trigrams(source, values[0], odd=odd):
-            comparisons, values = (Comparison.CONTAINS_TRIGRAMS,), (trigrams.question(values[0]), values[0])
-        self._found.append((Condition(source, comparisons, term.words, odd), values))
+        pieces = _searched_pieces(source, term)
+        values = (*term.values, trigrams.question(pieces)) if pieces else term.values
+        self._found.append((Condition(source, term.comparisons, term.words, odd, bool(pieces)), values))
 
 
-def _has_trigrams(source: Source, piece: str, *, odd: bool) -> bool:
-    """Whether trigrams narrow a search for a piece. They would not where forms decide as well as the column."""
-    is_decisive = not odd or source.kind is Kind.NAME
-    is_column = source.level is Level.STUDY and source.column in trigrams.COLUMNS
-    return is_column and is_decisive and len(piece) >= trigrams.LEAST_LENGTH
+def _searched_pieces(source: Source, term: Term) -> list[str]:
+    """The pieces of a match that narrow the studies: these columns hold all values, also those that have forms."""
+    if source.level is not Level.STUDY or source.column not in trigrams.COLUMNS:
+        return []
+    return [piece for piece in term.pieces if len(piece) >= trigrams.LEAST_LENGTH]
 
 
 def _has_column(match: Match) -> bool:

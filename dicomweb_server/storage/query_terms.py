@@ -3,6 +3,7 @@
 They agree with `dicom.matching` in every case, or there is none (None), and a match must be verified by it.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,6 +13,8 @@ from dicomweb_server.dicom.comparable import SINGLE_TEXT_VRS
 from dicomweb_server.dicom.matching import key_words
 from dicomweb_server.dicom.query import Match, MatchKind
 
+_WILDCARDS = re.compile(r"[*?]+")
+
 
 class Comparison(Enum):
     """How a column is compared; the number is that of values that the comparison takes."""
@@ -20,7 +23,6 @@ class Comparison(Enum):
     ONE_OF = "one of", 1  # a JSON array
     PREFIX = "prefix", 2  # the prefix, and the first text after all that begin with it
     CONTAINS = "contains", 1
-    CONTAINS_TRIGRAMS = "contains, narrowed", 2  # what `trigrams.question` says, and the piece
     GLOB = "glob", 1
     PREFIX_AND_GLOB = "prefix and glob", 3
     FROM = "from", 1
@@ -38,12 +40,14 @@ class Comparison(Enum):
 class Term:
     """What a match compares: one of `comparisons`, or the beginnings of `words` words of a name, all of them.
 
-    `values`: those of the comparisons one after the other, then the words.
+    `values`: those of the comparisons one after the other, then the words. `pieces`: what every text that matches
+    contains, where no index helps by its order.
     """
 
     comparisons: tuple[Comparison, ...]
     values: tuple[str, ...]
     words: int = 0
+    pieces: tuple[str, ...] = ()
 
 
 def text_term(match: Match, *, fuzzy: bool) -> Term | None:
@@ -54,7 +58,7 @@ def text_term(match: Match, *, fuzzy: bool) -> Term | None:
         return None
     term = _term(match)
     if fuzzy and match.vr == "PN" and (words := key_words(match.values[0]) if match.values else []):
-        return Term(term.comparisons, (*term.values, *words), len(words))
+        return Term(term.comparisons, (*term.values, *words), len(words), tuple(words))
     return term
 
 
@@ -108,7 +112,7 @@ def _wildcard_term(pattern: str) -> Term:
     body = pattern.strip("*")
     if "*" not in body and "?" not in body:
         if pattern.startswith("*") and pattern.endswith("*"):
-            return Term((Comparison.CONTAINS,), (body,))
+            return Term((Comparison.CONTAINS,), (body,), pieces=(body,))
         if pattern.endswith("*"):
             return Term((Comparison.PREFIX,), (body, _after(body)))
     glob = pattern.replace("[", "[[]")
@@ -117,7 +121,7 @@ def _wildcard_term(pattern: str) -> Term:
     first = min((n for n, c in enumerate(pattern) if c in "*?"), default=0)
     if first:
         return Term((Comparison.PREFIX_AND_GLOB,), (pattern[:first], _after(pattern[:first]), glob))
-    return Term((Comparison.GLOB,), (glob,))
+    return Term((Comparison.GLOB,), (glob,), pieces=tuple(filter(None, _WILDCARDS.split(pattern))))
 
 
 def _after(prefix: str) -> str:

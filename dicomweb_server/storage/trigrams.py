@@ -3,11 +3,14 @@
 The index is kept by triggers on `study`, in the transaction of the row. It only narrows: whoever asks it compares too.
 """
 
+from collections.abc import Iterable
+
 from dicomweb_server.storage.tables import study
 
 # What study lists search by a piece of it.
 COLUMNS = frozenset({"patient_name_folded", "patient_id", "accession_number", "study_description"})
 LEAST_LENGTH = 3  # of a piece
+_MOST = 64  # trigrams in one question; more narrow no further
 
 _ORDERED = sorted(COLUMNS)
 assert set(_ORDERED) <= set(study.c.keys())
@@ -39,7 +42,7 @@ def definition() -> list[str]:
     ]
 
 
-def question(piece: str) -> str:
-    """What to ask the index for: all trigrams of a piece, each as a quoted token."""
-    pieces = {piece[start : start + 3] for start in range(len(piece) - 2)}
-    return " AND ".join('"' + one.replace('"', '""') + '"' for one in sorted(pieces))
+def question(pieces: Iterable[str]) -> str:
+    """What to ask the index for: all trigrams of some pieces, each as a quoted token."""
+    found = {piece[start : start + 3] for piece in pieces for start in range(len(piece) - 2)}
+    return " AND ".join('"' + one.replace('"', '""') + '"' for one in sorted(found)[:_MOST])

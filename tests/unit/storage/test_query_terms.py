@@ -36,12 +36,25 @@ def match_of(key: str, value: str) -> Match:
     ],
 )
 def test_text(key: str, value: str, comparisons: list[Comparison], values: tuple[str, ...]) -> None:
-    assert text_term(match_of(key, value), fuzzy=False) == Term(tuple(comparisons), values)
+    term = text_term(match_of(key, value), fuzzy=False)
+    assert term is not None
+    assert (term.comparisons, term.values, term.words) == (tuple(comparisons), values, 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "pieces"), [("*a[b*", ("a[b",)), ("*ab?c**d", ("ab", "c", "d")), ("ab*", ()), ("ab", ()), ("a*b", ())]
+)
+def test_pieces(value: str, pieces: tuple[str, ...]) -> None:
+    term = text_term(match_of("PatientID", value), fuzzy=False)
+    assert term is not None
+    assert term.pieces == pieces
 
 
 def test_names_by_their_words() -> None:
     term = text_term(match_of("PatientName", "Jo*n Smi"), fuzzy=True)
-    assert term == Term((Comparison.PREFIX_AND_GLOB,), ("jo", "jp", "jo*n smi", "jo", "n", "smi"), 3)
+    assert term == Term(
+        (Comparison.PREFIX_AND_GLOB,), ("jo", "jp", "jo*n smi", "jo", "n", "smi"), 3, ("jo", "n", "smi")
+    )
     assert text_term(match_of("PatientID", "Jo Smi"), fuzzy=True) == Term((Comparison.EQUAL,), ("Jo Smi",))
 
 

@@ -24,7 +24,7 @@ def _store(connection: sqlite3.Connection, study_id: int, **texts: str) -> None:
 
 
 def _found(connection: sqlite3.Connection, piece: str) -> list[int]:
-    rows = connection.execute("SELECT rowid FROM study_trigram WHERE study_trigram MATCH ?", (question(piece),))
+    rows = connection.execute("SELECT rowid FROM study_trigram WHERE study_trigram MATCH ?", (question([piece]),))
     return sorted(row[0] for row in rows)
 
 
@@ -37,6 +37,17 @@ def test_rows_are_found_by_pieces_of_each_column(connection: sqlite3.Connection)
     # Case does not narrow: the comparison that follows decides.
     assert _found(connection, "anna") == [1, 2]
     assert _found(connection, "nobody") == []
+
+
+def test_all_pieces_are_asked_for(connection: sqlite3.Connection) -> None:
+    _store(connection, 1, patient_name_folded="smith^anna")
+    _store(connection, 2, patient_name_folded="smith^bea")
+    rows = connection.execute(
+        "SELECT rowid FROM study_trigram WHERE study_trigram MATCH ?", (question(["smi", "bea"]),)
+    )
+    assert rows.fetchall() == [(2,)]
+    assert question("x" * n for n in range(3, 2000)) == '"xxx"'
+    assert question([str(10**300 + n) for n in range(1000)]).count("AND") < 64
 
 
 def test_pieces_do_not_reach_from_one_column_into_the_next(connection: sqlite3.Connection) -> None:
