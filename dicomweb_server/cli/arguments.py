@@ -51,11 +51,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def load_settings(arguments: Arguments) -> Settings:
+def load_settings(arguments: Arguments, *, serving: bool = False) -> Settings:
     """The settings from flags, environment and file; warnings go to standard error."""
     given = vars(arguments)
     flags = {name: given[name] for name in OPTIONS if given.get(name) is not None}
-    loaded = load(flags, os.environ, arguments.config)
+    loaded = load(flags, os.environ, arguments.config, serving=serving)
     for warning in loaded.warnings:
         print(f"dicomweb-server: warning: {warning}", file=sys.stderr)
     return loaded.settings

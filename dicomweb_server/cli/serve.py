@@ -17,7 +17,7 @@ _logger = logging.getLogger("dicomweb_server.server")
 
 def serve(arguments: Arguments) -> int:
     """Serve until SIGTERM or SIGINT."""
-    settings = load_settings(arguments)
+    settings = load_settings(arguments, serving=True)
     writer = logs.configure(settings.log_format, settings.log_level)
     app = create_app(settings, writer)
 

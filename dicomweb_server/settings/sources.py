@@ -29,8 +29,10 @@ def load(
     flags: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
     config: Path | None = None,
+    *,
+    serving: bool = True,
 ) -> Loaded:
-    """Read all sources, refuse what is wrong, and check that the whole is safe to serve."""
+    """Read all sources and refuse what is wrong; for `serving` also what would not be safe."""
     environment = environment or {}
     warnings: list[str] = []
     values: dict[str, Any] = {}
@@ -43,7 +45,9 @@ def load(
         option = OPTIONS[name]
         values[name] = read_option(option, raw, option.flag)
     settings = Settings(**values)
-    refuse_unsafe(settings)
+    _refuse_contradictions(settings)
+    if serving:
+        _refuse_exposed(settings)
     return Loaded(settings, tuple(warnings))
 
 
@@ -111,15 +115,18 @@ def _near(name: str, known: Mapping[str, object]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def refuse_unsafe(settings: Settings) -> None:
+def _refuse_exposed(settings: Settings) -> None:
     """A server that others can reach has users, or was told explicitly that it needs none (PS3.15 expects control)."""
     exposed = [host for host in settings.host if not is_loopback(host)]
     if settings.http and exposed and not settings.users and not settings.insecure_anonymous:
         raise SettingsError(
             f"host = {', '.join(exposed)} can be reached from other machines, but there are no users. Allowed is: "
             "users (see docs: Settings), a host of this machine only such as 127.0.0.1, "
-            "or --insecure-anonymous true if everyone who can reach this server may read and delete everything"
+            "or insecure_anonymous = true if everyone who can reach this server may read and delete everything"
         )
+
+
+def _refuse_contradictions(settings: Settings) -> None:
     if settings.extra_attributes:
         from dicomweb_server.settings.extra_attributes import extra_attributes  # needs the dictionary: slow to load
 
