@@ -63,22 +63,32 @@ class Pieces(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it until the client goes away; of an answer to HEAD the headers only."""
+        start: Message = {
+            "type": "http.response.start",
+            "status": self.status_code,
+            "headers": self.raw_headers,
+        }
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             if scope["method"] == "HEAD":
+                await send(start)
                 await send({"type": "http.response.body", "body": b""})
-            elif await self._send_pieces(receive, send):
+                return
+            # If not even the first piece can be had, whoever calls this can still answer with an error.
+            first = await anext(self._pieces, b"")
+            await send(start)
+            if await self._send_pieces(first, receive, send):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             close = getattr(self._pieces, "aclose", None)
             if close is not None:
                 await close()
 
-    async def _send_pieces(self, receive: Receive, send: Send) -> bool:
+    async def _send_pieces(self, first: Buffer, receive: Receive, send: Send) -> bool:
         """Whether all pieces were sent."""
         # The server swallows what is sent to a client that has gone: only `receive` tells.
         gone = asyncio.create_task(_disconnected(receive))
         try:
+            await send({"type": "http.response.body", "body": first, "more_body": True})
             async for piece in self._pieces:
                 if gone.done():
                     return False

@@ -95,6 +95,8 @@ class Service(BaseRoute, Generic[ContextT]):
             await response(scope, receive, watched_send)
         except DisconnectedError:
             _logger.info("a client went away before its request was whole")
+        except ServerError as error:
+            await problem_of(error)(scope, receive, send)
         except Exception as error:
             where = getattr(scope.get("route"), "path", "a request")
             _logger.error("a defect in serving %s: %s", where, without_message(error))
@@ -118,10 +120,7 @@ class Service(BaseRoute, Generic[ContextT]):
         endpoint = resource.endpoints.get(scope["method"])
         if endpoint is None:
             return _other_method(scope["method"], resource.allow)
-        try:
-            return await endpoint(Request(scope, receive), self._context())
-        except ServerError as error:
-            return problem_of(error)
+        return await endpoint(Request(scope, receive), self._context())
 
     def _find(self, scope: Scope) -> Resource[ContextT] | None:
         path = _path(scope)[len(self.root) :]

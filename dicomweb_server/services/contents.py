@@ -133,27 +133,33 @@ class ContentReader:
                 yield piece
 
     async def stream_all(self, items: Iterable[bytes | Content]) -> AsyncIterator[Buffer]:
-        """Bytes as they are and contents, in their order; the next ones are read while one is being sent."""
-        gathered: list[bytes] = []
+        """Bytes as they are and contents, in their order; the next ones are read while one is being sent.
+
+        Nothing is given before the first content, or the beginning of a large one, could be read.
+        """
+        gathered: list[Buffer] = []
         size = 0
-        async for item in self.read_ahead(items):
-            if isinstance(item, bytes):
-                gathered.append(item)
-                size += len(item)
+        async for piece in self._pieces(items):
+            if len(piece) < _GATHERED_SIZE:
+                gathered.append(piece)
+                size += len(piece)
                 if size < _GATHERED_SIZE:
                     continue
-            if len(gathered) > 1 and size - len(gathered[-1]) < _GATHERED_SIZE <= len(gathered[-1]):
-                # A large piece is sent as it is, what came before it joined.
-                yield b"".join(gathered[:-1])
-                yield gathered[-1]
-            elif gathered:
-                yield b"".join(gathered) if len(gathered) > 1 else gathered[0]
-            gathered, size = [], 0
+            if gathered:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+            if len(piece) >= _GATHERED_SIZE:
+                yield piece
+        if gathered:
+            yield b"".join(gathered)
+
+    async def _pieces(self, items: Iterable[bytes | Content]) -> AsyncIterator[Buffer]:
+        async for item in self.read_ahead(items):
             if isinstance(item, Content):
                 async for piece in self.stream(item):
                     yield piece
-        if gathered:
-            yield b"".join(gathered)
+            else:
+                yield item
 
     async def read_ahead(self, items: Iterable[bytes | Content]) -> AsyncIterator[bytes | Content]:
         """Each item, contents as their bytes unless they are large; the next ones are read meanwhile."""

@@ -1,5 +1,6 @@
 """WADO-RS frames over a real store."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -177,6 +178,20 @@ async def test_the_body_of_a_representation_never_changes(archive: Archive) -> N
     one = await native(archive)
     bodies = {(await archive.get(one.path + "/frames/1,2,3")).content for _ in range(3)}
     assert len(bodies) == 1
+
+
+@pytest.mark.parametrize("whole_size", [10_000_000, 10])
+async def test_a_frame_that_cannot_be_read_is_an_error(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, whole_size: int, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("dicomweb_server.services.contents.WHOLE_SIZE", whole_size)
+    monkeypatch.setattr("dicomweb_server.http.parts._WHOLE_SIZE", whole_size)
+    one = await native(archive)
+    for file in (tmp_path / "blobs").rglob("*.dcm"):
+        os.truncate(file, 600)
+    for path, accept in (("/frames/3", None), ("/frames/3", "application/octet-stream"), ("/frames/3,2", None)):
+        response = await archive.get(one.path + path, accept)
+        assert (response.status_code, response.json()["reason"]) == (500, "STORAGE_DAMAGED")
 
 
 async def test_large_frames_are_streamed(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,12 @@ async def test_a_lost_blob_is_told_when_its_turn_comes() -> None:
         await anext(stream)
 
 
+async def test_nothing_is_given_before_the_first_content_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "WHOLE_SIZE", 20)
+    with pytest.raises(ServerError, match="missing"):
+        await anext(reader(warm=False).stream_all([b"head", stored("lost", ((0, 100),))]))
+
+
 async def test_what_is_read_ahead_ends_with_the_reader() -> None:
     stream = reader(warm=False).stream_all([stored("key", ((0, 10),)) for _ in range(50)])
     await anext(stream)
