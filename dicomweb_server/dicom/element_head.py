@@ -1,4 +1,4 @@
-"""Element head: what precedes a value in Explicit VR Little Endian (PS3.5 §7.1.2). Writes no values."""
+"""Element head: what precedes a value in Explicit or Implicit VR Little Endian (PS3.5 §7.1). Writes no values."""
 
 import struct
 
@@ -22,6 +22,12 @@ def element_head(tag: int, vr: str, length: int) -> bytes:
             return _SHORT_HEAD.pack(tag >> 16, tag & 0xFFFF, name, length)
         name = b"UN"
     return _LONG_HEAD.pack(tag >> 16, tag & 0xFFFF, name, length)
+
+
+def implicit_head(tag: int, vr: str, length: int) -> bytes:
+    """The same in Implicit VR Little Endian (PS3.5 §7.1.3), which does not tell the VR."""
+    del vr
+    return _ITEM_HEAD.pack(tag >> 16, tag & 0xFFFF, length)
 
 
 def item_head(length: int) -> bytes:

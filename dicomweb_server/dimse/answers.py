@@ -3,14 +3,13 @@
 The hot path of large answers: what is the same in all of them is encoded once, text in ASCII is not decoded twice.
 """
 
-import struct
 from binascii import a2b_base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
-from dicomweb_server.dicom.element_head import element_head, item_head
+from dicomweb_server.dicom.element_head import element_head, implicit_head, item_head
 from dicomweb_server.dicom.uids import IMPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.dicom.value_field import padded, value_field
 from dicomweb_server.dimse.identifiers import CHARACTER_SET, RequestKey
@@ -39,7 +38,6 @@ _CODECS = {
 }
 _TEXT_VRS = frozenset(("AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UC", "UI", "UR", "UT"))
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_IMPLICIT_HEAD = struct.Struct("<HHI")
 
 
 class AnswerEncoder:
@@ -55,7 +53,7 @@ class AnswerEncoder:
     ) -> None:
         """`constants`: elements that all answers have, tag → (VR, text), also instead of a key."""
         self._web_root = web_root.encode("ascii")  # of the Retrieve URLs in matches
-        self._head: Head = _implicit_head if transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN else element_head
+        self._head = _head(transfer_syntax_uid)
         self._label = character_set if character_set in _CODECS else _UTF_8
         fixed = {tag: self._element(tag, vr, padded(text.encode("ascii"), vr)) for tag, (vr, text) in constants.items()}
         wanted: dict[int, bytes | RequestKey] = {key.tag: key for key in keys if key.tag != CHARACTER_SET}
@@ -113,9 +111,14 @@ class AnswerEncoder:
         return self._head(tag, vr, len(content)) + content
 
 
-def _implicit_head(tag: int, vr: str, length: int) -> bytes:
-    del vr
-    return _IMPLICIT_HEAD.pack(tag >> 16, tag & 0xFFFF, length)
+def failed_list(instance_uids: Sequence[str], transfer_syntax_uid: str) -> bytes:
+    """The identifier of a final response to C-MOVE or C-GET: Failed SOP Instance UID List (0008,0058)."""
+    content = padded("\\".join(instance_uids).encode("ascii"), "UI")
+    return _head(transfer_syntax_uid)(0x00080058, "UI", len(content)) + content
+
+
+def _head(transfer_syntax_uid: str) -> Head:
+    return implicit_head if transfer_syntax_uid == IMPLICIT_VR_LITTLE_ENDIAN else element_head
 
 
 def _value(vr: str, values: Sequence[Any], codec: str) -> bytes:

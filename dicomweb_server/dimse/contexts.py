@@ -71,7 +71,7 @@ _INFORMATION_MODELS = {
     "1.2.840.10008.5.1.4.1.2.2": _PATIENT_ROOT[1:],  # Study Root
     "1.2.840.10008.5.1.4.1.2.3": _PATIENT_ROOT[:2],  # Patient/Study Only, retired
 }
-_QUERY_SERVICES = {"1": Service.FIND}
+_QUERY_SERVICES = {"1": Service.FIND, "2": Service.MOVE, "3": Service.GET}
 # The levels that a query/retrieve SOP class has, from the top down (PS3.4 §C.6).
 QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
     f"{model}.{last}": levels for model, levels in _INFORMATION_MODELS.items() for last in _QUERY_SERVICES
@@ -89,6 +89,8 @@ _NATIVE = frozenset(NATIVE)
 # Service class application information of C-FIND (PS3.4 table C.5-1): relational queries, combined date-time, fuzzy
 # names, time zone, enhanced multi-frame conversion, empty value, multiple value.
 _FIND_INFORMATION = (1, 1, 1, 0, 0, 1, 1)
+# Of C-MOVE and C-GET (table C.5-3): relational retrieval, enhanced multi-frame conversion.
+_RETRIEVE_INFORMATION = (1, 0)
 _STORABLE = frozenset(TRANSFER_SYNTAXES)
 
 
@@ -106,12 +108,15 @@ class Contexts:
         service = self.service_of(abstract_syntax)
         if service is None:
             return ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
-        if service not in self.allowed:
+        is_allowed, may_get = service in self.allowed, Service.GET in self.allowed
+        if service is Service.STORE and (is_allowed or may_get):
+            return Support(_STORABLE, scp=is_allowed, scu=may_get)
+        if not is_allowed:
             return ContextResult.USER_REJECTION
-        if service is Service.STORE:
-            return Support(_STORABLE)
         if service is Service.FIND:
             return Support(_IDENTIFIER_SYNTAXES, extended=find_information)
+        if service in (Service.MOVE, Service.GET):
+            return Support(_IDENTIFIER_SYNTAXES, extended=retrieve_information)
         return Support(_NATIVE)
 
     def service_of(self, abstract_syntax: str) -> Service | None:
@@ -128,7 +133,16 @@ class Contexts:
 
 def find_information(proposed: bytes) -> bytes:
     """Our answer to the extended negotiation of C-FIND: what was proposed, as far as it is supported."""
-    return bytes([value == 1 and supported for value, supported in zip(proposed, _FIND_INFORMATION, strict=False)])
+    return _agreed(proposed, _FIND_INFORMATION)
+
+
+def retrieve_information(proposed: bytes) -> bytes:
+    """The same for C-MOVE and C-GET."""
+    return _agreed(proposed, _RETRIEVE_INFORMATION)
+
+
+def _agreed(proposed: bytes, supported: tuple[int, ...]) -> bytes:
+    return bytes([value == 1 and known for value, known in zip(proposed, supported, strict=False)])
 
 
 def is_unknown(abstract_syntax: str) -> bool:

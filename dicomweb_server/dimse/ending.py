@@ -29,3 +29,7 @@ class Ending:
 
 class AssociationLostError(ConnectionError):
     """The association ended in the middle of something."""
+
+
+class AssociationRefusedError(AssociationLostError):
+    """There is no association: the peer was not reached, or rejected it."""

@@ -1,17 +1,21 @@
 """The services: each translates a request, calls one method of the services, translates back."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from dicomweb_server.dicom.part10 import file_meta
 from dicomweb_server.dicom.uids import is_valid_uid, transfer_syntax
+from dicomweb_server.dimse.answers import failed_list
 from dicomweb_server.dimse.contexts import QUERY_LEVELS, SERVICES, Service
+from dicomweb_server.dimse.destinations import Destination
 from dicomweb_server.dimse.find_request import FindRequest, find_request
-from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, agreed_rules, read_identifier
+from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, Identifier, agreed_rules, read_identifier
 from dicomweb_server.dimse.message import CommandField, encode, response
 from dicomweb_server.dimse.options import OnMismatch
+from dicomweb_server.dimse.retrieval import named_instances
 from dicomweb_server.dimse.session import Handler, Operation
 from dicomweb_server.dimse.stated_identity import stated_identity
 from dicomweb_server.dimse.status import (
@@ -19,11 +23,13 @@ from dicomweb_server.dimse.status import (
     PENDING,
     PENDING_WITH_WARNING,
     SUCCESS,
+    UNKNOWN_DESTINATION,
     Status,
     query_status,
     store_outcome_status,
     store_status,
 )
+from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations, Tally
 from dicomweb_server.errors import Reason, ServerError
 
 _MATCHES_AT_ONCE = 100
@@ -97,14 +103,18 @@ async def on_c_find(operation: Operation) -> None:
 
 
 async def _find_request(operation: Operation) -> FindRequest:
-    context, terms = operation.context, operation.terms
+    context, options = operation.context, operation.terms.options
+    identifier = await _identifier(operation)
+    rules = agreed_rules(operation.terms.extended.get(context.abstract_syntax, b""))
+    levels = QUERY_LEVELS[context.abstract_syntax]
+    return find_request(identifier, levels, rules, options.ae_title, options.web_root)
+
+
+async def _identifier(operation: Operation) -> Identifier:
     data = await operation.dataset.whole(LARGEST_IDENTIFIER)
     if data is None:
         raise ServerError(Reason.TOO_LARGE, f"the identifier has more than {LARGEST_IDENTIFIER} bytes")
-    rules = agreed_rules(terms.extended.get(context.abstract_syntax, b""))
-    levels = QUERY_LEVELS[context.abstract_syntax]
-    identifier = read_identifier(data, context.transfer_syntax)
-    return find_request(identifier, levels, rules, terms.options.ae_title, terms.options.web_root)
+    return read_identifier(data, operation.context.transfer_syntax)
 
 
 async def _answer_all(operation: Operation, request: FindRequest) -> Status:
@@ -134,12 +144,78 @@ async def _answer_matches(operation: Operation, request: FindRequest, matches: S
     for start in range(0, len(matches), _MATCHES_AT_ONCE):
         if operation.cancelled:
             return False
-        session.send_all(
+        session.exchange.send_all(
             context.context_id, command, [encoder.encode(each) for each in matches[start : start + _MATCHES_AT_ONCE]]
         )
         await session.connection.drain()
         await asyncio.sleep(0)  # others have their turn between two batches, and C-CANCEL can come in
     return not operation.cancelled
+
+
+async def on_c_get(operation: Operation) -> None:
+    """C-GET: what the identifier names comes back on the same association (PS3.4 §C.4.3)."""
+    terms, session = operation.terms, operation.session
+    try:
+        operations = await _sub_operations(operation)
+    except ServerError as error:
+        operation.respond(query_status(error))
+        return
+    contexts = [context for context in terms.contexts if context.requestor_is_scp]
+    sender = Sender(session.exchange, contexts, terms.services, terms.options.timeouts.response)
+    # One more than may be outstanding: it reads what comes next meanwhile.
+    await operations.run(sender, deque(operations.instances), terms.own_operations + 1)
+    _finish(operation, operations.tally)
+
+
+async def on_c_move(operation: Operation) -> None:
+    """C-MOVE: what the identifier names goes to a modality that we know (PS3.4 §C.4.2)."""
+    terms = operation.terms
+    wanted = operation.request.move_destination or ""
+    modality = next((each for each in terms.options.modalities.values() if each.ae_title == wanted), None)
+    if modality is None:
+        operation.respond(UNKNOWN_DESTINATION)
+        return
+    try:
+        operations = await _sub_operations(operation)
+    except ServerError as error:
+        operation.respond(query_status(error))
+        return
+    originator = Originator(terms.origin.calling_ae_title, operation.request.message_id or 0)
+    await Destination(modality, originator, terms.services, terms.options).send(operations)
+    _finish(operation, operations.tally)
+
+
+async def _sub_operations(operation: Operation) -> SubOperations:
+    terms, abstract_syntax = operation.terms, operation.context.abstract_syntax
+    identifier = await _identifier(operation)
+    rules = agreed_rules(terms.extended.get(abstract_syntax, b""))
+    instances = await named_instances(
+        identifier, QUERY_LEVELS[abstract_syntax], terms.services, relational=rules.relational
+    )
+    return SubOperations(
+        instances,
+        cancelled=lambda: operation.cancelled,
+        told=lambda tally: operation.respond(PENDING, **tally.elements()),
+    )
+
+
+def _finish(operation: Operation, tally: Tally) -> None:
+    """The final response (PS3.4 tables C.4-2 and C.4-3)."""
+    if operation.cancelled and tally.remaining:
+        status = CANCELLED
+    elif not tally.failed and not tally.warning:
+        status = SUCCESS
+    elif tally.completed or tally.warning:
+        status = Status(0xB000, f"{tally.failed} sub-operations failed, {tally.warning} had warnings")
+    else:
+        status = Status(0xA702, "no sub-operation could be performed")
+    elements = tally.elements()
+    if status is not CANCELLED:
+        del elements["remaining"]
+    failed = None
+    if tally.failed_uids:
+        failed = failed_list(tally.failed_uids, operation.context.transfer_syntax)
+    operation.respond(status, failed, **elements)
 
 
 def _serves(service: Service) -> Callable[[str], bool]:
@@ -151,4 +227,6 @@ HANDLERS: Mapping[int, Handler] = {
     CommandField.C_ECHO_RQ: Handler("C-ECHO", on_c_echo, _serves(Service.ECHO)),
     CommandField.C_STORE_RQ: Handler("C-STORE", on_c_store, _serves(Service.STORE), needs_dataset=True),
     CommandField.C_FIND_RQ: Handler("C-FIND", on_c_find, _serves(Service.FIND), needs_dataset=True, long=True),
+    CommandField.C_MOVE_RQ: Handler("C-MOVE", on_c_move, _serves(Service.MOVE), needs_dataset=True, long=True),
+    CommandField.C_GET_RQ: Handler("C-GET", on_c_get, _serves(Service.GET), needs_dataset=True, long=True),
 }

@@ -27,11 +27,12 @@ NATIVE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_
 class Support:
     """How one SOP class is supported.
 
-    `transfer_syntaxes`: those that we take, None is any. `scu`: whether we also may act as SCU, so that the requestor
-    may be SCP (C-GET, storage commitment). `extended`: service class application information → our answer to it.
+    `transfer_syntaxes`: those that we take, None is any. `scp`, `scu`: what we may act as; the requestor may be the
+    other (SCP in C-GET and storage commitment). `extended`: service class application information → our answer to it.
     """
 
     transfer_syntaxes: frozenset[str] | None
+    scp: bool = True
     scu: bool = False
     extended: Callable[[bytes], bytes] | None = None
 
@@ -72,14 +73,18 @@ def answer(request: AssociateRequest, supported: Supported, most_operations: int
         if isinstance(support, ContextResult):
             answered.append(_refused(proposal, support))
             continue
-        transfer_syntax = chosen_transfer_syntax(proposal.transfer_syntaxes, support.transfer_syntaxes)
+        role = _role(proposed_roles.get(proposal.abstract_syntax), support)
+        transfer_syntax = chosen_transfer_syntax(
+            proposal.transfer_syntaxes, support.transfer_syntaxes, for_sending=role is not None and role.scp
+        )
+        if role is not None:
+            roles[role.sop_class_uid] = role
+        if not (support.scp if role is None else role.scu or role.scp):
+            answered.append(_refused(proposal, ContextResult.USER_REJECTION))
+            continue
         if transfer_syntax is None:
             answered.append(_refused(proposal, ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED))
             continue
-        role = proposed_roles.get(proposal.abstract_syntax)
-        if role is not None:
-            role = RoleSelection(role.sop_class_uid, scu=role.scu, scp=role.scp and support.scu)
-            roles[role.sop_class_uid] = role
         answered.append(AnsweredContext(proposal.context_id, ContextResult.ACCEPTED, transfer_syntax))
         accepted.append(_context(proposal, transfer_syntax, role))
     return Answer(
@@ -91,14 +96,19 @@ def answer(request: AssociateRequest, supported: Supported, most_operations: int
     )
 
 
-def chosen_transfer_syntax(proposed: Sequence[str], supported: frozenset[str] | None) -> str | None:
-    """The sender's first that we take: the order says what it has at hand. Only among native encodings ours counts."""
+def chosen_transfer_syntax(
+    proposed: Sequence[str], supported: frozenset[str] | None, *, for_sending: bool = False
+) -> str | None:
+    """The sender's first that we take: the order says what it has at hand. Only among native encodings ours counts.
+
+    `for_sending`: we may send in it: then a native one if there is one, for what we have may be in any encoding.
+    """
     possible = [uid for uid in proposed if supported is None or uid in supported]
     if not possible:
         return None
-    if possible[0] not in NATIVE:
+    if possible[0] not in NATIVE and not for_sending:
         return possible[0]
-    return next(uid for uid in NATIVE if uid in possible)
+    return next((uid for uid in NATIVE if uid in possible), possible[0])
 
 
 def agreed_contexts(request: AssociateRequest, accept: AssociateAccept) -> tuple[Context, ...]:
@@ -112,6 +122,12 @@ def agreed_contexts(request: AssociateRequest, accept: AssociateAccept) -> tuple
         and (proposal := proposals.get(context.context_id)) is not None
         and context.transfer_syntax in proposal.transfer_syntaxes
     )
+
+
+def _role(proposed: RoleSelection | None, support: Support) -> RoleSelection | None:
+    if proposed is None:
+        return None
+    return RoleSelection(proposed.sop_class_uid, scu=proposed.scu and support.scp, scp=proposed.scp and support.scu)
 
 
 def _context(proposal: ProposedContext, transfer_syntax: str, role: RoleSelection | None) -> Context:

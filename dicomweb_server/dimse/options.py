@@ -14,7 +14,7 @@ class Timeouts:
 
     `association`: sent its request, or its answer to ours (ARTIM); `pdu`: sent a PDU from first to last byte;
     `silence`: gone on within a message, or taken some of what we send; `idle`: begun a message; `closing`: closed the
-    connection after the last PDU (ARTIM again).
+    connection after the last PDU (ARTIM again); `connect`: accepted our connection; `response`: answered our request.
     """
 
     association: float = 30.0
@@ -22,6 +22,8 @@ class Timeouts:
     silence: float = 30.0
     idle: float = 30.0
     closing: float = 0.5
+    connect: float = 10.0
+    response: float = 60.0
 
 
 class OnMismatch(Enum):
@@ -40,6 +42,19 @@ class Modality:
     port: int
     allow: frozenset[Service] = frozenset(Service)
     tls: bool = False
+    associations: int = 1  # that C-MOVE to it may use at one time
+
+
+@dataclass(frozen=True, slots=True)
+class TlsClientOptions:
+    """For associations over TLS that we request. `ca`: who may have signed the peers' certificates; None: the system's.
+
+    `certificate`, `key`: what we show.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,7 @@ class DimseOptions:
     hosts: tuple[str, ...] = ("127.0.0.1",)
     port: int | None = 4242
     tls: TlsOptions | None = None
+    tls_client: TlsClientOptions = TlsClientOptions()
     web_root: str = ""  # of the DICOMweb service, as others reach it: for Retrieve URL in answers
     modalities: Mapping[str, Modality] = field(default_factory=dict)
     unknown_allow: frozenset[Service] = frozenset({Service.ECHO, Service.STORE})

@@ -166,6 +166,7 @@ class DimseServer:
             extended={each.sop_class_uid: each.information for each in answered.extended},
             peer_maximum_length=request.user.maximum_length,
             most_operations=answered.window.invoked if answered.window is not None else 1,
+            own_operations=answered.window.performed if answered.window is not None else 1,
             options=options,
             services=self._services,
             meter=self._meter,

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError
-from dicomweb_server.dimse.fragmenting import command_pdus, largest_fragment, message_pdus
+from dicomweb_server.dimse.exchange import Exchange
 from dicomweb_server.dimse.message import Command, CommandField, encode, response
 from dicomweb_server.dimse.meter import Meter
 from dicomweb_server.dimse.negotiation import Context
@@ -30,6 +30,7 @@ class Terms:
     extended: Mapping[str, bytes]  # SOP class → what its extended negotiation agreed on
     peer_maximum_length: int
     most_operations: int  # that the peer may have outstanding
+    own_operations: int  # that we may have outstanding
     options: DimseOptions
     services: Services
     meter: Meter
@@ -53,12 +54,12 @@ class Operation:
         assert self.data is not None
         return self.data
 
-    def respond(self, status: Status, dataset: bytes | None = None, **elements: object) -> None:
+    def respond(self, status: Status, dataset: bytes | None = None, /, **elements: object) -> None:
         """Send a response; `elements` are further ones of its command set."""
         if status.comment:
             elements["error_comment"] = status.comment
         command = response(self.request, status.code, has_dataset=dataset is not None, **elements)
-        self.session.send(self.context.context_id, encode(command), dataset)
+        self.session.exchange.send(self.context.context_id, encode(command), dataset)
         if status.outcome != "pending":
             self.final = status
 
@@ -80,7 +81,7 @@ class Session:
     def __init__(self, connection: Connection, terms: Terms, handlers: Mapping[int, Handler]) -> None:
         self.connection = connection
         self.terms = terms
-        self.largest_fragment = largest_fragment(terms.peer_maximum_length)
+        self.exchange = Exchange(connection, terms.peer_maximum_length, terms.own_operations)
         self.outcomes: Counter[str] = Counter()  # operations by name and outcome, for the log
         self._handlers = handlers
         self._operations: dict[int, Operation] = {}  # by message ID
@@ -95,9 +96,10 @@ class Session:
                 if message.command.field == CommandField.C_CANCEL_RQ:
                     self._cancel(message.command)
                 elif message.command.is_response:
-                    self._discard(message)
+                    self.exchange.deliver(message)
                 else:
                     await self._begin(message)
+            self.exchange.close()
             for operation in self._operations.values():
                 operation.cancelled = True
             if self._tasks:
@@ -112,18 +114,6 @@ class Session:
         self._stopping = True
         if not self._operations:
             self.connection.abort("the server stops")
-
-    def send(self, context_id: int, command: bytes, dataset: bytes | None = None) -> None:
-        """Send a message with no data set or a small one."""
-        if dataset is None:
-            self.connection.write(command_pdus(context_id, command, self.largest_fragment))
-        else:
-            self.connection.write(message_pdus(context_id, command, dataset, self.largest_fragment))
-
-    def send_all(self, context_id: int, command: bytes, datasets: Sequence[bytes]) -> None:
-        """Send the same command with each of several small data sets, at once."""
-        largest = self.largest_fragment
-        self.connection.write(b"".join([message_pdus(context_id, command, each, largest) for each in datasets]))
 
     async def _begin(self, message: Message) -> None:
         handler = self._handlers.get(message.command.field)
@@ -181,10 +171,6 @@ class Session:
         operation = self._operations.get(command.message_id_responded_to or 0)
         if operation is not None:  # otherwise it crossed our final response
             operation.cancelled = True
-
-    def _discard(self, message: Message) -> None:
-        if message.data is not None:
-            message.data.drop()
 
     def _count(self, operation: Operation, handler: Handler | None, seconds: float) -> None:
         name = handler.name if handler is not None else f"{operation.request.field:04X}H"

@@ -40,6 +40,7 @@ DUPLICATE_INSTANCE = Status(0x0111)
 NO_SUCH_INSTANCE = Status(0x0112)
 SOP_CLASS_NOT_SUPPORTED = Status(0x0122, "not the SOP class of the presentation context")
 NOT_AUTHORIZED = Status(0x0124, "this AE is not allowed to do that")
+UNKNOWN_DESTINATION = Status(0xA801, "the move destination is not known here")
 UNRECOGNIZED_OPERATION = Status(0x0211, "the SOP class has no such operation")
 
 _STORE: Mapping[Reason, int] = {

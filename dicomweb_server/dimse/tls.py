@@ -1,9 +1,8 @@
 """TLS contexts for DICOM by BCP 195 (PS3.15 §B.12): TLS 1.2 and 1.3, forward secrecy, authenticated encryption."""
 
 import ssl
-from pathlib import Path
 
-from dicomweb_server.dimse.options import TlsOptions
+from dicomweb_server.dimse.options import TlsClientOptions, TlsOptions
 
 # Of TLS 1.2; those of 1.3 are all good (RFC 9325 §4.2).
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!SHA1"
@@ -20,12 +19,12 @@ def server_context(options: TlsOptions) -> ssl.SSLContext:
     return context
 
 
-def client_context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
-    """For associations that we request: the peer's certificate is always checked, against `ca` or the system's."""
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=ca)
+def client_context(options: TlsClientOptions) -> ssl.SSLContext:
+    """For associations that we request: the peer's certificate is always checked."""
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=options.ca)
     _restrict(context)
-    if certificate is not None:
-        context.load_cert_chain(certificate, key)
+    if options.certificate is not None:
+        context.load_cert_chain(options.certificate, options.key)
     return context
 
 

@@ -7,6 +7,7 @@ from dicomweb_server.dicom.bulk_data import BulkValue, all_bulk, locate, parse_p
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import open_part10, read_header
 from dicomweb_server.dicom.reencode import reencode
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
 from dicomweb_server.ports.index import Index, Scope, StoredInstance
@@ -70,11 +71,15 @@ class RetrieveService:
 
     def explicit_file(self, instance: StoredInstance) -> Content:
         """The Part 10 file of an instance in Explicit VR Little Endian, which is not the native encoding it has."""
-        return Content(instance.size, make=lambda: self._explicit(instance), exact=False)
+        return self.native_file(instance, EXPLICIT_VR_LITTLE_ENDIAN)
 
-    async def _explicit(self, instance: StoredInstance) -> Made:
+    def native_file(self, instance: StoredInstance, transfer_syntax_uid: str) -> Content:
+        """The same in Explicit or Implicit VR Little Endian, which is not the native encoding it has."""
+        return Content(instance.size, make=lambda: self._native(instance, transfer_syntax_uid), exact=False)
+
+    async def _native(self, instance: StoredInstance, transfer_syntax_uid: str) -> Made:
         file = await self._blobs.map(instance.key)
-        return await self._workers.run(lambda: reencode(read_header(file)))
+        return await self._workers.run(lambda: reencode(read_header(file), transfer_syntax_uid))
 
     def frame(self, instance: StoredInstance, frames: FrameIndex, frame_number: int) -> Content:
         """A frame as it is served: as stored if it is encapsulated, else little endian (PS3.18 §8.7.3.5.2)."""

@@ -1,0 +1,179 @@
+"""The C-STORE sub-operations of C-MOVE and C-GET: several under way, counted, stored bytes sent as they are."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from dicomweb_server.dicom.part10 import read_file_meta
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from dicomweb_server.dimse.ending import AssociationLostError
+from dicomweb_server.dimse.exchange import Exchange, Pieces
+from dicomweb_server.dimse.message import Command, CommandField
+from dicomweb_server.dimse.negotiation import NATIVE, Context
+from dicomweb_server.dimse.status import Status
+from dicomweb_server.errors import ServerError
+from dicomweb_server.services import Services
+from dicomweb_server.services.contents import WHOLE_SIZE, Content
+from dicomweb_server.services.retrieve import StoredInstance
+
+_HEAD = 1 << 20  # file meta information is far smaller
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counters of PS3.4 §C.4.2.1.6 and §C.4.3.1.4; their sum never changes."""
+
+    remaining: int
+    completed: int = 0
+    failed: int = 0
+    warning: int = 0
+    failed_uids: list[str] = field(default_factory=list)
+
+    def elements(self) -> dict[str, object]:
+        """As elements of a command set."""
+        return {
+            "remaining": self.remaining,
+            "completed": self.completed,
+            "failed": self.failed,
+            "warning": self.warning,
+        }
+
+    def count(self, instance_uid: str, outcome: str) -> None:
+        """One sub-operation has ended."""
+        self.remaining -= 1
+        if outcome == "success":
+            self.completed += 1
+        elif outcome == "warning":
+            self.warning += 1
+        else:
+            self.failed += 1
+            self.failed_uids.append(instance_uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Originator:
+    """Who asked for the sub-operations, where that is another than the one they go to."""
+
+    ae_title: str
+    message_id: int
+
+
+class Sender:
+    """Sends instances on one association."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        contexts: Sequence[Context],
+        services: Services,
+        seconds: float,
+        originator: Originator | None = None,
+    ) -> None:
+        """`contexts`: those in which we may send; `seconds`: to wait for each response."""
+        self._exchange = exchange
+        self._services = services
+        self._seconds = seconds
+        self._originator = originator
+        self._contexts: dict[str, list[Context]] = {}
+        for context in contexts:
+            self._contexts.setdefault(context.abstract_syntax, []).append(context)
+
+    async def send(self, instance: StoredInstance, cancelled: Callable[[], bool]) -> str:
+        """Send one instance; the outcome, as `status.Status.outcome` has them, or "" if cancelled before."""
+        context = self._context(instance)
+        if context is None:
+            return "failure"
+        try:
+            # Before it is this one's turn: the next is read while the one before it is being answered.
+            pieces = await self._pieces(instance, context.transfer_syntax)
+            async with self._exchange.slots:
+                if cancelled():
+                    return ""
+                message = await self._exchange.request(
+                    context.context_id, self._command(instance), pieces, self._seconds
+                )
+        except ServerError:  # its blob is damaged, or it cannot be re-encoded
+            return "failure"
+        return Status(message.command.status or 0).outcome
+
+    def _context(self, instance: StoredInstance) -> Context | None:
+        """As it is stored if a context has that, else in a native encoding if it is in another one."""
+        contexts = self._contexts.get(instance.sop_class_uid, [])
+        for context in contexts:
+            if context.transfer_syntax == instance.transfer_syntax_uid:
+                return context
+        if instance.transfer_syntax_uid not in NATIVE:
+            return None
+        return next((each for each in contexts if each.transfer_syntax in _WRITABLE), None)
+
+    def _command(self, instance: StoredInstance) -> Command:
+        originator = self._originator
+        return Command(
+            field=CommandField.C_STORE_RQ,
+            has_dataset=True,
+            affected_sop_class_uid=instance.sop_class_uid,
+            affected_sop_instance_uid=instance.instance_uid,
+            message_id=self._exchange.next_message_id(),
+            priority=0,
+            move_originator_ae_title=originator.ae_title if originator is not None else None,
+            move_originator_message_id=originator.message_id if originator is not None else None,
+        )
+
+    async def _pieces(self, instance: StoredInstance, transfer_syntax_uid: str) -> Pieces:
+        retrieve = self._services.retrieve
+        content = retrieve.file(instance)
+        if instance.transfer_syntax_uid != transfer_syntax_uid:
+            content = retrieve.native_file(instance, transfer_syntax_uid)
+        content = await retrieve.contents.settled(content)
+        if content.size <= WHOLE_SIZE:
+            data = await retrieve.contents.read(content)
+            return [memoryview(data)[read_file_meta(data)[1] :]]
+        head = await retrieve.contents.read(content.part(0, _HEAD))
+        start = read_file_meta(head)[1]
+        return self._stream(content.part(start, content.size - start))
+
+    def _stream(self, content: Content) -> AsyncIterator[bytes | memoryview]:
+        return self._services.retrieve.contents.stream(content)
+
+
+_WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+
+
+class SubOperations:
+    """The sub-operations of one request. `cancelled`: asked before each; `told`: after each."""
+
+    def __init__(
+        self, instances: Sequence[StoredInstance], cancelled: Callable[[], bool], told: Callable[[Tally], None]
+    ) -> None:
+        self.instances = instances
+        self.tally = Tally(len(instances))
+        self.cancelled = cancelled
+        self._told = told
+
+    async def run(self, sender: Sender, queue: deque[StoredInstance], at_once: int) -> None:
+        """Send what is in the queue, until it is empty, the request is cancelled, or the association is lost."""
+        workers = [asyncio.create_task(self._work(sender, queue)) for _ in range(at_once)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+
+    def fail(self, queue: deque[StoredInstance]) -> None:
+        """What is in the queue cannot be sent."""
+        while queue:
+            self.tally.count(queue.popleft().instance_uid, "failure")
+
+    async def _work(self, sender: Sender, queue: deque[StoredInstance]) -> None:
+        while queue and not self.cancelled():
+            instance = queue.popleft()
+            try:
+                outcome = await sender.send(instance, self.cancelled)
+            except AssociationLostError:
+                self.tally.count(instance.instance_uid, "failure")
+                return
+            if not outcome:
+                return
+            self.tally.count(instance.instance_uid, outcome)
+            self._told(self.tally)
