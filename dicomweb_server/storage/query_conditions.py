@@ -58,6 +58,17 @@ def rows(shape: Shape) -> FromClause:
     return joined_rows(shape.level, is_downward=not any(_is_selective(condition) for condition in shape.conditions))
 
 
+def counted_rows(shape: Shape) -> FromClause:
+    """The rows of a search without those of parents on which it has no conditions."""
+    is_study_needed = shape.in_study or any(c.source.level is Level.STUDY for c in shape.conditions)
+    if shape.level < Level.SERIES or is_study_needed:
+        return rows(shape)
+    is_series_needed = shape.in_series or any(c.source.level is Level.SERIES for c in shape.conditions)
+    if shape.level is Level.INSTANCE and not is_series_needed:
+        return instance
+    return series if shape.level is Level.SERIES else instance.join(series, series.c.id == instance.c.series)
+
+
 def joined_rows(level: Level, *, is_downward: bool = False) -> FromClause:
     """The rows of a level and of their parents. The unary plus of `is_downward` keeps SQLite from going upwards."""
     if level is Level.PATIENT:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite
 from dicomweb_server.dicom.attributes import BY_TAG, Level
 from dicomweb_server.dicom.query import Order
 from dicomweb_server.storage.query_answer import Field, column_sql, computed_order_sql, object_sql
-from dicomweb_server.storage.query_conditions import Binds, joined_rows, rows, where
+from dicomweb_server.storage.query_conditions import Binds, counted_rows, joined_rows, rows, where
 from dicomweb_server.storage.query_plan import Shape
 from dicomweb_server.storage.tables import FOLDED, TABLE_OF_LEVEL, instance, patient, series, study
 
@@ -122,8 +122,9 @@ def _count(shape: Shape, *, is_bounded: bool = False) -> Select[Any]:
         counted = rows(Shape(lowest, conditions=shape.conditions))
         return select(func.coalesce(func.sum(counter), 0)).select_from(counted).where(*conditions)
     if not is_bounded or shape.level < Level.SERIES:
-        return select(func.count()).select_from(rows(shape)).where(*conditions)
-    some: Select[Any] = select(literal_column("1")).select_from(rows(shape)).where(*conditions).limit(bindparam("most"))
+        return select(func.count()).select_from(counted_rows(shape)).where(*conditions)
+    counted = counted_rows(shape)
+    some: Select[Any] = select(literal_column("1")).select_from(counted).where(*conditions).limit(bindparam("most"))
     return select(func.count()).select_from(some.subquery("some"))
 
 
