@@ -158,4 +158,4 @@ def _with_digest(staged: Staged) -> Staged:
 
 def without_message(error: BaseException) -> str:
     """An unexpected error for the log: where it happened, but not its message, which may hold a value of a patient."""
-    return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)])
+    return "".join([type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]).rstrip()

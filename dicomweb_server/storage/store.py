@@ -42,6 +42,7 @@ class Store:
         the old index is set aside. `finish_rebuild` ends it; until then the store opens in no other way.
         """
         options = options or StoreOptions()
+        self._is_closed = False
         self._folder = DataFolder(root, options.index_folder)
         try:
             if rebuild:
@@ -120,7 +121,10 @@ class Store:
         return self._writer.damage
 
     async def close(self) -> None:
-        """Finish what is under way; the next start has nothing to check."""
+        """Finish what is under way; the next start has nothing to check. Safe to call twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         await self.blobs.close()
         await asyncio.to_thread(self._close)
 

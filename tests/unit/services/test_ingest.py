@@ -1,0 +1,328 @@
+"""The one way in: outcomes that tell the truth, nothing written for what is known, nothing left of what failed."""
+
+import asyncio
+import errno
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dicomweb_server.dicom.instance import parse_instance
+from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.blobs import Staged
+from dicomweb_server.ports.index import NewInstance, OnDuplicate, Scope
+from dicomweb_server.services import admission
+from dicomweb_server.services.ingest import IngestOutcome, IngestPolicy, IngestService, Status
+from dicomweb_server.storage import blobs_filesystem
+from dicomweb_server.storage.store import Store
+from dicomweb_server.storage.threads import Threads
+from tests.builders import make_instance
+from tests.stored import CT, violations
+
+ORIGIN = Origin("stow", "192.0.2.1")
+
+
+class Meter:
+    def __init__(self) -> None:
+        self.counted: list[tuple[str, str]] = []
+
+    def instance(self, protocol: str, outcome: str) -> None:
+        self.counted.append((protocol, outcome))
+
+
+class Bench:
+    """An ingest service on a real store."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = Store(root)
+        self.threads = Threads(2, "test")
+        self.meter = Meter()
+        self.service = self.with_policy(IngestPolicy())
+
+    def with_policy(self, policy: IngestPolicy) -> IngestService:
+        return IngestService(self.store.blobs, self.store.index, self.threads, policy, self.meter)
+
+    async def stage(self, data: bytes) -> Staged:
+        staging = self.service.stage()
+        for start in range(0, len(data), 65_536):
+            await staging.write(data[start : start + 65_536])
+        return await staging.finish()
+
+    async def send(self, *contents: bytes, service: IngestService | None = None) -> list[IngestOutcome]:
+        staged = [await self.stage(content) for content in contents]
+        return await (service or self.service).ingest_batch(staged, ORIGIN)
+
+    def files(self) -> list[str]:
+        return [path.name for name in ("blobs", "spool") for path in (self.root / name).rglob("*") if path.is_file()]
+
+    async def close(self) -> None:
+        await self.service.close()
+        await self.store.close()
+        self.threads.close()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    await made.close()
+    assert violations(tmp_path) == []
+    assert made.store.blobs._spool._free == blobs_filesystem.MEMORY_BUDGET
+
+
+def numbered(number: int, **attributes: Any) -> bytes:
+    uids = {"StudyInstanceUID": "1.1", "SeriesInstanceUID": "1.1.1", "SOPInstanceUID": f"1.1.1.{number}"}
+    return make_instance(**{**uids, **attributes})
+
+
+LARGE = {"rows": 1024, "columns": 1024}  # 2 MB: goes through the spool
+
+
+@pytest.mark.parametrize("size", [{}, LARGE])
+async def test_stores_what_came(bench: Bench, size: dict[str, int]) -> None:
+    data = numbered(1, **size)
+    [outcome] = await bench.send(data)
+    assert outcome == IngestOutcome(Status.STORED, None, "", "1.1", "1.1.1", "1.1.1.1", CT)
+    assert outcome.is_success
+    stored = await bench.store.index.instance(Scope("1.1", "1.1.1", "1.1.1.1"))
+    assert stored is not None
+    assert await bench.store.blobs.read(stored.key) == data
+    assert bench.meter.counted == [("stow", "stored")]
+
+
+async def test_outcomes_are_in_the_order_of_what_came(bench: Bench) -> None:
+    contents = [numbered(1), b"not DICOM", numbered(2), numbered(1), numbered(1, PatientID="P2"), numbered(3)]
+    outcomes = await bench.send(*contents)
+    assert [outcome.status for outcome in outcomes] == [
+        *(Status.STORED, Status.REJECTED, Status.STORED, Status.DUPLICATE, Status.KEPT, Status.STORED)
+    ]
+    assert [outcome.instance_uid[-1:] for outcome in outcomes] == ["1", "", "2", "1", "1", "3"]
+    assert outcomes[1].reason is Reason.NOT_DICOM
+    assert len(bench.files()) == 3
+
+
+@pytest.mark.parametrize("size", [{}, LARGE])
+@pytest.mark.parametrize("policy", list(OnDuplicate))
+async def test_identical_bytes_write_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, policy: OnDuplicate, size: dict[str, int]
+) -> None:
+    service = bench.with_policy(IngestPolicy(on_duplicate=policy))
+    data = numbered(1, **size)
+    await bench.send(data, service=service)
+    before = bench.files(), await bench.store.index.last_change()
+
+    async def place(staged: object) -> list[str]:
+        raise AssertionError("something was written")
+
+    monkeypatch.setattr(bench.store.blobs, "place", place)
+    [outcome] = await bench.send(data, service=service)
+    assert (outcome.status, outcome.reason) == (Status.DUPLICATE, None)
+    assert (bench.files(), await bench.store.index.last_change()) == before
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "reason"),
+    [
+        (OnDuplicate.KEEP, Status.KEPT, None),
+        (OnDuplicate.REJECT, Status.REJECTED, Reason.DUPLICATE_REFUSED),
+        (OnDuplicate.REPLACE, Status.REPLACED, None),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_other_bytes_under_the_same_uid(
+    bench: Bench, policy: OnDuplicate, status: Status, reason: Reason | None, at_once: bool
+) -> None:
+    service = bench.with_policy(IngestPolicy(on_duplicate=policy))
+    first, second = numbered(1), numbered(1, PatientComments="other")
+    if at_once:
+        outcome = (await bench.send(first, second, service=service))[1]
+    else:
+        await bench.send(first, service=service)
+        [outcome] = await bench.send(second, service=service)
+    assert (outcome.status, outcome.reason, outcome.instance_uid) == (status, reason, "1.1.1.1")
+    stored = await bench.store.index.instance(Scope("1.1", "1.1.1", "1.1.1.1"))
+    assert stored is not None
+    assert await bench.store.blobs.read(stored.key) == (second if status is Status.REPLACED else first)
+
+
+async def test_instances_of_another_study_are_rejected(bench: Bench) -> None:
+    staged = [await bench.stage(numbered(1)), await bench.stage(numbered(2, StudyInstanceUID="1.2"))]
+    outcomes = await bench.service.ingest_batch(staged, ORIGIN, expected_study_uid="1.1")
+    assert [outcome.reason for outcome in outcomes] == [None, Reason.WRONG_STUDY]
+    assert outcomes[1].study_uid == "1.2"
+    outcome = await bench.service.ingest(await bench.stage(numbered(3)), ORIGIN, expected_study_uid="1.2")
+    assert (outcome.status, outcome.reason) == (Status.REJECTED, Reason.WRONG_STUDY)
+
+
+async def test_sop_classes_and_size(bench: Bench) -> None:
+    other = "1.2.840.10008.5.1.4.1.1.4"
+    for policy, expected in (
+        (IngestPolicy(rejected_sop_classes=frozenset({CT})), Reason.UNSUPPORTED_SOP_CLASS),
+        (IngestPolicy(accepted_sop_classes=frozenset({other})), Reason.UNSUPPORTED_SOP_CLASS),
+        (IngestPolicy(max_instance_size=100), Reason.TOO_LARGE),
+        (IngestPolicy(accepted_sop_classes=frozenset({CT}), rejected_sop_classes=frozenset({other})), None),
+        (IngestPolicy(), None),
+    ):
+        [outcome] = await bench.send(numbered(1), service=bench.with_policy(policy))
+        assert outcome.reason is expected
+    [outcome] = await bench.send(numbered(2, SOPClassUID="1.2.3.4.5"))
+    assert outcome.status is Status.STORED
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (b"", Reason.NOT_DICOM),
+        (b"x" * 5000, Reason.NOT_DICOM),
+        (b"x" * 2_000_000, Reason.NOT_DICOM),
+        (numbered(1, StudyInstanceUID=None), Reason.MISSING_UID),
+        (numbered(1, SeriesInstanceUID="1.1"), Reason.CANNOT_UNDERSTAND),
+        (numbered(1)[:-7], Reason.CANNOT_UNDERSTAND),
+    ],
+)
+async def test_what_is_broken_is_rejected_alone(bench: Bench, broken: bytes, reason: Reason) -> None:
+    outcomes = await bench.send(numbered(7), broken, numbered(8))
+    assert [outcome.reason for outcome in outcomes] == [None, reason, None]
+    assert outcomes[1].status is Status.REJECTED
+    assert outcomes[1].detail
+    assert len(bench.files()) == 2
+
+
+async def test_an_unexpected_failure_is_told_without_patient_data(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "SECRET^NAME"
+
+    def fail(data: bytes, **_: object) -> object:
+        if name.encode() in data:
+            raise ValueError(name)
+        return parse_instance(data)
+
+    monkeypatch.setattr(admission, "parse_instance", fail)
+    with caplog.at_level(logging.DEBUG):
+        outcomes = await bench.send(numbered(1), numbered(2, PatientName=name), numbered(3))
+    assert [outcome.reason for outcome in outcomes] == [None, Reason.INTERNAL, None]
+    assert outcomes[1].status is Status.FAILED
+    assert "ValueError" in caplog.text
+    assert "SECRET" not in caplog.text
+    assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == 1
+
+
+async def test_no_room_for_blobs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: bytes) -> None:
+        os.write(descriptor, data[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs_filesystem, "write_all", full)
+        outcomes = await bench.send(numbered(1), numbered(2, **LARGE))
+    assert {(outcome.status, outcome.reason) for outcome in outcomes} == {(Status.FAILED, Reason.OUT_OF_RESOURCES)}
+    assert [outcome.instance_uid for outcome in outcomes] == ["1.1.1.1", "1.1.1.2"]
+    assert bench.files() == []
+    outcomes = await bench.send(numbered(1), numbered(2, **LARGE))
+    assert [outcome.status for outcome in outcomes] == [Status.STORED] * 2
+
+
+async def test_no_room_for_the_index(bench: Bench) -> None:
+    await bench.send(numbered(1))
+    writing = bench.store._database.writing
+    writing.execute(f"PRAGMA max_page_count={writing.execute('PRAGMA page_count').fetchone()[0]}")
+    outcomes = await bench.send(*[numbered(n, **LARGE) for n in range(2, 4)], *[numbered(n) for n in range(4, 60)])
+    failed = [outcome for outcome in outcomes if not outcome.is_success]
+    assert failed
+    assert {outcome.reason for outcome in failed} == {Reason.OUT_OF_RESOURCES}
+    stored = (await bench.store.index.counts())["instances"]
+    assert stored == 1 + len(outcomes) - len(failed)
+    assert len(bench.files()) == stored
+    writing.execute("PRAGMA max_page_count=1000000")
+    assert {outcome.reason for outcome in await bench.send(*[numbered(n) for n in range(4, 60)])} == {None}
+
+
+async def test_one_that_the_index_cannot_take_fails_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = bench.store.index.add
+
+    async def fail(new: list[NewInstance], on_duplicate: OnDuplicate) -> object:
+        if any(one.parsed.record.instance_uid.endswith(".2") for one in new):
+            raise ValueError("no")
+        return await add(new, on_duplicate)
+
+    monkeypatch.setattr(bench.store.index, "add", fail)
+    outcomes = await bench.send(numbered(1), numbered(2), numbered(3))
+    assert [outcome.reason for outcome in outcomes] == [None, Reason.INTERNAL, None]
+    assert len(bench.files()) == 2
+
+
+async def test_after_a_failed_sync_everything_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.store._durability, "sync", fail)
+        [outcome] = await bench.send(numbered(1))
+    assert (outcome.status, outcome.reason) == (Status.FAILED, Reason.STORAGE_DAMAGED)
+    [outcome] = await bench.send(numbered(2))
+    assert (outcome.status, outcome.reason) == (Status.FAILED, Reason.STORAGE_DAMAGED)
+    [outcome] = await bench.send(numbered(1))  # there is a row, but nobody may rely on it
+    assert not outcome.is_success
+    assert len(bench.files()) == 1
+
+
+async def test_a_caller_that_gives_up_loses_nothing(bench: Bench) -> None:
+    staged = [await bench.stage(numbered(n)) for n in range(5)]
+    task = asyncio.create_task(bench.service.ingest_batch(staged, ORIGIN))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await bench.service.close()
+    assert (await bench.store.index.counts())["instances"] == 5
+
+
+async def test_many_doors_at_once(bench: Bench) -> None:
+    async def door(number: int) -> list[IngestOutcome]:
+        found: list[IngestOutcome] = []
+        for n in range(10):
+            found += await bench.send(numbered(number * 100 + n), numbered(n, SeriesInstanceUID="1.1.2"))
+        return found
+
+    outcomes = [outcome for found in await asyncio.gather(*map(door, range(8))) for outcome in found]
+    assert all(outcome.is_success for outcome in outcomes)
+    counts = await bench.store.index.counts()
+    assert (counts["instances"], counts["series"]) == (90, 2)
+    assert await bench.store.index.recount() == []
+    assert len(bench.meter.counted) == 160
+
+
+async def test_without_the_index_there_is_an_outcome_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(scopes: object) -> object:
+        raise ServerError(Reason.BUSY, "the index is busy")
+
+    monkeypatch.setattr(bench.store.index, "digests", fail)
+    [outcome] = await bench.send(numbered(1))
+    assert (outcome.status, outcome.reason, outcome.detail) == (Status.FAILED, Reason.BUSY, "the index is busy")
+    assert bench.files() == []
+
+
+DAMAGES: list[Callable[[bytes, int], bytes]] = [
+    lambda data, at: data[:at],
+    lambda data, at: data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :],
+    lambda data, at: data[:at] + data[at + 1 :],
+]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(min_value=0), st.sampled_from(DAMAGES))
+async def test_damaged_bytes_always_have_an_outcome(
+    bench: Bench, position: int, damage: Callable[[bytes, int], bytes]
+) -> None:
+    data = numbered(1)
+    [outcome] = await bench.send(damage(data, position % len(data)))
+    assert outcome.reason is None or outcome.detail
+    assert outcome.reason is not Reason.INTERNAL

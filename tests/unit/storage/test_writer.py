@@ -1,0 +1,172 @@
+"""The writer: nobody is answered before a sync that began after the commit, nobody fails for another's fault."""
+
+import asyncio
+import errno
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.index import Added, OnDuplicate, Scope
+from dicomweb_server.storage import schema
+from dicomweb_server.storage.additions import Addition
+from dicomweb_server.storage.sqlite import Database
+from dicomweb_server.storage.transaction import Transaction
+from dicomweb_server.storage.writer import Writer
+from tests.stored import make_new
+
+
+class FakeSync:
+    """A durability that tells what was committed when a sync began, and may wait or fail."""
+
+    def __init__(self) -> None:
+        self.database: Database | None = None
+        self.seen: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: OSError | None = None
+
+    def note(self, paths: Iterable[Path]) -> None: ...
+
+    def sync(self) -> None:
+        assert self.database is not None
+        with sqlite3.connect(self.database._path) as other:
+            self.seen.append(other.execute("SELECT count(*) FROM instance").fetchone()[0])
+        other.close()
+        self.gate.wait(10)
+        if self.error is not None:
+            raise self.error
+
+    def close(self) -> None: ...
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.sync = FakeSync()
+        self.database = self.sync.database = Database(folder / "index.db")
+        schema.prepare(self.database.writing)
+        self.transaction = Transaction(self.database.writing)
+        self.writer = Writer(self.transaction, self.sync)
+
+    def add(self, *numbers: int, on_duplicate: OnDuplicate = OnDuplicate.KEEP, **values: Any) -> "asyncio.Task[object]":
+        additions = [Addition(make_new(f"k{n}", "1", "1.1", f"1.1.{n}", **values), on_duplicate) for n in numbers]
+        return asyncio.create_task(self.writer.add(additions))
+
+    def close(self) -> None:
+        self.sync.gate.set()
+        self.writer.close()
+        self.database.close()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+async def test_an_answer_waits_for_a_sync_after_its_commit(bench: Bench) -> None:
+    bench.sync.gate.clear()
+    first = bench.add(1)
+    await asyncio.sleep(0.05)
+    assert bench.sync.seen == [1]
+    second = bench.add(2, 3)
+    await asyncio.sleep(0.05)
+    assert not first.done()
+    assert not second.done()
+    assert bench.writer.durable == 0
+    bench.sync.gate.set()
+    await asyncio.gather(first, second)
+    assert bench.sync.seen == [1, 3]
+    assert bench.writer.durable == 3
+
+
+async def test_what_waits_shares_one_transaction_and_one_sync(bench: Bench) -> None:
+    bench.sync.gate.clear()
+    tasks = [bench.add(0)]
+    await asyncio.sleep(0.05)
+    tasks += [bench.add(n) for n in range(1, 30)]
+    await asyncio.sleep(0.01)
+    bench.sync.gate.set()
+    assert await asyncio.gather(*tasks) == [[Added.STORED]] * 30
+    assert bench.sync.seen == [1, 30]
+
+
+async def test_poison_fails_alone(bench: Bench) -> None:
+    bench.sync.gate.clear()
+    tasks = [bench.add(0)]
+    await asyncio.sleep(0.05)
+    tasks += [bench.add(1), bench.add(2, study_description="x", series_description="\ud800"), bench.add(3)]
+    bench.sync.gate.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(results.pop(2), UnicodeEncodeError)
+    assert results == [[Added.STORED]] * 3
+    assert await bench.writer.change(lambda transaction: transaction.delete(Scope("1"))) == 3
+
+
+async def test_after_a_failed_sync_nothing_is_taken(bench: Bench) -> None:
+    await bench.add(1)
+    bench.sync.error = OSError(errno.EIO, "Input/output error")
+    for number in (2, 3):
+        with pytest.raises(ServerError) as caught:
+            await bench.add(number)
+        assert caught.value.reason is Reason.STORAGE_DAMAGED
+        bench.sync.error = None  # that it would succeed now says nothing about what was lost
+    assert bench.sync.seen == [1, 2]
+    assert bench.writer.damage is not None
+    assert bench.writer.durable == 1
+    with pytest.raises(ServerError):
+        await bench.writer.change(lambda transaction: transaction.delete(Scope("1")))
+
+
+async def test_a_blob_is_safe_before_it_replaces_another(bench: Bench) -> None:
+    await bench.add(1)
+    await bench.add(1, on_duplicate=OnDuplicate.REPLACE)  # the same bytes: nothing to replace
+    assert bench.sync.seen == [1, 1]
+    new = make_new("other", "1", "1.1", "1.1.1", data=b"other bytes")
+    bench.sync.error = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(ServerError):
+        await bench.writer.add([Addition(new, OnDuplicate.REPLACE)])
+    [row] = bench.database.writing.execute("SELECT key FROM instance").fetchall()
+    assert row == ("k1",)
+
+
+async def test_no_room_in_the_index_is_told_and_passes(bench: Bench) -> None:
+    await bench.add(1)
+    (pages,) = bench.database.writing.execute("PRAGMA page_count").fetchone()
+    bench.database.writing.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(ServerError) as caught:
+        await bench.add(*range(2, 200))
+    assert caught.value.reason is Reason.OUT_OF_RESOURCES
+    bench.database.writing.execute("PRAGMA max_page_count=1000000")
+    assert await bench.add(*range(2, 200)) == [Added.STORED] * 198
+
+
+async def test_the_mark_follows_what_is_durable(bench: Bench) -> None:
+    def mark() -> int:
+        with sqlite3.connect(bench.database._path) as other:
+            value = int(other.execute("SELECT value FROM state WHERE name = 'verified'").fetchone()[0])
+        other.close()
+        return value
+
+    await bench.add(*range(600))
+    assert mark() == 0
+    await bench.add(1000)
+    assert mark() == 600
+    await asyncio.sleep(0.8)  # at rest
+    assert mark() == 601
+
+
+async def test_an_error_of_a_change_is_its_own(bench: Bench) -> None:
+    def fail(transaction: Transaction) -> None:
+        transaction.delete(Scope("1"))
+        raise ZeroDivisionError
+
+    await bench.add(1)
+    with pytest.raises(ZeroDivisionError):
+        await bench.writer.change(fail)
+    assert await bench.writer.change(lambda transaction: transaction.delete(Scope("1"))) == 1
