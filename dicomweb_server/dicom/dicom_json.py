@@ -1,9 +1,7 @@
 """DICOM JSON (PS3.18 Annex F) of an instance straight from its bytes, with what the index and frames need to know."""
 
-import struct
 from dataclasses import replace
 
-from dicomweb_server.dicom.encoding import truncated
 from dicomweb_server.dicom.header import Header
 from dicomweb_server.dicom.reading import DataSetReading, Reading, start_reading
 from dicomweb_server.dicom.runs import NO_RUNS, Runs, Template, Templates, first_template, learn, series_of
@@ -16,14 +14,11 @@ def read_json(header: Header, extra: frozenset[int] = frozenset()) -> tuple[byte
     series = series_of(header)
     template = _TEMPLATES.get(series) if series else None
     runs = template.runs if template else NO_RUNS
-    try:
-        data_set = _read(header, extra, runs)
-        if not data_set.in_order and runs:
-            data_set = _read(header, extra, NO_RUNS)
-        elif series and data_set.in_order:
-            _teach(series, template, header, extra, data_set.reading)
-    except struct.error:
-        raise truncated(header.end) from None
+    data_set = _read(header, extra, runs)
+    if not data_set.in_order and runs:
+        data_set = _read(header, extra, NO_RUNS)
+    elif series and data_set.in_order:
+        _teach(series, template, header, extra, data_set.reading)
     return data_set.json(), data_set.reading
 
 

@@ -21,6 +21,7 @@ from dicomweb_server.dicom.encoding import (
     not_understood,
     truncated,
 )
+from dicomweb_server.errors import ServerError
 
 # VRs whose explicit form has a length of two bytes, and of four after two reserved ones (PS3.5 §7.1.2).
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
@@ -33,6 +34,8 @@ IMPLICIT_HEADERS = {little: struct.Struct(("<" if little else ">") + "HHI") for 
 LENGTHS = {little: struct.Struct("<I" if little else ">I") for little in (True, False)}
 
 _PIXEL_REPRESENTATION = 0x00280103
+_ITEM_END = DELIMITER_GROUP << 16 | ITEM_END
+_SEQUENCE_END = DELIMITER_GROUP << 16 | SEQUENCE_END
 
 
 class Element(NamedTuple):
@@ -51,6 +54,15 @@ class Element(NamedTuple):
     defined: bool
 
 
+class Steps:
+    """How many more elements, items and fragments may be passed on the way to a delimiter."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = MAX_ITEMS) -> None:
+        self.left = left
+
+
 def walk(
     buffer: Buffer, start: int, end: int, encoding: Encoding, *, signed: bool = False, depth: int = 0
 ) -> Iterator[Element]:
@@ -60,6 +72,7 @@ def walk(
     element are padding.
     """
     creators: dict[int, str] = {}
+    steps = Steps()
     position = start
     for _ in repeat(None, MAX_ELEMENTS):
         if position >= end:
@@ -72,7 +85,7 @@ def walk(
         if length == UNDEFINED:
             name = undefined_length_vr(name, vr)
             inner = IMPLICIT_LITTLE if name == "UN" else encoding
-            value_end = sequence_end(buffer, value, end, inner, depth + 1)
+            value_end = sequence_end(buffer, value, end, inner, depth + 1, steps)
             following = value_end + 8
         else:
             value_end = following = value + length
@@ -93,19 +106,16 @@ def items(buffer: Buffer, element: Element, encoding: Encoding, *, depth: int = 
     The items of a UN element of undefined length are in implicit VR little endian: see `item_encoding`.
     """
     inner = item_encoding(element, encoding)
-    unpack = IMPLICIT_HEADERS[inner.little_endian].unpack_from
+    steps = Steps()
     position, end = element.start, element.end
     while position < end:
         if position + 8 > end:
             raise truncated(position)
-        group, number, length = unpack(buffer, position)
-        if group != DELIMITER_GROUP or number not in (ITEM, SEQUENCE_END):
-            raise not_understood(position, "an item was expected in the sequence")
-        start = position + 8
-        if number == SEQUENCE_END:  # superfluous in a sequence of defined length, but harmless
+        tag, start, length = _item_head(buffer, position, inner)
+        if tag == _SEQUENCE_END:  # superfluous in a sequence of defined length, but harmless
             position = start
         elif length == UNDEFINED:
-            stop = _item_end(buffer, start, end, inner, depth + 1)
+            stop = _closing(buffer, start, end, [(inner, True)], depth + 2, steps)
             position = stop + 8
             yield start, stop
         else:
@@ -202,6 +212,7 @@ def only_zeros(buffer: Buffer, position: int, end: int) -> bool:
 def is_signed(buffer: Buffer, start: int, end: int, encoding: Encoding) -> bool:
     """Whether PixelRepresentation of a data set says two's complement; needed before its ambiguous elements are met."""
     position = start
+    steps = Steps()
     for _ in repeat(None, MAX_ELEMENTS):
         if position >= end:
             break
@@ -212,44 +223,61 @@ def is_signed(buffer: Buffer, start: int, end: int, encoding: Encoding) -> bool:
             break
         if length == UNDEFINED:
             inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
-            value = sequence_end(buffer, value, end, inner, 1) + 8
+            value = sequence_end(buffer, value, end, inner, 1, steps) + 8
             length = 0
         position = value + length
     return False
 
 
-def sequence_end(buffer: Buffer, position: int, end: int, encoding: Encoding, depth: int) -> int:
+def sequence_end(buffer: Buffer, position: int, end: int, encoding: Encoding, depth: int, steps: Steps) -> int:
     """Where the delimiter of a sequence of undefined length lies, given where its first item starts."""
     if depth > MAX_DEPTH:
-        raise not_understood(position, f"sequences are nested deeper than {MAX_DEPTH}")
-    unpack = IMPLICIT_HEADERS[encoding.little_endian].unpack_from
-    for _ in repeat(None, MAX_ITEMS):
+        raise _too_deep(position)
+    return _closing(buffer, position, end, [(encoding, False)], depth, steps)
+
+
+def _closing(
+    buffer: Buffer, position: int, end: int, still_open: list[tuple[Encoding, bool]], depth: int, steps: Steps
+) -> int:
+    """Where the delimiter lies of what encloses a position: the only one of `still_open` (encoding, whether an item).
+
+    `depth`: of the next sequence to be opened, less the items that enclose it in `still_open`.
+    """
+    while steps.left > 0:
+        steps.left -= 1
         if position + 8 > end:
             raise truncated(position)
-        group, number, length = unpack(buffer, position)
-        if group != DELIMITER_GROUP or number not in (ITEM, SEQUENCE_END):
-            raise not_understood(position, "an item or the end of the sequence was expected")
-        if number == SEQUENCE_END:
-            return position
-        position += 8
-        if length == UNDEFINED:
-            position = _item_end(buffer, position, end, encoding, depth) + 8
+        encoding, in_item = still_open[-1]
+        if in_item:
+            tag, vr, value, length = locate(buffer, position, end, encoding)
         else:
-            position += length
-    raise not_understood(position, f"more than {MAX_ITEMS} items or fragments")
-
-
-def _item_end(buffer: Buffer, position: int, end: int, encoding: Encoding, depth: int) -> int:
-    while True:
-        tag, vr, value, length = locate(buffer, position, end, encoding)
-        if tag == DELIMITER_GROUP << 16 | ITEM_END:
-            return position
-        if position >= end or value > end:
-            raise truncated(position)
-        if length == UNDEFINED:
-            inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
-            position = sequence_end(buffer, value, end, inner, depth + 1) + 8
-        else:
+            tag, value, length = _item_head(buffer, position, encoding)
+        if tag == (_ITEM_END if in_item else _SEQUENCE_END):
+            still_open.pop()
+            if not still_open:
+                return position
+            position += 8
+        elif length != UNDEFINED:
             position = value + length
             if position > end:
-                raise truncated(position)
+                raise truncated(value)
+        else:
+            if in_item:
+                encoding = IMPLICIT_LITTLE if vr == b"UN" else encoding
+                if depth + len(still_open) // 2 > MAX_DEPTH:
+                    raise _too_deep(position)
+            still_open.append((encoding, not in_item))
+            position = value
+    raise not_understood(position, "too many elements, items or fragments")
+
+
+def _item_head(buffer: Buffer, position: int, encoding: Encoding) -> tuple[int, int, int]:
+    """(tag, start of the content, its length) of an item or of the delimiter behind the last one."""
+    group, number, length = IMPLICIT_HEADERS[encoding.little_endian].unpack_from(buffer, position)
+    if group != DELIMITER_GROUP or number not in (ITEM, SEQUENCE_END):
+        raise not_understood(position, "an item or the end of the sequence was expected")
+    return group << 16 | number, position + 8, length
+
+
+def _too_deep(position: int) -> ServerError:
+    return not_understood(position, f"sequences are nested deeper than {MAX_DEPTH}")

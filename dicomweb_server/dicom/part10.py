@@ -16,7 +16,8 @@ TRANSFER_SYNTAX_UID = 0x00020010
 _FIRST_ELEMENT = PREAMBLE_LENGTH + len(MAGIC)
 _GROUP = 0x0002
 _GROUP_BYTES = b"\2\0"
-_MAX_VALUE = 65536  # of one file meta element; private information may be long
+_MAX_VALUE = 1 << 16  # of one file meta element; private information may be long
+_MAX_LENGTH = 1 << 20
 _SHORT = struct.Struct("<HH2sH")
 _VERSION = _SHORT.pack(_GROUP, 0x0001, b"OB", 0) + b"\2\0\0\0\0\1"
 _GROUP_LENGTH = struct.Struct("<HH2sHI")
@@ -36,6 +37,8 @@ def read_file_meta(buffer: Buffer) -> tuple[dict[int, bytes], int]:
     while buffer[position : position + 2] == _GROUP_BYTES:
         if encoding.explicit and not buffer[position + 4 : position + 6].isalpha():
             break  # a deflated data set may begin like an element of this group
+        if position > _FIRST_ELEMENT + _MAX_LENGTH:
+            raise ServerError(Reason.CANNOT_UNDERSTAND, "the file meta information is too long")
         tag, _vr, value, length = locate(buffer, position, end, encoding)
         position = value + length
         if position > end:

@@ -4,7 +4,6 @@ The hot path of ingest: two tight loops (explicit and implicit VR) that take kno
 elements up in a memo, and convert what is new. Never copies pixel data.
 """
 
-import struct
 from collections.abc import Hashable
 from itertools import repeat
 
@@ -24,6 +23,7 @@ from dicomweb_server.dicom.elements import (
     LONG_VRS,
     SHORT_VRS,
     VR_BYTES,
+    Steps,
     creator_name,
     implicit_vr,
     is_signed,
@@ -323,7 +323,7 @@ class DataSetReading:
             if not context.explicit:
                 vr = b"OB"  # encapsulated: PS3.5 §A.4 knows no other
             encoding = Encoding(context.explicit, context.order == "<")
-            stop = sequence_end(self.buffer, value, end, encoding, self.depth + 1)
+            stop = sequence_end(self.buffer, value, end, encoding, self.depth + 1, Steps())
             if tag in PIXEL_DATA_TAGS and self.depth == 0 and self.reading.pixel_data is None:
                 self.reading.pixel_data = PixelData(tag, vr.decode("ascii"), value, None)
             return (bulk_data_member(tag, vr, self.path), None), stop + 8
@@ -383,7 +383,7 @@ class DataSetReading:
         context = _MEMO.context(self.context.conditions._replace(explicit=False, order="<"))
         try:
             return self._sequence(tag, context, value, following, open_ended=False)[0]
-        except (ServerError, struct.error):
+        except ServerError:
             return value_entry(self.buffer, tag, b"UN", value, following, self.context, self.path)
 
 

@@ -124,8 +124,6 @@ Span = tuple[int, int, int]  # tag, start, end
 def _spans(buffer: Buffer, start: int, end: int, encoding: Encoding) -> list[Span]:
     """Where the elements before the pixel data lie."""
     spans: list[Span] = []
-    if end - start < 8:
-        return spans
     for element in walk(buffer, start, end, encoding):
         if element.tag >> 16 >= _PIXEL_GROUP:
             break

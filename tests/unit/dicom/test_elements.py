@@ -218,3 +218,23 @@ def test_deep_nesting_is_refused_quickly(encoding: Encoding, depth: int) -> None
     assert "nested deeper than 64" in refused(opening * depth + closing * depth, encoding)
     assert time.perf_counter() - started < 1
     assert found(opening * 64 + closing * 64, encoding)
+
+
+def test_endless_elements_and_items_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_server.dicom.elements.MAX_ELEMENTS", 100)
+    monkeypatch.setattr("dicomweb_server.dicom.elements.Steps.__init__.__defaults__", (100,))
+    name = encoded(TAG_PN, "", b"A ")
+    endless = (
+        name * 101,
+        sequence(TAG_SQ, *[item()] * 101, defined=False, vr=""),
+        sequence(TAG_SQ, item(name * 101, defined=False), defined=False, vr=""),
+        sequence(TAG_SQ, *[item()] * 40, defined=False, vr="") * 3,
+    )
+    for data in endless:
+        assert "more than" in refused(data, IMPLICIT_LITTLE) or "too many" in refused(data, IMPLICIT_LITTLE)
+    for data in (encoded(0x00080060, "", b"CT") * 101, name * 99):
+        assert is_signed(data, 0, len(data), IMPLICIT_LITTLE) is False
+
+
+def test_padding_is_looked_at_ahead() -> None:
+    assert is_signed(bytes(20), 0, 20, IMPLICIT_LITTLE) is False

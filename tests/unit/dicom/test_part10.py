@@ -75,3 +75,18 @@ def test_a_file_that_ends_in_the_file_meta_is_refused() -> None:
         with pytest.raises(ServerError) as caught:
             read_file_meta(part10[:end])
         assert caught.value.reason is Reason.CANNOT_UNDERSTAND
+
+
+def test_long_private_information_is_passed_over() -> None:
+    private = struct.pack("<HH2sHI", 2, 0x102, b"OB", 0, 70000) + bytes(70000)
+    whole = make_instance()
+    start = read_file_meta(whole)[1]
+    values, end = read_file_meta(whole[:start] + private + whole[start:])
+    assert 0x00020102 not in values
+    assert end == start + len(private)
+
+
+def test_endless_file_meta_is_refused() -> None:
+    element = struct.pack("<HH2sH", 2, 0x13, b"SH", 0)
+    with pytest.raises(ServerError, match="too long"):
+        read_file_meta(bytes(128) + b"DICM" + element * 200_000)
