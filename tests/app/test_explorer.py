@@ -1,0 +1,111 @@
+"""The explorer in a real browser: what a person sees of what is stored."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy
+import pytest
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless
+
+from conformance.server import Server
+from tests.builders import make_instance
+
+_BROWSER = shutil.which("chromium")
+_STUDY, _SERIES, _OTHER = "1.2.3.1", "1.2.3.1.1", "1.2.3.1.2"
+_QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--virtual-time-budget=15000",
+]
+
+needs_browser = pytest.mark.skipif(_BROWSER is None, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("explorer"))
+    pixels = (numpy.indices((64, 64)).sum(axis=0) * 8).astype("<u2").tobytes()
+    names: dict[str, Any] = {
+        "PatientName": "<b>Bold</b>^Anna",
+        "PatientID": "P-17",
+        "Modality": "CT",
+        "StudyDate": "20250102",
+    }
+    uids: dict[str, Any] = {"StudyInstanceUID": _STUDY, "SeriesInstanceUID": _SERIES}
+    grey: dict[str, Any] = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11, "PixelData": pixels}
+    drawn = make_instance(rows=64, columns=64, **names, **uids, **grey, SeriesDescription="Drawn")
+    uids["SeriesInstanceUID"] = _OTHER
+    coded: dict[str, Any] = {"PixelData": encapsulate([b"\xff\x4f\xff\x51 no real codestream "])}
+    not_drawn = make_instance(
+        transfer_syntax_uid=JPEG2000Lossless, **names, **uids, **coded, SeriesDescription="Not drawn"
+    )
+    for data in (drawn, not_drawn):
+        headers = {"Content-Type": "application/dicom"}
+        answer = httpx.post(f"{server.root}/studies", content=data, headers=headers, trust_env=False)
+        assert answer.status_code == 200, answer.text
+    yield server
+    server.stop()
+
+
+def _page(server: Server, folder: Path, address: str) -> str:
+    """The page's elements once it has come to rest."""
+    assert _BROWSER is not None
+    url = f"http://127.0.0.1:{server.http_port}/{address}"
+    command = [_BROWSER, *_QUIET, f"--user-data-dir={folder}", "--dump-dom", url]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@needs_browser
+def test_the_list_of_studies_opens_at_the_root_and_takes_names_as_text(server: Server, tmp_path: Path) -> None:
+    page = _page(server, tmp_path, "")
+    assert "&lt;b&gt;Bold&lt;/b&gt; Anna" in page or "Anna &lt;b&gt;Bold" in page
+    assert "<b>Bold" not in page
+    assert "2025-01-02" in page
+    assert re.search(r"1–1 of 1", page)
+
+
+@needs_browser
+@pytest.mark.parametrize(("patient_id", "seen"), [("P-1", "Anna"), ("P-18", "No study matches.")])
+def test_the_filter_in_the_address_is_obeyed(server: Server, tmp_path: Path, patient_id: str, seen: str) -> None:
+    assert seen in _page(server, tmp_path, f"ui/#/?PatientID={patient_id}")
+
+
+@needs_browser
+def test_a_study_shows_its_series_as_pictures_or_says_why_not(server: Server, tmp_path: Path) -> None:
+    page = _page(server, tmp_path, f"ui/#/studies/{_STUDY}")
+    assert page.count("<canvas") == 1
+    assert "Drawn" in page
+    assert "Not drawn" in page
+    assert "no picture" in page
+
+
+@needs_browser
+def test_a_series_shows_its_frame_and_its_elements(server: Server, tmp_path: Path) -> None:
+    page = _page(server, tmp_path, f"ui/#/studies/{_STUDY}/series/{_SERIES}")
+    assert re.search(r'<canvas[^>]* width="64" height="64"', page)
+    assert "(0010,0020)" in page
+    assert "P-17" in page
+
+
+def test_the_page_may_only_run_its_own_scripts(server: Server) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{server.http_port}/ui/", trust_env=False)
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "<script>" not in answer.text
+    for name in re.findall(r'"(static/[^"]+)"', answer.text):
+        found = httpx.get(f"http://127.0.0.1:{server.http_port}/ui/{name}", trust_env=False)
+        assert found.status_code == 200, name
