@@ -342,6 +342,8 @@ def test_endless_elements_and_items_are_refused(monkeypatch: pytest.MonkeyPatch)
     ):
         with pytest.raises(ServerError, match="more than"):
             read(data)
+    with pytest.raises(ServerError, match="more than"):
+        read(encoded(NAME, "") * 1100, IMPLICIT_LITTLE_UID)
     assert to_json(sequence(REFERENCES, *[item(encoded(NAME, "PN"))] * 400))
 
 
@@ -354,3 +356,18 @@ def test_a_sequence_with_a_lying_length_does_not_reach_beyond_its_item() -> None
 def test_floats_that_are_no_numbers_leave_the_json_strict() -> None:
     data = encoded(0x00189087, "FD", struct.pack("<d", float("nan")))
     assert to_json(data)["00189087"] == {"vr": "FD", "Value": ["NaN"]}
+
+
+def test_a_writer_that_goes_on_in_implicit_vr_is_followed() -> None:
+    data = encoded(0x00080060, "CS", b"CT") + encoded(NAME, "", b"A^B ") + encoded(0x00291001, "", b"12")
+    assert to_json(data) == {
+        "00080060": {"vr": "CS", "Value": ["CT"]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "A^B"}]},
+        "00291001": {"vr": "UN", "InlineBinary": "MTI="},
+    }
+
+
+def test_superfluous_delimiters_are_skipped() -> None:
+    content = encoded(0x00080060, "CS", b"CT") + encoded(0xFFFEE00D, "")
+    data = sequence(REFERENCES, item(content), encoded(0xFFFEE0DD, ""), item())
+    assert to_json(data)["00081140"]["Value"] == [{"00080060": {"vr": "CS", "Value": ["CT"]}}, {}]

@@ -238,3 +238,10 @@ def test_endless_elements_and_items_are_refused(monkeypatch: pytest.MonkeyPatch)
 
 def test_padding_is_looked_at_ahead() -> None:
     assert is_signed(bytes(20), 0, 20, IMPLICIT_LITTLE) is False
+
+
+def test_the_depth_of_what_encloses_an_element_counts() -> None:
+    data = sequence(TAG_SQ, item(defined=False), defined=False)
+    list(walk(data, 0, len(data), EXPLICIT_LITTLE, depth=63))
+    with pytest.raises(ServerError, match="nested deeper"):
+        list(walk(data, 0, len(data), EXPLICIT_LITTLE, depth=64))
