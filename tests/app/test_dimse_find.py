@@ -2,19 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_context
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.items import ProposedContext
@@ -23,35 +20,9 @@ from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.pdu import PduType, decode_accept
 from dicomweb_server.services.search import SearchLimits, SearchService
 from tests.app.dimse_harness import AE_TITLE, IMPLICIT, STUDY_FIND, VERIFICATION, Node, needs_dcmtk, open_node, tool
-from tests.builders import make_instance
+from tests.app.dimse_peers import fill, identifier, study
 
 PATIENT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
-
-
-async def fill(node: Node, *files: bytes) -> list[Dataset]:
-    """Store files by the one way in; what they are."""
-    staged = []
-    for data in files:
-        spool = node.services.ingest.stage()
-        await spool.write(data)
-        staged.append(await spool.finish())
-    outcomes = await node.services.ingest.ingest_batch(staged, Origin("test"))
-    assert all(outcome.is_success for outcome in outcomes)
-    return [dcmread(BytesIO(data), stop_before_pixels=True) for data in files]
-
-
-def study(count: int = 2, **attributes: Any) -> list[bytes]:
-    """The instances of one study of one series."""
-    uids: dict[str, Any] = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()}
-    return [make_instance(**(uids | {"InstanceNumber": n} | attributes)) for n in range(1, count + 1)]
-
-
-def identifier(level: str, **keys: Any) -> Dataset:
-    dataset = Dataset()
-    dataset.QueryRetrieveLevel = level
-    for keyword, value in keys.items():
-        setattr(dataset, keyword, value)
-    return dataset
 
 
 def ask(
@@ -251,9 +222,7 @@ async def test_several_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 async def test_identifiers_that_are_none(tmp_path: Path, dataset: bytes) -> None:
     async with open_node(tmp_path) as node:
         peer = await node.peer()
-        await peer.associate(
-            ProposedContext(1, STUDY_FIND, (IMPLICIT,)), ProposedContext(3, "1.2.840.10008.1.1", (IMPLICIT,))
-        )
+        await peer.associate(*(ProposedContext(n, uid, (IMPLICIT,)) for n, uid in ((1, STUDY_FIND), (3, VERIFICATION))))
         command = Command(
             field=CommandField.C_FIND_RQ, has_dataset=True, affected_sop_class_uid=STUDY_FIND, message_id=7, priority=0
         )
