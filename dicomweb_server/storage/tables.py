@@ -82,7 +82,7 @@ study = Table(
     # Studies in the order of the answer, with what work lists look for: a page is found without reading the rows.
     Index(
         "study_by_date",
-        *("study_date", "study_time", "modalities", "patient_name_folded", "patient_id", "accession_number"),
+        *("study_date", "study_time", "id", "modalities", "patient_name_folded", "patient_id", "accession_number"),
         "study_description",
     ),
     Index("study_by_accession_number", "accession_number"),
