@@ -80,8 +80,8 @@ async def open_node(folder: Path, policy: IngestPolicy | None = None, **options:
     )
     defaults = DimseOptions(ae_title=AE_TITLE, port=0, unknown_allow=frozenset(Service), stop_timeout=2.0)
     server = DimseServer(services, replace(defaults, **options))
-    await server.start()
     try:
+        await server.start()
         yield Node(server, services, store)
     finally:
         await server.stop()

@@ -1,0 +1,85 @@
+"""Associations that we request: echo to DCMTK, pynetdicom and ourselves, and to peers that are none."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from pynetdicom import AE
+
+from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError
+from dicomweb_server.dimse.options import DimseOptions, Modality
+from dicomweb_server.dimse.scu import associate, echo
+from dicomweb_server.dimse.status import SUCCESS
+from tests.app.dimse_harness import AE_TITLE, CT, EXPLICIT, QUICK, VERIFICATION, needs_dcmtk, open_node
+from tests.app.dimse_peers import IMPATIENT, free_port
+
+OPTIONS = DimseOptions(ae_title="US", timeouts=IMPATIENT)
+
+
+@needs_dcmtk
+async def test_echo_to_dcmtk() -> None:
+    port = free_port()
+    storescp = await asyncio.create_subprocess_exec("storescp", "--ignore", str(port))
+    try:
+        await asyncio.sleep(0.3)
+        assert await echo(Modality("ANY", "127.0.0.1", port), OPTIONS) == SUCCESS
+    finally:
+        storescp.terminate()
+        await storescp.wait()
+
+
+async def test_echo_to_ourselves_with_a_window(tmp_path: Path) -> None:
+    async with open_node(tmp_path) as node:
+        archive = Modality(AE_TITLE, "127.0.0.1", node.port)
+        assert await echo(archive, OPTIONS) == SUCCESS
+        association = await associate(
+            archive, [(VERIFICATION, (EXPLICIT,)), ("1.2.840.10008.5.1.4.31", (EXPLICIT,))], OPTIONS
+        )
+        assert [context.abstract_syntax for context in association.contexts] == [VERIFICATION]
+        assert association.outstanding == 8
+        statuses = await asyncio.gather(*(association.echo(2.0) for _ in range(20)))
+        assert statuses == [SUCCESS] * 20
+        await association.release()
+
+
+async def test_a_peer_that_rejects() -> None:
+    port = free_port()
+    ae = AE("PICKY")
+    ae.add_supported_context(VERIFICATION)
+    ae.require_called_aet = True
+    server = ae.start_server(("127.0.0.1", port), block=False)
+    assert server is not None
+    try:
+        with pytest.raises(AssociationRefusedError, match="reason 7"):
+            await echo(Modality("OTHER", "127.0.0.1", port), OPTIONS)
+        association = await associate(Modality("PICKY", "127.0.0.1", port), [(CT, (EXPLICIT,))], OPTIONS)
+        with pytest.raises(AssociationRefusedError, match="no C-ECHO"):
+            await association.echo(1.0)
+        await association.release()
+    finally:
+        await asyncio.to_thread(server.shutdown)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
+async def test_a_peer_that_is_not_there(host: str) -> None:
+    with pytest.raises(AssociationRefusedError, match=host):
+        await echo(Modality("NOBODY", host, free_port()), OPTIONS)
+
+
+async def test_a_peer_that_goes_away_while_it_is_asked(tmp_path: Path) -> None:
+    async with open_node(tmp_path, timeouts=QUICK) as node:
+        archive = Modality(AE_TITLE, "127.0.0.1", node.port)
+        association = await associate(archive, [(VERIFICATION, (EXPLICIT,))], OPTIONS)
+        await node.server.stop()
+        with pytest.raises(AssociationLostError):
+            await association.echo(2.0)
+        await association.abort("it is gone")
+
+
+async def test_no_answer_in_time(tmp_path: Path) -> None:
+    async with open_node(tmp_path) as node:
+        archive = Modality(AE_TITLE, "127.0.0.1", node.port)
+        association = await associate(archive, [(VERIFICATION, (EXPLICIT,))], OPTIONS)
+        with pytest.raises(AssociationLostError, match="no response within"):
+            await association.echo(0.0)
+        await association.abort("too late")
