@@ -17,6 +17,7 @@ from dicomweb_server.storage.data_folder import PRIVATE_FILE, PRIVATE_FOLDER
 from dicomweb_server.storage.durability import Durability
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.peeking import Peeker
+from dicomweb_server.storage.reserve import Reserve
 from dicomweb_server.storage.spool import Spool, SpoolFile, remove_files, write_all
 from dicomweb_server.storage.threads import Threads
 
@@ -29,13 +30,20 @@ class FilesystemBlobs:
     """Implements `ports.blobs.Blobs`."""
 
     def __init__(
-        self, folder: Path, spool: Path, durability: Durability, *, memory_budget: int = MEMORY_BUDGET
+        self,
+        folder: Path,
+        spool: Path,
+        durability: Durability,
+        *,
+        memory_budget: int = MEMORY_BUDGET,
+        reserve: Reserve | None = None,
     ) -> None:
         """`folder` and `spool` are on one file system; `durability` is told of every new file."""
         self._folder = folder
         self._durability = durability
         self._threads = Threads(_THREADS, "blobs")
-        self._spool = Spool(spool, self._threads, memory_budget)
+        self._reserve = reserve or Reserve((folder,), 0)
+        self._spool = Spool(spool, self._threads, memory_budget, self._reserve)
         self._peeker = Peeker(folder)
         self._keys = KeySequence()
 
@@ -121,6 +129,7 @@ class FilesystemBlobs:
         return self._folder / relative_path(key)
 
     def _place(self, keys: Sequence[str], staged: Sequence[Staged]) -> None:
+        self._reserve.require()
         placed: list[Path] = []
         try:
             for key, one in zip(keys, staged, strict=True):

@@ -30,7 +30,8 @@ def verify(transaction: Transaction, blobs: Path, durability: Durability) -> int
     transaction.is_durable(transaction.committed)
     transaction.rest()
     if rows:
-        _log.warning("after an unclean stop %d instances were checked, %d were dropped", len(rows), len(damaged))
+        level = logging.WARNING if damaged else logging.INFO
+        _log.log(level, "after an unclean stop %d instances were checked, %d dropped", len(rows), len(damaged))
     return len(damaged)
 
 

@@ -10,6 +10,7 @@ from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.blobs import Staged
 from dicomweb_server.storage.data_folder import PRIVATE_FILE
 from dicomweb_server.storage.failure import storage_failure
+from dicomweb_server.storage.reserve import Reserve
 from dicomweb_server.storage.threads import Threads
 
 _IN_MEMORY = 1024 * 1024  # the largest instance that stays in memory
@@ -19,11 +20,12 @@ _FLUSH = 1024 * 1024  # one hop to a thread for so many bytes
 class Spool:
     """What is on its way in, and how much memory it may take altogether."""
 
-    def __init__(self, folder: Path, threads: Threads, memory_budget: int) -> None:
+    def __init__(self, folder: Path, threads: Threads, memory_budget: int, reserve: Reserve) -> None:
         """Files lie in `folder`, which is on the file system of the blobs."""
         self._folder = folder
         self._threads = threads
         self._free = memory_budget
+        self._reserve = reserve
         self._held: dict[int, int] = {}  # bytes of memory by token
         self._tokens = count(1)
 
@@ -50,9 +52,19 @@ class Spool:
     async def append(self, path: Path, chunks: Sequence[bytes], digest: "hashlib._Hash") -> None:
         """Write and hash in a thread."""
         try:
-            await self._threads.run(lambda: _append(path, chunks, digest))
+            await self._threads.run(lambda: self._append(path, chunks, digest))
         except OSError as error:
             raise storage_failure(error, "writing to the spool") from error
+
+    def _append(self, path: Path, chunks: Sequence[bytes], digest: "hashlib._Hash") -> None:
+        self._reserve.require()
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
+        try:
+            for chunk in chunks:
+                digest.update(chunk)
+                write_all(descriptor, chunk)
+        finally:
+            os.close(descriptor)
 
     async def remove(self, paths: Sequence[Path]) -> None:
         """Delete files of the spool; those that are gone are no error."""
@@ -114,16 +126,6 @@ class SpoolFile:
             self._failure = error
             await self.discard()
             raise
-
-
-def _append(path: Path, chunks: Sequence[bytes], digest: "hashlib._Hash") -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
-    try:
-        for chunk in chunks:
-            digest.update(chunk)
-            write_all(descriptor, chunk)
-    finally:
-        os.close(descriptor)
 
 
 def remove_files(paths: Sequence[Path]) -> None:

@@ -1,6 +1,7 @@
 """Store: opens a data folder and hands out its blobs and index; knows the order of starting and stopping."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,19 +16,27 @@ from dicomweb_server.storage.durability import SyncMode, durability
 from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.index_sqlite import SqliteIndex
+from dicomweb_server.storage.reserve import RESERVE, Reserve
 from dicomweb_server.storage.run_mark import Leftovers, RunMark
 from dicomweb_server.storage.sqlite import Database
 from dicomweb_server.storage.transaction import Transaction
 from dicomweb_server.storage.writer import Writer
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreOptions:
-    """How to open a store. `index_folder`: of the index, if not the data folder."""
+    """How to open a store.
+
+    `memory_budget`: bytes of instances on their way in that may be in memory; `reserve`: bytes that stay free on the
+    disk; `index_folder`: of the index, if not the data folder; `extra`: attributes to index beside the usual ones.
+    """
 
     sync: SyncMode = SyncMode.FULL
     readers: int = 2
     memory_budget: int = MEMORY_BUDGET
+    reserve: int = RESERVE
     index_folder: Path | None = None
     extra: Sequence[Attribute] = field(default=())
 
@@ -65,13 +74,20 @@ class Store:
         except sqlite3.DatabaseError as error:
             self._database.close()
             raise self._damaged(error) from error
+        except OSError as error:
+            self._database.close()
+            raise storage_failure(error, f"opening the store {self._folder.root}") from error
         except BaseException:
             self._database.close()
             raise
         self._writer = Writer(self._transaction, self._durability)
         self.extra_indexing = ExtraIndexing(self._writer, self._database.extra_paths)
         self.blobs = FilesystemBlobs(
-            self._folder.blobs, self._folder.spool, self._durability, memory_budget=options.memory_budget
+            self._folder.blobs,
+            self._folder.spool,
+            self._durability,
+            memory_budget=options.memory_budget,
+            reserve=Reserve((self._folder.blobs, self._folder.index.parent), options.reserve),
         )
         self.index = SqliteIndex(self._database, self._writer)
 
@@ -128,11 +144,17 @@ class Store:
         await self.blobs.close()
         await asyncio.to_thread(self._close)
 
+    def _leave_mark(self) -> None:
+        try:
+            self._mark.end()
+            self._transaction.rest()
+        except (OSError, sqlite3.Error) as error:  # no room, say; the next start then recovers as after a crash
+            _log.warning("the store could not be closed cleanly: %s", storage_failure(error, "closing").detail)
+
     def _close(self) -> None:
         self._writer.close()
         if self._writer.damage is None:
-            self._mark.end()
-            self._transaction.rest()
+            self._leave_mark()
         self._database.close()
         self._durability.close()
         self._folder.close()

@@ -82,11 +82,11 @@ def numbered(number: int, **attributes: Any) -> bytes:
     return make_instance(**{**uids, **attributes})
 
 
-LARGE = {"rows": 1024, "columns": 1024}  # 2 MB: goes through the spool
+LARGE: dict[str, Any] = {"Rows": 1024, "Columns": 1024, "PixelData": bytes(2**21)}  # 2 MB: goes through the spool
 
 
 @pytest.mark.parametrize("size", [{}, LARGE])
-async def test_stores_what_came(bench: Bench, size: dict[str, int]) -> None:
+async def test_stores_what_came(bench: Bench, size: dict[str, Any]) -> None:
     data = numbered(1, **size)
     [outcome] = await bench.send(data)
     assert outcome == IngestOutcome(Status.STORED, None, "", "1.1", "1.1.1", "1.1.1.1", CT)
@@ -111,7 +111,7 @@ async def test_outcomes_are_in_the_order_of_what_came(bench: Bench) -> None:
 @pytest.mark.parametrize("size", [{}, LARGE])
 @pytest.mark.parametrize("policy", list(OnDuplicate))
 async def test_identical_bytes_write_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, policy: OnDuplicate, size: dict[str, int]
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, policy: OnDuplicate, size: dict[str, Any]
 ) -> None:
     service = bench.with_policy(IngestPolicy(on_duplicate=policy))
     data = numbered(1, **size)
