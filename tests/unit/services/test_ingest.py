@@ -310,6 +310,19 @@ async def test_without_the_index_there_is_an_outcome_too(bench: Bench, monkeypat
     assert bench.files() == []
 
 
+async def test_a_spool_that_cannot_be_cleaned_stops_nobody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    discard = bench.store.blobs.discard
+
+    async def fail(staged: list[Staged]) -> None:
+        await discard(staged)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(bench.store.blobs, "discard", fail)
+    for _ in range(5):
+        outcomes = await bench.send(b"rubbish", numbered(1), b"rubbish" * 200_000)
+        assert [outcome.is_success for outcome in outcomes] == [False, True, False]
+
+
 DAMAGES: list[Callable[[bytes, int], bytes]] = [
     lambda data, at: data[:at],
     lambda data, at: data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :],
