@@ -47,10 +47,21 @@ def connect(path: Path, extra_paths: ExtraPaths, *, query_only: bool) -> Connect
         cached_statements=256,
         timeout=10,
     )
+    try:
+        _tune(connection, query_only=query_only)
+    except BaseException:
+        connection.close()
+        raise
+    connection.codec = MetadataCodec(lambda template_id: _load_template(connection, template_id))
+    connection.extra_paths = extra_paths
+    query_functions.register(connection)
+    return connection
+
+
+def _tune(connection: Connection, *, query_only: bool) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(
-        "PRAGMA synchronous=NORMAL"
-    )  # the commit's sync is ours (`durability`), for blobs and WAL at once
+    # The sync of a commit is ours (`durability`), for blobs and log at once.
+    connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint=0")  # checkpoints are the writer's
     connection.execute(f"PRAGMA journal_size_limit={_LOG_KEPT}")
     connection.execute("PRAGMA temp_store=MEMORY")
@@ -59,10 +70,6 @@ def connect(path: Path, extra_paths: ExtraPaths, *, query_only: bool) -> Connect
     connection.execute(f"PRAGMA mmap_size={_MEMORY_MAP}")
     connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB if query_only else _WRITER_CACHE_KIB}")
     connection.execute(f"PRAGMA query_only={int(query_only)}")
-    connection.codec = MetadataCodec(lambda template_id: _load_template(connection, template_id))
-    connection.extra_paths = extra_paths
-    query_functions.register(connection)
-    return connection
 
 
 def _load_template(connection: Connection, template_id: int) -> bytes:
