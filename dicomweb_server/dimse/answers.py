@@ -55,7 +55,9 @@ class AnswerEncoder:
         self._web_root = web_root.encode("ascii")  # of the Retrieve URLs in matches
         self._head = _head(transfer_syntax_uid)
         self._label = character_set if character_set in _CODECS else _UTF_8
-        fixed = {tag: self._element(tag, vr, padded(text.encode("ascii"), vr)) for tag, (vr, text) in constants.items()}
+        fixed = {
+            tag: self._element(tag, vr, padded(text.encode("latin-1"), vr)) for tag, (vr, text) in constants.items()
+        }
         wanted: dict[int, bytes | RequestKey] = {key.tag: key for key in keys if key.tag != CHARACTER_SET}
         # In the order of their tags, each either bytes or a key; the name that the JSON has for it is made once.
         self._plan = [(f"{tag:08X}", each, self._empty(tag, each)) for tag, each in sorted((wanted | fixed).items())]

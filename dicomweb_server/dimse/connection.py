@@ -256,8 +256,7 @@ class Connection(asyncio.BufferedProtocol):
     def _invalid(self, error: PduError) -> None:
         self._end(Ending(End.INVALID, error.detail))
         self._apply(self.association.on(Event.INVALID), reason=error.reason)
-        self._deaf = True
-        self._framer = Framer(0)  # its buffer takes what still comes
+        self._stop_listening()
 
     def _local(self, event: Event, pdu: bytes = b"") -> None:
         self._apply(self.association.on(event), pdu)
@@ -323,7 +322,12 @@ class Connection(asyncio.BufferedProtocol):
             self._writable.set_result(None)
             self._writable = None
 
+    def _stop_listening(self) -> None:
+        self._deaf = True
+        self._framer = Framer(0)  # its buffer takes what still comes
+
     def _close(self) -> None:
+        self._stop_listening()
         if self._transport is None:
             return
         if self._transport.get_write_buffer_size():
