@@ -12,13 +12,17 @@ from conformance.server import COMMAND, ORTHANC, Server
 from conformance.service import Service
 
 RESULTS = Path(__file__).parent / "results.md"
-SETTINGS = {"DICOMWEB_SERVER_CORS_ORIGINS": "http://viewer.example"}
+SETTINGS = {
+    "DICOMWEB_SERVER_CORS_ORIGINS": "http://viewer.example",
+    "DICOMWEB_SERVER_UNKNOWN_ALLOW": "echo,store,find,get,move",
+}
 _results: dict[str, Result] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance")
     group.addoption("--root", help="judge this DICOMweb root instead of a server of our own")
+    group.addoption("--dimse", help="and this DIMSE service, as HOST:PORT")
     group.addoption("--orthanc", action="store_true", help="judge Debian's Orthanc, to calibrate the suites")
     group.addoption("--write-results", action="store_true", help=f"write {RESULTS.name} after a whole run")
 
@@ -45,6 +49,18 @@ def service(request: pytest.FixtureRequest, server: Server | None) -> Iterator[S
     client = Service(server.root if server else str(request.config.getoption("--root")))
     yield client
     client.http.close()
+
+
+@pytest.fixture(scope="session")
+def dimse(request: pytest.FixtureRequest, server: Server | None) -> tuple[str, int]:
+    """Where the DIMSE side of the service under test listens."""
+    address = str(request.config.getoption("--dimse") or "")
+    if server is not None:
+        return "127.0.0.1", server.dimse_port
+    if not address:
+        pytest.skip("no --dimse HOST:PORT beside --root")
+    host, _, port = address.rpartition(":")
+    return host, int(port)
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,11 @@ class Service:
     def store_body(self, body: bytes, parameters: str, *, path: str = "/studies", accept: str = JSON) -> httpx.Response:
         """Store a multipart/related body with these media type parameters."""
         return self.send(
-            "POST", path, accept=accept, content=body, headers={"Content-Type": f"multipart/related; {parameters}"}
+            "POST",
+            path,
+            accept=accept,
+            content=body,
+            headers={"Content-Type": f"multipart/related; {parameters}".rstrip("; ")},
         )
 
     def relative(self, url: str) -> str:

@@ -1,0 +1,1 @@
+"""PS3.8: the upper layer, black-box."""
