@@ -91,7 +91,7 @@ def create_app(settings: Settings | None = None, writer: LineWriter | None = Non
     errors.install(app)
     app.include_router(health_router(app.holder.health))
     if settings.metrics:
-        app.include_router(metrics_router(app.metrics))
+        app.include_router(metrics_router(app.metrics, app.holder.gauges))
     if settings.docs:
         app.include_router(docs_router())
     if settings.ui:
@@ -110,6 +110,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             opened.callback(_logger.info, "closing the store")
             app.holder.fill(store)
             opened.callback(app.holder.fill, None)
+            store.services.ingest.warm_up()
             await opened.enter_async_context(_background(store))
             dimse = await opened.enter_async_context(start_dimse(settings, store, app.metrics))
         except (StartError, ServerError) as error:

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.errors import Reason, ServerError, StartError
 from dicomweb_server.http.routing import Service
 from dicomweb_server.http.service_url import ServiceUrl
-from dicomweb_server.server.connection import ConnectionLimits
+from dicomweb_server.server.connection import ConnectionLimits, Gate
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
 from dicomweb_server.server.process import ProcessOptions, Tls
@@ -24,6 +25,7 @@ from dicomweb_server.services import Services
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
+from dicomweb_server.services.reader_process import ReaderProcess
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings
@@ -37,6 +39,7 @@ from dicomweb_server.storage.threads import Threads
 from dicomweb_server.wire.forwarded import parse_proxies
 
 _LEAST_FREE = 64 * 2**20
+_COUNTS_KEPT = 15.0
 _logger = logging.getLogger("dicomweb_server.store")
 
 
@@ -63,7 +66,7 @@ class OpenStore:
 
     async def _index(self) -> str:
         try:
-            await self.store.index.counts()
+            await self.store.index.last_change()
         except ServerError as error:
             return error.detail
         return OK
@@ -83,7 +86,9 @@ async def open_store(
     extra = extra_attributes(settings.extra_attributes)
     options = StoreOptions(sync=SyncMode(settings.sync), index_folder=settings.index, extra=extra)
     store = await asyncio.to_thread(lambda: _opened(settings, options, rebuild=rebuild))
-    workers = Threads(max(2, os.cpu_count() or 1), "worker")
+    processors = os.cpu_count() or 1
+    workers = Threads(max(2, processors), "worker")
+    reader = ReaderProcess() if processors > 1 else None
     policy = IngestPolicy(
         on_duplicate=OnDuplicate(settings.on_duplicate),
         accepted_sop_classes=frozenset(settings.accepted_sop_classes),
@@ -94,7 +99,7 @@ async def open_store(
     )
     blobs, index = store.blobs, store.index
     services = Services(
-        ingest=IngestService(blobs, index, workers, policy, metrics),
+        ingest=IngestService(blobs, index, workers, policy, metrics, reader),
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
         retrieve=RetrieveService(index, blobs, workers),
         delete=DeleteService(blobs, index),
@@ -107,6 +112,8 @@ async def open_store(
         await asyncio.gather(indexing, return_exceptions=True)
         await services.ingest.close()
         workers.close()
+        if reader is not None:
+            await asyncio.to_thread(reader.close)
         await store.close()
 
 
@@ -119,6 +126,8 @@ class Holder:
 
     def __init__(self) -> None:
         self._store: OpenStore | None = None
+        self._counts: dict[str, float] = {}
+        self._counted = -_COUNTS_KEPT
 
     def fill(self, store: OpenStore | None) -> None:
         """The store is open, or closed again."""
@@ -129,6 +138,14 @@ class Holder:
         if self._store is None:
             raise ServerError(Reason.BUSY, "the server is starting or stopping")
         return self._store.services
+
+    async def gauges(self) -> dict[str, float]:
+        """How much is stored, by metric name; counted anew after a while only, since it takes long in a large store."""
+        if self._store is not None and time.monotonic() - self._counted > _COUNTS_KEPT:
+            counts = await self._store.store.index.counts()
+            self._counts = {f"stored_{name}": float(count) for name, count in counts.items()}
+            self._counted = time.monotonic()
+        return self._counts
 
     async def health(self) -> dict[str, str]:
         """The checks of `/healthz`."""
@@ -199,6 +216,7 @@ async def start_dimse(settings: Settings, store: OpenStore, metrics: Metrics) ->
         return
     options = dimse_options(settings)
     server = DimseServer(store.services, options, metrics)
+    metrics.add_gauges(lambda: {"associations_open": server.associations})
     try:
         await server.start()
     except OSError as error:
@@ -225,7 +243,7 @@ def process_options(settings: Settings) -> ProcessOptions:
     )
     addresses = settings.host if settings.http else ()
     return ProcessOptions(
-        addresses, settings.http_port, limits, tls, settings.keep_alive_timeout, settings.stop_timeout
+        addresses, settings.http_port, Gate(limits), tls, settings.keep_alive_timeout, settings.stop_timeout
     )
 
 

@@ -14,6 +14,7 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs, Staged, StagingFile
 from dicomweb_server.ports.index import Added, Index, NewInstance, OnDuplicate, Scope
 from dicomweb_server.services.admission import Admitted, IngestPolicy, Preamble, Refused, admit, without_message
+from dicomweb_server.services.reader_process import ReaderProcess
 from dicomweb_server.services.workers import Workers
 
 __all__ = [
@@ -33,12 +34,14 @@ _log = logging.getLogger(__name__)
 # Groups at a time, so that one is read while another is written; each takes what waits, up to these limits. Large
 # instances gain from more lanes (hashing and writing run beside the interpreter), small ones lose by them.
 _LANES = 1
+_LANES_FOR_MANY = 2
 _LANES_FOR_LARGE = 4
 _GROUP_INSTANCES = 64
 _GROUP_BYTES = 1024 * 1024
-# Up to this size a group is read on the loop (a tenth of a millisecond for an instance), and its blobs are written
-# before the index is asked whether they are stored already: for small ones, a hop to a thread costs more than either.
+# Up to this size a group is read on the loop (a tenth of a millisecond for an instance): a hop to a thread costs more.
 _SMALL_BYTES = 64 * 1024
+# From this number on, small instances are worth the way to another process and back.
+_MANY = 8
 
 
 class Status(Enum):
@@ -128,15 +131,22 @@ class IngestService:
         workers: Workers,
         policy: IngestPolicy | None = None,
         meter: IngestMeter | None = None,
+        reader: ReaderProcess | None = None,
     ) -> None:
         self._blobs = blobs
         self._index = index
         self._workers = workers
         self._policy = policy or IngestPolicy()
         self._meter = meter or _NoMeter()
+        self._reader = reader
         self._waiting: deque[_Batch] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         self._working = 0  # lanes that will still look at what waits
+
+    def warm_up(self) -> None:
+        """Start what the first instances would otherwise have to do without."""
+        if self._reader is not None:
+            self._reader.start()
 
     def stage(self) -> StagingFile:
         """A spool for the bytes of one instance."""
@@ -153,7 +163,7 @@ class IngestService:
         done: asyncio.Future[list[IngestOutcome]] = asyncio.get_running_loop().create_future()
         batch = _Batch(staged, origin, expected_study_uid, done)
         self._waiting.append(batch)
-        if self._working < (_LANES if _weight(batch)[1] < _GROUP_BYTES else _LANES_FOR_LARGE):
+        if self._working < self._lanes_for(*_weight(batch)):
             self._working += 1
             lane = asyncio.create_task(self._work())
             self._lanes.add(lane)
@@ -164,6 +174,11 @@ class IngestService:
         """Wait until all that was handed in has its outcome."""
         while self._lanes:
             await asyncio.wait(self._lanes)
+
+    def _lanes_for(self, instances: int, size: int) -> int:
+        if size >= _GROUP_BYTES:
+            return _LANES_FOR_LARGE
+        return _LANES_FOR_MANY if self._reader is not None and instances >= _MANY else _LANES
 
     async def _work(self) -> None:
         try:
@@ -205,11 +220,9 @@ class IngestService:
     async def _store(self, items: list[_Item]) -> None:
         """Give every item its outcome."""
         is_small = sum(item.staged.size for item in items) <= _SMALL_BYTES
-        steps = [self._admit_at_once if is_small else self._admit, self._place, self._add]
-        if not is_small:
-            steps.insert(1, self._pass_over_known)
+        admit_all = self._admit_at_once if is_small else self._admit
         try:
-            for step in steps:
+            for step in (admit_all, self._pass_over_known, self._place, self._add):
                 left = [item for item in items if item.outcome is None]
                 if left:
                     await _fail_together(left, step)
@@ -226,7 +239,13 @@ class IngestService:
 
     async def _admit(self, items: list[_Item]) -> None:
         """Read all of them in one hop to a worker."""
-        self._note_admission(items, await self._workers.run(lambda: self._read(items)))
+        reader = self._reader
+        is_many = len(items) >= _MANY and all(item.staged.data is not None for item in items)
+        if reader is not None and is_many:
+            group = [(item.staged, item.expected_study_uid) for item in items]
+            self._note_admission(items, await self._workers.run(lambda: reader.read(group, self._policy)))
+        else:
+            self._note_admission(items, await self._workers.run(lambda: self._read(items)))
 
     async def _admit_at_once(self, items: list[_Item]) -> None:
         """Read a few small ones here."""
