@@ -20,6 +20,8 @@ def serve(arguments: Arguments) -> int:
     settings = load_settings(arguments, serving=True)
     writer = logs.configure(settings.log_format, settings.log_level)
     app = create_app(settings, writer)
+    options = process_options(settings)
+    app.metrics.add_gauges(options.gate.gauges)
 
     def announce(sockets: Sequence[socket.socket]) -> None:
         for line in _addresses(settings, sockets):
@@ -27,7 +29,7 @@ def serve(arguments: Arguments) -> int:
         data = "a temporary folder" if settings.ephemeral else str(settings.data)
         _logger.info("ready", extra={"version": __version__, "data": data})
 
-    if not process.run(app, process_options(settings), announce):
+    if not process.run(app, options, announce):
         raise app.failure or StartError("the server could not start; the lines above say why")
     writer.flush()
     return 0

@@ -39,11 +39,18 @@ class Gate:
     refused: int = 0
     expired: int = 0
 
+    def gauges(self) -> dict[str, float]:
+        """How many are open now, and how many were refused or cut so far, by metric name."""
+        return {
+            "connections_open": self.addresses.total(),
+            "connections_refused": self.refused,
+            "connections_too_slow": self.expired,
+        }
+
     def full_for(self, address: str) -> bool:
         """Would one more connection from this address be too many?"""
         per_address = self.limits.max_connections_per_address
-        total = self.addresses.total() if len(self.addresses) < 64 else sum(self.addresses.values())
-        return total >= self.limits.max_connections or 0 < per_address <= self.addresses[address]
+        return self.addresses.total() >= self.limits.max_connections or 0 < per_address <= self.addresses[address]
 
 
 class _RefusedError(Exception):

@@ -67,7 +67,8 @@ class Metrics(Collector):
         self._association_bytes = _Counts("dicomweb_association_bytes", "Bytes of DIMSE", ("direction",))
         self._operations = _Counts("dicomweb_dimse_operations", "DIMSE operations", ("service", "outcome"))
         self._operation_seconds = _Histogram("dicomweb_dimse_seconds", "Time of DIMSE operations", ("service",))
-        self._gauges: list[Gauges] = []
+        self._gauges: list[Gauges] = [lambda: self._now]
+        self._now: Mapping[str, float] = {}
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector(registry=None), PlatformCollector(registry=None)):
             self._registry.register(collector)
@@ -101,8 +102,9 @@ class Metrics(Collector):
         """A function that answers current values by metric name whenever someone looks."""
         self._gauges.append(gauges)
 
-    def render(self) -> bytes:
-        """All of it in Prometheus' text format."""
+    def render(self, gauges: Mapping[str, float] | None = None) -> bytes:
+        """All of it in Prometheus' text format, with further `gauges` of this moment."""
+        self._now = gauges or {}
         return generate_latest(self._registry)
 
     def describe(self) -> Iterable[Metric]:

@@ -15,6 +15,7 @@ from dicomweb_server.server.metrics import CONTENT_TYPE, Metrics
 _logger = logging.getLogger("dicomweb_server.health")
 
 HealthCheck = Callable[[], Awaitable[dict[str, str]]]
+Gauges = Callable[[], Awaitable[dict[str, float]]]
 OK = "ok"
 
 
@@ -47,15 +48,15 @@ def health_router(check: HealthCheck) -> APIRouter:
     return router
 
 
-def metrics_router(metrics: Metrics) -> APIRouter:
-    """`/metrics` for Prometheus."""
+def metrics_router(metrics: Metrics, gauges: Gauges) -> APIRouter:
+    """`/metrics` for Prometheus; `gauges`: values that have to be waited for."""
     router = APIRouter(tags=["Operation"])
 
     @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response,
                 responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})  # fmt: skip
     async def show_metrics() -> Response:
         """Requests by route, durations, ingest outcomes, queues, and the process itself."""
-        return Response(metrics.render(), headers={"content-type": CONTENT_TYPE})
+        return Response(metrics.render(await gauges()), headers={"content-type": CONTENT_TYPE})
 
     return router
 

@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dicomweb_server.errors import StartError
-from dicomweb_server.server.connection import Connection, ConnectionLimits, Gate
+from dicomweb_server.server.connection import Connection, Gate
 
 _CHECKS_PER_SECOND = 2
 _BACKLOG = 2048
@@ -40,7 +40,7 @@ class ProcessOptions:
 
     addresses: Sequence[str]
     port: int
-    limits: ConnectionLimits
+    gate: Gate
     tls: Tls | None = None
     keep_alive_timeout: float = 75.0
     stop_timeout: float = 30.0
@@ -67,7 +67,7 @@ def make_server(app: ASGIApp, options: ProcessOptions, on_started: Callable[[], 
     config = uvicorn.Config(
         app=cast(Any, app),
         loop="uvloop" if _has_uvloop() else "asyncio",
-        http=cast(Any, functools.partial(Connection, Gate(options.limits))),
+        http=cast(Any, functools.partial(Connection, options.gate)),
         ws="none",
         lifespan="on",
         log_config=None,

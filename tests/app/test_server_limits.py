@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import pytest
 
-from dicomweb_server.server.connection import ConnectionLimits
+from dicomweb_server.server.connection import ConnectionLimits, Gate
 from dicomweb_server.server.process import DeadlineServer, ProcessOptions, listen, make_server
 
 QUICK = ConnectionLimits(
@@ -154,7 +154,7 @@ async def stream(seen: Seen, send: Any) -> None:
 def running(limits: ConnectionLimits = QUICK, stop_timeout: float = 5) -> Iterator[Running]:
     seen = Seen()
     listener = listen("127.0.0.1", 0)
-    options = ProcessOptions(["127.0.0.1"], 0, limits, keep_alive_timeout=1, stop_timeout=stop_timeout)
+    options = ProcessOptions(["127.0.0.1"], 0, Gate(limits), keep_alive_timeout=1, stop_timeout=stop_timeout)
     started = threading.Event()
     thresholds = gc.get_threshold()
     server = make_server(application(seen), options, started.set)
