@@ -8,13 +8,15 @@ import pytest
 from conformance import archive as sample_archive
 from conformance.archive import Archive
 from conformance.report import Result, render
-from conformance.server import COMMAND, ORTHANC, Server
+from conformance.server import COMMAND, ORTHANC, Server, free_port
 from conformance.service import Service
 
+SINK_PORT = free_port()  # where the destination of C-MOVE listens while a test makes it
 RESULTS = Path(__file__).parent / "results.md"
 SETTINGS = {
     "DICOMWEB_SERVER_CORS_ORIGINS": "http://viewer.example",
     "DICOMWEB_SERVER_UNKNOWN_ALLOW": "echo,store,find,get,move",
+    "DICOMWEB_SERVER_MODALITIES": f"sink=SINK@127.0.0.1:{SINK_PORT}",
 }
 _results: dict[str, Result] = {}
 
@@ -61,6 +63,14 @@ def dimse(request: pytest.FixtureRequest, server: Server | None) -> tuple[str, i
         pytest.skip("no --dimse HOST:PORT beside --root")
     host, _, port = address.rpartition(":")
     return host, int(port)
+
+
+@pytest.fixture(scope="session")
+def sink(server: Server | None, request: pytest.FixtureRequest) -> int:
+    """The port of the modality SINK, to which the service under test may move."""
+    if server is None or request.config.getoption("--orthanc"):
+        pytest.skip("the server knows no modality SINK")
+    return SINK_PORT
 
 
 @pytest.fixture(scope="session")
