@@ -21,11 +21,11 @@ from dicomweb_server.server.connection import ConnectionLimits, Gate
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
 from dicomweb_server.server.process import ProcessOptions, Tls
+from dicomweb_server.server.reader_process import ReaderProcess
 from dicomweb_server.services import Services
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
-from dicomweb_server.services.reader_process import ReaderProcess
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings

@@ -4,9 +4,11 @@ import hashlib
 import logging
 import mmap
 import traceback
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Protocol
 
 from dicomweb_server.dicom.instance import parse_instance
 from dicomweb_server.dicom.part10 import (
@@ -49,6 +51,9 @@ class IngestPolicy:
     extra_tags: frozenset[int] = field(default=frozenset())  # further tags to index
 
 
+Group = Sequence[tuple[Staged, str | None]]  # what is staged in memory, and the study that is expected
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """An instance that may be stored."""
@@ -65,6 +70,16 @@ class Refused:
     reason: Reason
     detail: str
     record: InstanceRecord | None = None
+
+
+class GroupReader(Protocol):
+    """Reads groups of small instances elsewhere than under this interpreter's lock."""
+
+    def start(self) -> None:
+        """Begin to get ready; returns at once."""
+
+    def read(self, group: Group, policy: IngestPolicy) -> list[Admitted | Refused]:
+        """What `admit` says of each; waits for it."""
 
 
 def admit(staged: Staged, expected_study_uid: str | None, policy: IngestPolicy) -> Admitted | Refused:

@@ -13,8 +13,15 @@ from dicomweb_server.dicom.record import InstanceRecord
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs, Staged, StagingFile
 from dicomweb_server.ports.index import Added, Index, NewInstance, OnDuplicate, Scope
-from dicomweb_server.services.admission import Admitted, IngestPolicy, Preamble, Refused, admit, without_message
-from dicomweb_server.services.reader_process import ReaderProcess
+from dicomweb_server.services.admission import (
+    Admitted,
+    GroupReader,
+    IngestPolicy,
+    Preamble,
+    Refused,
+    admit,
+    without_message,
+)
 from dicomweb_server.services.workers import Workers
 
 __all__ = [
@@ -131,7 +138,7 @@ class IngestService:
         workers: Workers,
         policy: IngestPolicy | None = None,
         meter: IngestMeter | None = None,
-        reader: ReaderProcess | None = None,
+        reader: GroupReader | None = None,
     ) -> None:
         self._blobs = blobs
         self._index = index

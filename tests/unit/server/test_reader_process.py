@@ -9,10 +9,10 @@ import pytest
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.errors import Reason
 from dicomweb_server.ports.blobs import Staged
-from dicomweb_server.services import reader_process
-from dicomweb_server.services.admission import Admitted, IngestPolicy, Preamble, Refused, admit
+from dicomweb_server.server import reader_process
+from dicomweb_server.server.reader_process import ReaderProcess
+from dicomweb_server.services.admission import Admitted, Group, IngestPolicy, Preamble, Refused, admit
 from dicomweb_server.services.ingest import IngestService, Status
-from dicomweb_server.services.reader_process import Group, ReaderProcess
 from dicomweb_server.storage.store import Store
 from dicomweb_server.storage.threads import Threads
 from tests.builders import make_instance

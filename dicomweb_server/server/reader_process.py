@@ -4,22 +4,24 @@ Only speeds up: while there is none, or when one was lost, the group is read in 
 """
 
 import contextlib
-import os
+import json
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from dicomweb_server.ports.blobs import Staged
-from dicomweb_server.services.admission import Admitted, IngestPolicy, Refused, admit
+from dicomweb_server.services.admission import Admitted, Group, IngestPolicy, Refused, admit
+from dicomweb_server.services.ingest import Staged
 
-Group = Sequence[tuple[Staged, str | None]]  # what is staged in memory, and the study that is expected
 _Result = Admitted | Refused
 
+# What the process runs: it can import what this one can, wherever that was found.
+_PROGRAM = (
+    f"import json, sys; sys.path[:] = json.loads(sys.argv[2]); from {__name__} import main; main(int(sys.argv[1]))"
+)
 _WAIT_AT_END = 5.0  # seconds
 
 
@@ -73,11 +75,9 @@ class ReaderProcess:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        # What this process can import, that one can, wherever it was found.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with theirs:
-            command = [sys.executable, "-m", __name__, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)  # noqa: S603
+            command = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), json.dumps(sys.path)]
+            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])  # noqa: S603
         connection = Connection(ours.detach())
         try:
             connection.recv()  # it is ready
@@ -125,8 +125,8 @@ def serve(connection: Connection) -> None:
             connection.send([_read(data, expected, policy) for data, expected in group])
 
 
-if __name__ == "__main__":
-    # Whoever stops the server stops this process by closing its connection, after what is under way.
+def main(descriptor: int) -> None:
+    """The process. Whoever stops the server stops it by closing its connection, after what is under way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    serve(Connection(int(sys.argv[1])))
+    serve(Connection(descriptor))
