@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,6 +169,14 @@ def raw_file(body: bytes, sop_class: str, instance: str, transfer_syntax: str) -
         + text(0x00020012, b"UI", UID_ROOT + "1")
     )
     return b"\0" * 128 + b"DICM" + element(0x00020000, b"UL", struct.pack("<I", len(meta))) + meta + body
+
+
+def raw_path(identity: Mapping[int, bytes]) -> str:
+    """Path of the instance that has the elements of `raw_identity`."""
+    study, series, instance = (
+        identity[tag][8:].rstrip(b"\0 ").decode() for tag in (0x0020000D, 0x0020000E, 0x00080018)
+    )
+    return f"/studies/{study}/series/{series}/instances/{instance}"
 
 
 def raw_identity(study: str | None = None, series: str | None = None, instance: str | None = None) -> dict[int, bytes]:

@@ -20,9 +20,9 @@ STORED_OCTETS = 'multipart/related; type="application/octet-stream"; transfer-sy
 
 
 def query_string(query: Query) -> str:
-    """Percent-encode everything, a space as %20: PS3.18 §8.1.1 follows RFC 3986."""
+    """Percent-encode what RFC 3986 reserves (PS3.18 §8.1.1), a space as %20."""
     pairs = query.items() if isinstance(query, Mapping) else query
-    return "&".join(f"{quote(name, safe='.')}={quote(value, safe='')}" for name, value in pairs)
+    return "&".join(f"{quote(name, safe='.')}={quote(value, safe='*?,')}" for name, value in pairs)
 
 
 class Service:
