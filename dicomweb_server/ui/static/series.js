@@ -83,7 +83,8 @@ class Viewer {
 function elementTable(metadata) {
   const rows = [];
   const list = (dataset, depth) => {
-    for (const [tag, element] of Object.entries(dataset)) {
+    for (const tag of Object.keys(dataset).sort()) { // an object names keys that look like integers first
+      const element = dataset[tag];
       const where = " ".repeat(2 * depth) + `(${tag.slice(0, 4)},${tag.slice(4)})`;
       const content = element.vr === "SQ" ? `${element.Value?.length ?? 0} items` : shownValue(dataset, tag, element);
       rows.push(make("tr", {}, make("td", {}, where), make("td", {}, element.vr), make("td", {}, content)));
