@@ -169,9 +169,10 @@ def _combined(keys: _Keys) -> dict[tuple[int, int], tuple[Match, Match]]:
 
 def _moment_matches(document: JsonObject, date: Match, time: Match) -> bool:
     days, times = (document.get(f"{key.path[-1]:08X}", {}).get("Value", ()) for key in (date, time))
-    if not days or not days[0]:
+    day = comparable("DA", days[0]) if days and days[0] else ""
+    if len(day) != len("YYYYMMDD"):
         return False
-    moment = comparable("DA", days[0]) + (comparable("TM", times[0]) if times and times[0] else "")
+    moment = day + (comparable("TM", times[0]) if times and times[0] else "")
     first, last = date.values[0], date.values[-1]
     low = first + time.values[0] if first else ""
     high = last + (time.values[1] or "235959.999999") if last else ""

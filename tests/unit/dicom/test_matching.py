@@ -279,3 +279,10 @@ class TestCombinedDateTime:
 
     def test_without_a_date_no_moment(self) -> None:
         assert not found(SeriesDate="20240131-", SeriesTime="10-", combineddatetime="true")
+
+    def test_part_of_a_date_is_no_date(self) -> None:
+        query = search_request(
+            Level.STUDY, [("StudyDate", "20200101-"), ("StudyTime", "10"), ("combineddatetime", "true")]
+        ).query
+        document = {"00080020": {"vr": "DA", "Value": ["2020"]}, "00080030": {"vr": "TM", "Value": ["10"]}}
+        assert not matches(document, query)
