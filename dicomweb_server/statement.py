@@ -19,7 +19,7 @@ from dicomweb_server.wire.media_types import RELATED
 
 _OVERVIEW = """\
 dicomweb-server is an archive. It receives instances by STOW-RS and C-STORE, keeps them unchanged (see Preamble below),
-and offers them by QIDO-RS, WADO-RS and C-FIND. It does not display, change or interpret images.
+and offers them by QIDO-RS, WADO-RS, C-FIND, C-MOVE and C-GET. It does not display, change or interpret images.
 """
 
 _CHOICES: tuple[tuple[str, str], ...] = (
@@ -116,7 +116,7 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
     others = {uid: service for uid, service in SERVICES.items() if service is not Service.STORE}
     yield from _table(
         ("SOP class", "UID", "service"),
-        ((_name(uid), uid, f"C-{service.name}") for uid, service in others.items()),
+        ((_name(uid), uid, service.operation) for uid, service in others.items()),
     )
     yield (
         "Levels of C-FIND: "

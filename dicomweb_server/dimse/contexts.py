@@ -16,6 +16,7 @@ from dicomweb_server.dimse.items import ContextResult
 from dicomweb_server.dimse.negotiation import NATIVE, Support
 
 VERIFICATION = "1.2.840.10008.1.1"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"  # Push Model
 
 
 class Service(Enum):
@@ -26,6 +27,12 @@ class Service(Enum):
     FIND = "find"
     MOVE = "move"
     GET = "get"
+    COMMITMENT = "commitment"  # for whoever may store
+
+    @property
+    def operation(self) -> str:
+        """What it is called in PS3.7."""
+        return "N-ACTION" if self is Service.COMMITMENT else f"C-{self.name}"
 
 
 # Storage classes whose instances belong to no study, so that there is nowhere to put them (PS3.4 annex GG).
@@ -79,6 +86,7 @@ QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
 
 SERVICES: Mapping[str, Service] = {
     VERIFICATION: Service.ECHO,
+    STORAGE_COMMITMENT: Service.COMMITMENT,
     **dict.fromkeys(STORAGE_CLASSES, Service.STORE),
     **{uid: _QUERY_SERVICES[uid.rpartition(".")[2]] for uid in QUERY_LEVELS},
 }
@@ -108,7 +116,8 @@ class Contexts:
         service = self.service_of(abstract_syntax)
         if service is None:
             return ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
-        is_allowed, may_get = service in self.allowed, Service.GET in self.allowed
+        may_get = Service.GET in self.allowed
+        is_allowed = (Service.STORE if service is Service.COMMITMENT else service) in self.allowed
         if service is Service.STORE and (is_allowed or may_get):
             return Support(_STORABLE, scp=is_allowed, scu=may_get)
         if not is_allowed:
@@ -117,7 +126,7 @@ class Contexts:
             return Support(_IDENTIFIER_SYNTAXES, extended=find_information)
         if service in (Service.MOVE, Service.GET):
             return Support(_IDENTIFIER_SYNTAXES, extended=retrieve_information)
-        return Support(_NATIVE)
+        return Support(_IDENTIFIER_SYNTAXES if service is Service.COMMITMENT else _NATIVE)
 
     def service_of(self, abstract_syntax: str) -> Service | None:
         """The service that an abstract syntax belongs to, None if it has none here."""

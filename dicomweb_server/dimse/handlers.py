@@ -9,6 +9,7 @@ from typing import Protocol
 from dicomweb_server.dicom.part10 import file_meta
 from dicomweb_server.dicom.uids import is_valid_uid, transfer_syntax
 from dicomweb_server.dimse.answers import failed_list
+from dicomweb_server.dimse.commitment import LARGEST_REQUEST, PUSH_MODEL_INSTANCE, REQUEST_ACTION, read_request
 from dicomweb_server.dimse.contexts import QUERY_LEVELS, SERVICES, Service
 from dicomweb_server.dimse.destinations import Destination
 from dicomweb_server.dimse.find_request import FindRequest, find_request
@@ -20,11 +21,15 @@ from dicomweb_server.dimse.session import Handler, Operation
 from dicomweb_server.dimse.stated_identity import stated_identity
 from dicomweb_server.dimse.status import (
     CANCELLED,
+    INVALID_ARGUMENT,
+    NO_SUCH_ACTION,
+    NO_SUCH_INSTANCE,
     PENDING,
     PENDING_WITH_WARNING,
     SUCCESS,
     UNKNOWN_DESTINATION,
     Status,
+    comment,
     query_status,
     store_outcome_status,
     store_status,
@@ -199,6 +204,27 @@ async def _sub_operations(operation: Operation) -> SubOperations:
     )
 
 
+async def on_n_action(operation: Operation) -> None:
+    """N-ACTION of storage commitment: taken on now, reported by N-EVENT-REPORT when it is verified (PS3.4 §J.3.2)."""
+    request, context, terms = operation.request, operation.context, operation.terms
+    if request.action_type_id != REQUEST_ACTION:
+        operation.respond(NO_SUCH_ACTION)
+        return
+    if request.sop_instance_uid != PUSH_MODEL_INSTANCE:
+        operation.respond(NO_SUCH_INSTANCE)
+        return
+    data = await operation.dataset.whole(LARGEST_REQUEST)
+    try:
+        if data is None:
+            raise ServerError(Reason.TOO_LARGE, f"the request has more than {LARGEST_REQUEST} bytes")
+        wanted = read_request(data, context.transfer_syntax)
+    except ServerError as error:
+        operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
+        return
+    operation.respond(SUCCESS, action_type_id=REQUEST_ACTION)
+    terms.reports.begin(wanted, operation.session.exchange, context, terms.origin.calling_ae_title)
+
+
 def _finish(operation: Operation, tally: Tally) -> None:
     """The final response (PS3.4 tables C.4-2 and C.4-3)."""
     if operation.cancelled and tally.remaining:
@@ -229,4 +255,5 @@ HANDLERS: Mapping[int, Handler] = {
     CommandField.C_FIND_RQ: Handler("C-FIND", on_c_find, _serves(Service.FIND), needs_dataset=True, long=True),
     CommandField.C_MOVE_RQ: Handler("C-MOVE", on_c_move, _serves(Service.MOVE), needs_dataset=True, long=True),
     CommandField.C_GET_RQ: Handler("C-GET", on_c_get, _serves(Service.GET), needs_dataset=True, long=True),
+    CommandField.N_ACTION_RQ: Handler("N-ACTION", on_n_action, _serves(Service.COMMITMENT), needs_dataset=True),
 }

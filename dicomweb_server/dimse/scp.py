@@ -18,6 +18,7 @@ from dicomweb_server.dimse.meter import Meter, NoMeter
 from dicomweb_server.dimse.negotiation import Answer, answer
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.dimse.pdu import AssociateAccept, AssociateRequest
+from dicomweb_server.dimse.reports import Reports
 from dicomweb_server.dimse.session import Session, Terms
 from dicomweb_server.dimse.tls import server_context
 from dicomweb_server.services import Services
@@ -34,6 +35,7 @@ class DimseServer:
         self.options = options
         self._services = services
         self._meter = meter or NoMeter()
+        self._reports = Reports(services, options)
         self._listeners: list[asyncio.Server] = []
         self._waiting: dict[Connection, None] = {}  # connections without an association, oldest first
         self._sessions: dict[Connection, Session] = {}
@@ -89,6 +91,7 @@ class DimseServer:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reports.stop()
 
     async def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -170,6 +173,7 @@ class DimseServer:
             options=options,
             services=self._services,
             meter=self._meter,
+            reports=self._reports,
         )
         session = Session(connection, terms, HANDLERS)
         self._sessions[connection] = session

@@ -15,7 +15,7 @@ from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.contexts import VERIFICATION
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError
 from dicomweb_server.dimse.exchange import Exchange
-from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, UserInformation
+from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, RoleSelection, UserInformation
 from dicomweb_server.dimse.message import Command, CommandField, encode, response
 from dicomweb_server.dimse.negotiation import Context, agreed_contexts
 from dicomweb_server.dimse.options import DimseOptions, Modality
@@ -78,7 +78,10 @@ _MOST_OUTSTANDING = 8
 
 
 async def associate(
-    modality: Modality, contexts: Sequence[tuple[str, tuple[str, ...]]], options: DimseOptions
+    modality: Modality,
+    contexts: Sequence[tuple[str, tuple[str, ...]]],
+    options: DimseOptions,
+    roles: tuple[RoleSelection, ...] = (),
 ) -> RequestedAssociation:
     """An association that offers (SOP class, transfer syntaxes) pairs, 128 of them at most; AssociationRefusedError."""
     request = AssociateRequest(
@@ -90,6 +93,7 @@ async def associate(
             implementation_class_uid=IMPLEMENTATION_CLASS_UID,
             implementation_version_name=IMPLEMENTATION_VERSION_NAME,
             window=AsynchronousWindow(invoked=_MOST_OUTSTANDING, performed=1),
+            roles=roles,
         ),
     )
     connection = await _connected(modality, options)

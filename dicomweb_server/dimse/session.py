@@ -14,6 +14,7 @@ from dicomweb_server.dimse.message import Command, CommandField, encode, respons
 from dicomweb_server.dimse.meter import Meter
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import DimseOptions
+from dicomweb_server.dimse.reports import Reports
 from dicomweb_server.dimse.status import PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION, Status
 from dicomweb_server.dimse.streaming import DataStream, Message
 from dicomweb_server.services import Services
@@ -34,6 +35,7 @@ class Terms:
     options: DimseOptions
     services: Services
     meter: Meter
+    reports: Reports
 
 
 class Operation:

@@ -36,10 +36,10 @@ PENDING = Status(0xFF00)
 PENDING_WITH_WARNING = Status(0xFF01)  # some optional keys were not supported
 CANCELLED = Status(0xFE00)
 PROCESSING_FAILURE = Status(0x0110, "the server failed")
-DUPLICATE_INSTANCE = Status(0x0111)
 NO_SUCH_INSTANCE = Status(0x0112)
+INVALID_ARGUMENT = Status(0x0115)
+NO_SUCH_ACTION = Status(0x0123)
 SOP_CLASS_NOT_SUPPORTED = Status(0x0122, "not the SOP class of the presentation context")
-NOT_AUTHORIZED = Status(0x0124, "this AE is not allowed to do that")
 UNKNOWN_DESTINATION = Status(0xA801, "the move destination is not known here")
 UNRECOGNIZED_OPERATION = Status(0x0211, "the SOP class has no such operation")
 

@@ -1,0 +1,159 @@
+"""Storage commitment: asked by pynetdicom, verified by the bytes, reported on its association or on one of ours."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+from pynetdicom import AE, build_context, build_role, evt
+
+from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, Service
+from dicomweb_server.dimse.options import Modality
+from tests.app.dimse_harness import AE_TITLE, open_node
+from tests.app.dimse_peers import IMPATIENT, fill, free_port, study
+
+PUSH = "1.2.840.10008.1.20.1.1"
+Told = tuple[int, Dataset]
+
+
+def action(transaction: str, instances: Sequence[Dataset]) -> Dataset:
+    dataset = Dataset()
+    dataset.TransactionUID = transaction
+    dataset.ReferencedSOPSequence = []
+    for each in instances:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = each.SOPClassUID, each.SOPInstanceUID
+        dataset.ReferencedSOPSequence.append(item)
+    return dataset
+
+
+class Asker:
+    """A modality that asks, and takes reports."""
+
+    def __init__(self) -> None:
+        self.told: Queue[Told] = Queue()
+
+    def report(self, event: Any) -> tuple[int, None]:
+        self.told.put((event.event_type, event.event_information))
+        return 0x0000, None
+
+    def ask(
+        self, port: int, dataset: Dataset, *, stay: float = 3.0, action_type: int = 1, instance: str = PUSH
+    ) -> tuple[int, Told | None]:
+        """The status of the N-ACTION, and what is told on the same association if it stays."""
+        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.report)]
+        association = AE("ASKER").associate(
+            "127.0.0.1", port, [build_context(STORAGE_COMMITMENT)], ae_title=AE_TITLE, evt_handlers=handlers
+        )
+        assert association.is_established
+        status, _ = association.send_n_action(dataset, action_type, STORAGE_COMMITMENT, instance)
+        told = None
+        if stay:
+            with suppress(Empty):
+                told = self.told.get(timeout=stay)
+        association.release()
+        return status.Status, told
+
+
+def uids(sequence: Any) -> set[str]:
+    return {item.ReferencedSOPInstanceUID for item in sequence}
+
+
+async def test_reported_on_the_same_association(tmp_path: Path) -> None:
+    async with open_node(tmp_path) as node:
+        stored = await fill(node, *study(3))
+        transaction = generate_uid()
+        status, told = await asyncio.to_thread(Asker().ask, node.port, action(transaction, stored))
+        assert status == 0x0000
+        assert told is not None
+        event_type, report = told
+        assert event_type == 1
+        assert report.TransactionUID == transaction
+        assert uids(report.ReferencedSOPSequence) == {each.SOPInstanceUID for each in stored}
+        assert "FailedSOPSequence" not in report
+
+
+async def test_what_is_not_there_or_not_that_or_damaged(tmp_path: Path) -> None:
+    async with open_node(tmp_path) as node:
+        good, other, damaged = await fill(node, *(study(1)[0] for _ in range(3)))
+        blobs = await asyncio.to_thread(lambda: list((tmp_path / "blobs").rglob("*.dcm")))
+        for blob in blobs:
+            content = await asyncio.to_thread(blob.read_bytes)
+            if damaged.SOPInstanceUID.encode() in content:
+                await asyncio.to_thread(blob.write_bytes, content[:-1] + bytes((content[-1] ^ 1,)))
+        other.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        unknown = Dataset()
+        unknown.SOPClassUID, unknown.SOPInstanceUID = good.SOPClassUID, generate_uid()
+        asked = action(generate_uid(), [good, other, damaged, unknown])
+        _, told = await asyncio.to_thread(Asker().ask, node.port, asked)
+        assert told is not None
+        event_type, report = told
+        assert event_type == 2
+        assert uids(report.ReferencedSOPSequence) == {good.SOPInstanceUID}
+        reasons = {item.ReferencedSOPInstanceUID: item.FailureReason for item in report.FailedSOPSequence}
+        assert reasons == {
+            other.SOPInstanceUID: 0x0119,
+            damaged.SOPInstanceUID: 0x0110,
+            unknown.SOPInstanceUID: 0x0112,
+        }
+
+
+async def test_reported_on_an_association_of_ours_when_theirs_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicomweb_server.dimse.reports.WAITS", (0.2, 0.2, 0.2, 0.2, 0.2))
+    port = free_port()
+    modalities = {"asker": Modality("ASKER", "127.0.0.1", port)}
+    async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
+        stored = await fill(node, *study(2))
+        asker = Asker()
+        status, _ = await asyncio.to_thread(asker.ask, node.port, action("2.25.7", stored), stay=0)
+        assert status == 0x0000
+        await asyncio.sleep(0.3)  # the first attempt finds nobody
+        ae = AE("ASKER")
+        ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
+        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, asker.report)]
+        server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+        assert server is not None
+        try:
+            event_type, report = await asyncio.to_thread(asker.told.get, timeout=5)
+        finally:
+            await asyncio.to_thread(server.shutdown)
+        assert (event_type, report.TransactionUID) == (1, "2.25.7")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({"action_type": 2}, 0x0123), ({"instance": "1.2.3"}, 0x0112)],
+)
+async def test_other_actions_and_instances(tmp_path: Path, change: dict[str, Any], status: int) -> None:
+    async with open_node(tmp_path) as node:
+        stored = await fill(node, *study(1))
+        asked = action("2.25.7", stored)
+        answered, _ = await asyncio.to_thread(lambda: Asker().ask(node.port, asked, stay=0, **change))
+        assert answered == status
+
+
+async def test_a_request_without_references(tmp_path: Path) -> None:
+    async with open_node(tmp_path) as node:
+        status, _ = await asyncio.to_thread(lambda: Asker().ask(node.port, action("2.25.7", []), stay=0))
+        assert status == 0x0115
+
+
+async def test_who_may_store_may_ask(tmp_path: Path) -> None:
+    def accepted(port: int) -> bool:
+        roles: list[Any] = [build_role(STORAGE_COMMITMENT, scu_role=True)]
+        association = AE("ASKER").associate("127.0.0.1", port, [build_context(STORAGE_COMMITMENT)], ext_neg=roles)
+        is_accepted = bool(association.accepted_contexts)
+        if association.is_established:
+            association.release()
+        return is_accepted
+
+    for allowed, expected in ((frozenset({Service.STORE}), True), (frozenset({Service.ECHO, Service.FIND}), False)):
+        async with open_node(tmp_path / str(expected), unknown_allow=allowed) as node:
+            assert await asyncio.to_thread(accepted, node.port) is expected

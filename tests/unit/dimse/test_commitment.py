@@ -1,0 +1,94 @@
+"""Data sets of storage commitment: pydicom reads ours and writes those that we read."""
+
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomFileLike
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from dicomweb_server.dimse.commitment import CommitmentReport, CommitmentRequest, read_request
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.services.commitment import Reference
+
+CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
+BOTH = pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+REQUEST = CommitmentRequest("2.25.1", (Reference(CT, "1.2.3"), Reference(MR, "1.2.4"), Reference(CT, "1.2.5")))
+
+
+def action(*references: tuple[str, str], transaction: str | None = "2.25.1") -> Dataset:
+    dataset = Dataset()
+    if transaction is not None:
+        dataset.TransactionUID = transaction
+    dataset.ReferencedSOPSequence = []
+    for sop_class, instance in references:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, instance
+        dataset.ReferencedSOPSequence.append(item)
+    return dataset
+
+
+def encoded(dataset: Dataset, syntax: str) -> bytes:
+    target = BytesIO()
+    file = DicomFileLike(target)
+    file.is_implicit_VR, file.is_little_endian = syntax == ImplicitVRLittleEndian, True
+    write_dataset(file, dataset)
+    return target.getvalue()
+
+
+@BOTH
+def test_a_request_is_read(syntax: str) -> None:
+    data = encoded(action((CT, "1.2.3"), (MR, "1.2.4"), (CT, "1.2.5")), syntax)
+    assert read_request(data, syntax) == REQUEST
+
+
+@BOTH
+def test_a_report_is_written(syntax: str) -> None:
+    report = CommitmentReport(REQUEST, [None, Reason.NOT_FOUND, Reason.STORAGE_DAMAGED], "US")
+    assert report.event_type_id == 2
+    found = read_dataset(BytesIO(report.dataset(syntax)), syntax == ImplicitVRLittleEndian, True)
+    assert (found.TransactionUID, found.RetrieveAETitle) == ("2.25.1", "US")
+    assert [(each.ReferencedSOPClassUID, each.ReferencedSOPInstanceUID) for each in found.ReferencedSOPSequence] == [
+        (CT, "1.2.3")
+    ]
+    assert [(each.ReferencedSOPInstanceUID, each.FailureReason) for each in found.FailedSOPSequence] == [
+        ("1.2.4", 0x0112),
+        ("1.2.5", 0x0110),
+    ]
+
+
+def test_a_report_of_success_has_no_failures() -> None:
+    report = CommitmentReport(REQUEST, [None] * 3, "US")
+    assert report.event_type_id == 1
+    found = read_dataset(BytesIO(report.dataset(ImplicitVRLittleEndian)), True, True)
+    assert "FailedSOPSequence" not in found
+    assert len(found.ReferencedSOPSequence) == 3
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        Dataset(),
+        action((CT, "1.2.3"), transaction=None),
+        action(),
+        action((CT, "")),
+        action(("", "1.2.3")),
+    ],
+)
+def test_what_is_no_request(dataset: Dataset) -> None:
+    with pytest.raises(ServerError) as caught:
+        read_request(encoded(dataset, ExplicitVRLittleEndian), ExplicitVRLittleEndian)
+    assert caught.value.reason is Reason.BAD_REQUEST
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(data: bytes) -> None:
+    for content in (data, encoded(action((CT, "1.2.3")), ImplicitVRLittleEndian) + data):
+        try:
+            read_request(content, ImplicitVRLittleEndian)
+        except ServerError:
+            continue
