@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dicomweb_server.dicomweb.context import Context, DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.dimse.contexts import Service as DimseService
-from dicomweb_server.dimse.options import DimseOptions, Modality, Timeouts, TlsOptions
+from dicomweb_server.dimse.options import DimseOptions, Modality, OnMismatch, Timeouts, TlsClientOptions, TlsOptions
 from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.errors import Reason, ServerError, StartError
 from dicomweb_server.http.routing import Service
@@ -177,6 +177,10 @@ def dimse_options(settings: Settings) -> DimseOptions:
         hosts=settings.dimse_host or settings.host,
         port=settings.dimse_port,
         tls=_dimse_tls(settings),
+        tls_client=TlsClientOptions(
+            settings.dimse_tls_client_ca, settings.dimse_tls_certificate, settings.dimse_tls_key
+        ),
+        web_root=settings.public_url or "",
         modalities={
             name: Modality(known.ae_title, known.host, known.port, _dimse_services(known.allow), known.tls)
             for name, known in settings.modalities.items()
@@ -191,6 +195,7 @@ def dimse_options(settings: Settings) -> DimseOptions:
         most_associations_per_address=settings.max_associations,
         largest_pdu=settings.max_pdu_length,
         largest_instance=settings.max_instance_size,
+        on_mismatch=OnMismatch(settings.on_mismatch),
         timeouts=Timeouts(silence=settings.dimse_timeout, idle=settings.dimse_timeout),
         stop_timeout=settings.stop_timeout,
     )
@@ -203,9 +208,12 @@ def _dimse_services(words: tuple[str, ...]) -> frozenset[DimseService]:
 def _dimse_tls(settings: Settings) -> TlsOptions | None:
     if settings.dimse_tls_port is None or settings.dimse_tls_certificate is None:
         return None
-    certificate = settings.dimse_tls_certificate
-    key = settings.dimse_tls_key or certificate
-    return TlsOptions(settings.dimse_tls_port, certificate, key, settings.dimse_tls_client_ca)
+    return TlsOptions(
+        settings.dimse_tls_port,
+        settings.dimse_tls_certificate,
+        settings.dimse_tls_key,
+        settings.dimse_tls_client_ca,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -243,9 +243,17 @@ class Settings:
     unknown_allow: tuple[str, ...] = _option(
         "DIMSE", Several(Choice(OPERATIONS)), "What nodes that are not configured may do.", default=("echo", "store")
     )
-    modalities: Mapping[str, Modality] = _option("DIMSE", Modalities(), "DICOM nodes that we know.", default={})
+    modalities: Mapping[str, Modality] = _option(
+        "DIMSE", Modalities(), "DICOM nodes that we know: what they may do, and where C-MOVE sends.", default={}
+    )
     unknown_sop_classes: bool = _option(
         "DIMSE", Toggle(), "Accept SOP classes that the standard does not list.", default=True
+    )
+    on_mismatch: str = _option(
+        "DIMSE",
+        Choice(("refuse", "warn")),
+        "A data set with other UIDs than its C-STORE command: refuse it, or store it under its own with a warning.",
+        default="refuse",
     )
     max_associations: int = _option("DIMSE", Integer(1, 10_000), "Most associations at one time.", default=100)
     max_pdu_length: int = _option(

@@ -20,6 +20,7 @@ import pytest
 from dicomweb_server import __version__
 from tests.builders import make_instance
 
+_FREE_PORTS = {"DICOMWEB_SERVER_HTTP_PORT": "0", "DICOMWEB_SERVER_DIMSE_PORT": "0"}
 COMMAND = [sys.executable, "-m", "dicomweb_server"]
 
 
@@ -30,7 +31,7 @@ def run(*words: str | Path, stdin: str = "", **environment: str) -> subprocess.C
         capture_output=True,
         text=True,
         timeout=60,
-        env={**_clean_environment(), **environment},
+        env={**_clean_environment(), **_FREE_PORTS, **environment},
         check=False,
     )
 
