@@ -9,7 +9,7 @@ from dicomweb_server.dicom.encoding import DEFLATED_LITTLE, EXPLICIT_BIG, EXPLIC
 from dicomweb_server.dimse.stated_identity import stated_identity
 from tests.builders import bare_dataset, make_instance
 
-ENCODINGS = {
+ENCODINGS: dict[str, Encoding] = {
     ExplicitVRLittleEndian: EXPLICIT_LITTLE,
     ImplicitVRLittleEndian: IMPLICIT_LITTLE,
     ExplicitVRBigEndian: EXPLICIT_BIG,
@@ -19,8 +19,8 @@ ENCODINGS = {
 @pytest.mark.parametrize("syntax", ENCODINGS)
 def test_stated(syntax: str) -> None:
     data = bare_dataset(make_instance(SOPInstanceUID="1.2.3", transfer_syntax_uid=syntax))
-    assert stated_identity(data, ENCODINGS[syntax]) == (CTImageStorage, "1.2.3")
-    assert stated_identity(data[:120], ENCODINGS[syntax]) in (None, (CTImageStorage, "1.2.3"))
+    assert stated_identity(data, ENCODINGS[syntax]) == (str(CTImageStorage), "1.2.3")
+    assert stated_identity(data[:120], ENCODINGS[syntax]) in (None, (str(CTImageStorage), "1.2.3"))
     assert stated_identity(data[:40], ENCODINGS[syntax]) is None
 
 
