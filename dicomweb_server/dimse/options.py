@@ -88,6 +88,7 @@ class DimseOptions:
     unknown_allow: frozenset[Service] = frozenset({Service.ECHO, Service.STORE})
     check_called_ae_title: bool = False
     check_modality_host: bool = False
+    require_identity: bool = False  # a user name and passcode; only where something checks them
     unknown_sop_classes: bool = True
     only_sop_classes: frozenset[str] = frozenset()
     never_sop_classes: frozenset[str] = frozenset()

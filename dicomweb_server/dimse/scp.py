@@ -13,6 +13,7 @@ from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError, End
 from dicomweb_server.dimse.handlers import HANDLERS
+from dicomweb_server.dimse.identity import Authenticator, Identified, identified
 from dicomweb_server.dimse.items import UserInformation
 from dicomweb_server.dimse.meter import Meter, NoMeter
 from dicomweb_server.dimse.negotiation import Answer, answer
@@ -31,8 +32,16 @@ _HANDSHAKE_SECONDS = 10.0
 class DimseServer:
     """Serves DIMSE on the running event loop."""
 
-    def __init__(self, services: Services, options: DimseOptions, meter: Meter | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        options: DimseOptions,
+        meter: Meter | None = None,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        """`authenticator`: checks the user identities that peers offer; without it they are passed over."""
         self.options = options
+        self._authenticator = authenticator
         self._services = services
         self._meter = meter or NoMeter()
         self._reports = Reports(services, options)
@@ -136,12 +145,16 @@ class DimseServer:
         started = loop.time()
         session = None
         try:
+            identity = await identified(
+                request.user.identity, self._authenticator, connection.address, required=self.options.require_identity
+            )
             admitted = await self._admission(connection, request)
             self._waiting.pop(connection, None)
-            if isinstance(admitted, Refused):
-                connection.reject(admitted.rejection, admitted.detail)
-            else:
-                session = self._accepted(connection, request, admitted)
+            refused = next((each for each in (admitted, identity) if isinstance(each, Refused)), None)
+            if refused is not None:
+                connection.reject(refused.rejection, refused.detail)
+            elif isinstance(admitted, Admitted) and isinstance(identity, Identified):
+                session = self._accepted(connection, request, admitted, identity)
                 await session.run()
             await asyncio.shield(connection.closed)
         except AssociationLostError:
@@ -159,12 +172,17 @@ class DimseServer:
         load = Load(len(self._sessions), self._addresses[connection.address])
         return admission(request, addresses_of, connection.address, load, self.options)
 
-    def _accepted(self, connection: Connection, request: AssociateRequest, admitted: Admitted) -> Session:
+    def _accepted(
+        self, connection: Connection, request: AssociateRequest, admitted: Admitted, identity: Identified
+    ) -> Session:
         options = self.options
         answered = answer(request, contexts(admitted, options).support, options.most_operations)
-        connection.accept(_acceptance(request, answered, options), answered.accepted)
+        acceptance = _acceptance(request, answered, identity, options)
+        connection.accept(acceptance, answered.accepted)
         terms = Terms(
-            origin=Origin("dimse", connection.address, request.calling_ae_title, request.called_ae_title),
+            origin=Origin(
+                "dimse", connection.address, request.calling_ae_title, request.called_ae_title, identity.user
+            ),
             contexts=answered.accepted,
             extended={each.sop_class_uid: each.information for each in answered.extended},
             peer_maximum_length=request.user.maximum_length,
@@ -205,7 +223,9 @@ class DimseServer:
         logger.log(level, "association", extra=fields)
 
 
-def _acceptance(request: AssociateRequest, answered: Answer, options: DimseOptions) -> AssociateAccept:
+def _acceptance(
+    request: AssociateRequest, answered: Answer, identity: Identified, options: DimseOptions
+) -> AssociateAccept:
     return AssociateAccept(
         request.called_ae_title,
         request.calling_ae_title,
@@ -217,6 +237,7 @@ def _acceptance(request: AssociateRequest, answered: Answer, options: DimseOptio
             window=answered.window,
             roles=answered.roles,
             extended=answered.extended,
+            identity_response=identity.response,
         ),
     )
 

@@ -14,6 +14,7 @@ import pytest
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.fragmenting import message_pdus
+from dicomweb_server.dimse.identity import Authenticator
 from dicomweb_server.dimse.items import ProposedContext, UserInformation
 from dicomweb_server.dimse.message import Command, CommandField, decode, encode
 from dicomweb_server.dimse.options import DimseOptions, Timeouts
@@ -68,7 +69,9 @@ class Node:
 
 
 @asynccontextmanager
-async def open_node(folder: Path, policy: IngestPolicy | None = None, **options: Any) -> AsyncIterator[Node]:
+async def open_node(
+    folder: Path, policy: IngestPolicy | None = None, authenticator: Authenticator | None = None, **options: Any
+) -> AsyncIterator[Node]:
     """A server on a free port, over a new store; everybody may do everything unless told otherwise."""
     store = Store(folder, StoreOptions(sync=SyncMode.OFF))
     workers = Threads(2, "worker")
@@ -79,7 +82,7 @@ async def open_node(folder: Path, policy: IngestPolicy | None = None, **options:
         delete=DeleteService(store.blobs, store.index, grace=0),
     )
     defaults = DimseOptions(ae_title=AE_TITLE, port=0, unknown_allow=frozenset(Service), stop_timeout=2.0)
-    server = DimseServer(services, replace(defaults, **options))
+    server = DimseServer(services, replace(defaults, **options), authenticator=authenticator)
     try:
         await server.start()
         yield Node(server, services, store)
