@@ -35,6 +35,8 @@ from dicomweb_server.dimse.streaming import Inbox, Message
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _PAUSE_ABOVE = 1 << 20  # bytes that wait for a handler
 _RESUME_BELOW = 256 * 1024
+_KEEP_BUFFER = 5.0  # seconds after which an idle association gives memory back
+_NEXT_MESSAGE = "a message"
 _IN_DATA = frozenset({State.STA6, State.STA7})
 _OVER = frozenset({State.STA1, State.STA13})
 
@@ -70,6 +72,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reading_paused = False
         self._busy = 0
         self._pdu_timed = False
+        self._idle_left = 0.0  # of the time between two messages, after the first seconds of it
         self._answer: asyncio.Future[AssociateAccept | AssociateReject] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._unsent = 0
@@ -353,13 +356,20 @@ class Connection(asyncio.BufferedProtocol):
         elif self._busy:
             self._deadline.clear()
         else:
-            self._deadline.set(self.timeouts.idle, "a message")
+            soon = min(self.timeouts.idle, _KEEP_BUFFER)
+            self._idle_left = self.timeouts.idle - soon
+            self._deadline.set(soon, _NEXT_MESSAGE)
         if unfinished and self._socket is not None and _QUICK_ACK is not None:
             # A sender with Nagle's algorithm on waits for our acknowledgement before its last, short segment, and the
             # kernel falls back to delaying it by 40 ms after every answer of ours.
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def _expired(self, awaited: str) -> None:
+        if awaited is _NEXT_MESSAGE and self._idle_left:
+            self._framer.shrink()
+            self._deadline.set(self._idle_left, awaited)
+            self._idle_left = 0.0
+            return
         if self._writable is not None and self._transport is not None:
             unsent = self._transport.get_write_buffer_size()
             if unsent < self._unsent:  # slowly, but it moves

@@ -352,3 +352,20 @@ async def test_stopping_waits_for_what_is_under_way(tmp_path: Path) -> None:
         assert await node.instances() in (0, 1)
         await idle.close()
         await busy.close()
+
+
+async def test_an_idle_association_gives_memory_back_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicomweb_server.dimse.connection._KEEP_BUFFER", 0.2)
+    shrunk: list[object] = []
+    monkeypatch.setattr("dicomweb_server.dimse.framing.Framer.shrink", lambda framer: shrunk.append(framer))
+    async with open_node(tmp_path, timeouts=QUICK) as node:
+        peer = await node.peer()
+        await peer.associate()
+        assert await peer.echo() == 0
+        await asyncio.sleep(0.5)
+        assert len(shrunk) == 1
+        assert await peer.echo() == 0
+        assert await peer.pdu(4.0) == ABORT_BY_USER
+        await peer.close()
