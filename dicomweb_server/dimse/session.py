@@ -1,12 +1,15 @@
-"""One accepted association at work: receives requests, runs their operations, answers. Knows no single service."""
+"""One association at work: receives requests, runs their operations, answers. Knows no single service."""
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dimse.association import Role
+from dicomweb_server.dimse.commitment import CommitmentRequest
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.exchange import Exchange
@@ -14,12 +17,18 @@ from dicomweb_server.dimse.message import Command, CommandField, encode, respons
 from dicomweb_server.dimse.meter import Meter
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import DimseOptions
-from dicomweb_server.dimse.reports import Reports
 from dicomweb_server.dimse.status import PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION, Status
 from dicomweb_server.dimse.streaming import DataStream, Message
 from dicomweb_server.services import Services
 
 logger = logging.getLogger("dicomweb_server.dimse")
+
+
+class ReportQueue(Protocol):
+    """Verifies and reports storage commitment in the background."""
+
+    def begin(self, request: CommitmentRequest, exchange: Exchange, context: Context, calling_ae_title: str) -> None:
+        """Take on a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Terms:
     options: DimseOptions
     services: Services
     meter: Meter
-    reports: Reports
+    reports: ReportQueue | None = None
 
 
 class Operation:
@@ -156,12 +165,16 @@ class Session:
         request, context = operation.request, operation.context
         if handler is None or not handler.serves(context.abstract_syntax):
             operation.respond(UNRECOGNIZED_OPERATION)
-        elif request.sop_class_uid != context.abstract_syntax or not context.requestor_is_scu:
+        elif request.sop_class_uid != context.abstract_syntax or not self._peer_may_request(context):
             operation.respond(SOP_CLASS_NOT_SUPPORTED)
         elif handler.needs_dataset and operation.data is None:
             self.connection.abort(f"{handler.name} without a data set")
         else:
             await handler.answer(operation)
+
+    def _peer_may_request(self, context: Context) -> bool:
+        acceptor = self.connection.association.role is Role.ACCEPTOR
+        return context.requestor_is_scu if acceptor else context.requestor_is_scp
 
     def _respond_if_possible(self, operation: Operation) -> None:
         try:

@@ -180,7 +180,7 @@ async def statuses(peer: Any) -> list[int | None]:
 
 
 async def test_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dicomweb_server.dimse.handlers._MATCHES_AT_ONCE", 1)
+    monkeypatch.setattr("dicomweb_server.dimse.query_scp._MATCHES_AT_ONCE", 1)
     async with open_node(tmp_path) as node:
         for number in range(40):
             await fill(node, *study(1, PatientID=f"P{number}"))
@@ -209,7 +209,7 @@ async def test_a_limit_is_not_hidden(tmp_path: Path) -> None:
 
 
 async def test_several_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dicomweb_server.dimse.handlers._PAGE", 2)
+    monkeypatch.setattr("dicomweb_server.dimse.query_scp._PAGE", 2)
     async with open_node(tmp_path) as node:
         for number in range(5):
             await fill(node, *study(1, PatientID=f"P{number}"))

@@ -1,0 +1,76 @@
+"""C-FIND: the same search as QIDO-RS, asked and answered in identifiers (PS3.4 §C.4.1)."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dicomweb_server.dimse.contexts import QUERY_LEVELS
+from dicomweb_server.dimse.find_request import FindRequest, find_request
+from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, Identifier, agreed_rules, read_identifier
+from dicomweb_server.dimse.message import encode, response
+from dicomweb_server.dimse.session import Operation
+from dicomweb_server.dimse.status import CANCELLED, PENDING, PENDING_WITH_WARNING, SUCCESS, Status, query_status
+from dicomweb_server.errors import Reason, ServerError
+
+_MATCHES_AT_ONCE = 100
+_PAGE = 20_000  # matches in memory at one time
+
+
+async def on_c_find(operation: Operation) -> None:
+    """C-FIND: the identifier becomes the same query as a search by QIDO-RS (PS3.4 §C.4.1)."""
+    try:
+        request = await _find_request(operation)
+        operation.respond(await _answer_all(operation, request))
+    except ServerError as error:
+        operation.respond(query_status(error))
+
+
+async def requested_identifier(operation: Operation) -> Identifier:
+    """The identifier of a C-FIND, C-MOVE or C-GET; ServerError if it is none."""
+    data = await operation.dataset.whole(LARGEST_IDENTIFIER)
+    if data is None:
+        raise ServerError(Reason.TOO_LARGE, f"the identifier has more than {LARGEST_IDENTIFIER} bytes")
+    return read_identifier(data, operation.context.transfer_syntax)
+
+
+async def _find_request(operation: Operation) -> FindRequest:
+    context, options = operation.context, operation.terms.options
+    identifier = await requested_identifier(operation)
+    rules = agreed_rules(operation.terms.extended.get(context.abstract_syntax, b""))
+    levels = QUERY_LEVELS[context.abstract_syntax]
+    return find_request(identifier, levels, rules, options.ae_title, options.web_root)
+
+
+async def _answer_all(operation: Operation, request: FindRequest) -> Status:
+    """Send what matches, and say how it ended; nearly always one page, so that it is one state of the archive."""
+    answered = 0
+    known: set[bytes] = set()  # of several pages, what was stored in between can move matches to the next one
+    while True:
+        query = replace(request.query, limit=_PAGE, offset=answered)
+        page = await operation.terms.services.search.find(query)
+        new = page.matches if not known else [match for match in page.matches if match not in known]
+        if not await _answer_matches(operation, request, new):
+            return CANCELLED
+        answered += len(page.matches)
+        if not page.remaining:
+            return SUCCESS
+        if len(page.matches) < _PAGE:
+            return Status(0xA700, f"cut after {answered} matches, a limit of this server")
+        known.update(page.matches)
+
+
+async def _answer_matches(operation: Operation, request: FindRequest, matches: Sequence[bytes]) -> bool:
+    """Send pending responses; False if cancelled."""
+    context, session = operation.context, operation.session
+    pending = PENDING if request.all_supported else PENDING_WITH_WARNING
+    command = encode(response(operation.request, pending.code, has_dataset=True))
+    encoder = request.encoder(context.transfer_syntax)
+    for start in range(0, len(matches), _MATCHES_AT_ONCE):
+        if operation.cancelled:
+            return False
+        session.exchange.send_all(
+            context.context_id, command, [encoder.encode(each) for each in matches[start : start + _MATCHES_AT_ONCE]]
+        )
+        await session.connection.drain()
+        await asyncio.sleep(0)  # others have their turn between two batches, and C-CANCEL can come in
+    return not operation.cancelled

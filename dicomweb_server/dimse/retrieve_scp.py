@@ -1,0 +1,80 @@
+"""C-MOVE and C-GET: what an identifier names is sent, and counted (PS3.4 §C.4.2, §C.4.3)."""
+
+from collections import deque
+
+from dicomweb_server.dimse.answers import failed_list
+from dicomweb_server.dimse.contexts import QUERY_LEVELS
+from dicomweb_server.dimse.destinations import Destination
+from dicomweb_server.dimse.identifiers import agreed_rules
+from dicomweb_server.dimse.query_scp import requested_identifier
+from dicomweb_server.dimse.retrieval import named_instances
+from dicomweb_server.dimse.session import Operation
+from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, UNKNOWN_DESTINATION, Status, query_status
+from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations, Tally
+from dicomweb_server.errors import ServerError
+
+
+async def on_c_get(operation: Operation) -> None:
+    """C-GET: what the identifier names comes back on the same association (PS3.4 §C.4.3)."""
+    terms, session = operation.terms, operation.session
+    try:
+        operations = await _sub_operations(operation)
+    except ServerError as error:
+        operation.respond(query_status(error))
+        return
+    contexts = [context for context in terms.contexts if context.requestor_is_scp]
+    sender = Sender(session.exchange, contexts, terms.services, terms.options.timeouts.response)
+    # One more than may be outstanding: it reads what comes next meanwhile.
+    await operations.run(sender, deque(operations.instances), terms.own_operations + 1)
+    _finish(operation, operations.tally)
+
+
+async def on_c_move(operation: Operation) -> None:
+    """C-MOVE: what the identifier names goes to a modality that we know (PS3.4 §C.4.2)."""
+    terms = operation.terms
+    wanted = operation.request.move_destination or ""
+    modality = next((each for each in terms.options.modalities.values() if each.ae_title == wanted), None)
+    if modality is None:
+        operation.respond(UNKNOWN_DESTINATION)
+        return
+    try:
+        operations = await _sub_operations(operation)
+    except ServerError as error:
+        operation.respond(query_status(error))
+        return
+    originator = Originator(terms.origin.calling_ae_title, operation.request.message_id or 0)
+    await Destination(modality, originator, terms.services, terms.options).send(operations)
+    _finish(operation, operations.tally)
+
+
+async def _sub_operations(operation: Operation) -> SubOperations:
+    terms, abstract_syntax = operation.terms, operation.context.abstract_syntax
+    identifier = await requested_identifier(operation)
+    rules = agreed_rules(terms.extended.get(abstract_syntax, b""))
+    instances = await named_instances(
+        identifier, QUERY_LEVELS[abstract_syntax], terms.services, relational=rules.relational
+    )
+    return SubOperations(
+        instances,
+        cancelled=lambda: operation.cancelled,
+        told=lambda tally: operation.respond(PENDING, **tally.elements()),
+    )
+
+
+def _finish(operation: Operation, tally: Tally) -> None:
+    """The final response (PS3.4 tables C.4-2 and C.4-3)."""
+    if operation.cancelled and tally.remaining:
+        status = CANCELLED
+    elif not tally.failed and not tally.warning:
+        status = SUCCESS
+    elif tally.completed or tally.warning:
+        status = Status(0xB000, f"{tally.failed} sub-operations failed, {tally.warning} had warnings")
+    else:
+        status = Status(0xA702, "no sub-operation could be performed")
+    elements = tally.elements()
+    if status is not CANCELLED:
+        del elements["remaining"]
+    failed = None
+    if tally.failed_uids:
+        failed = failed_list(tally.failed_uids, operation.context.transfer_syntax)
+    operation.respond(status, failed, **elements)
