@@ -154,6 +154,17 @@ def _agreed(proposed: bytes, supported: tuple[int, ...]) -> bytes:
     return bytes([value == 1 and known for value, known in zip(proposed, supported, strict=False)])
 
 
+def query_class(service: Service, level: Level) -> str:
+    """The SOP class by which we ask others: of the Study Root model, of the Patient Root only for patients."""
+    model = "1.2.840.10008.5.1.4.1.2.1" if level is Level.PATIENT else "1.2.840.10008.5.1.4.1.2.2"
+    return next(f"{model}.{last}" for last, each in _QUERY_SERVICES.items() if each is service)
+
+
+def is_storage(abstract_syntax: str) -> bool:
+    """Whether a context is one of storage; one that nobody knows was accepted, or proposed, as such."""
+    return SERVICES.get(abstract_syntax, Service.STORE) is Service.STORE
+
+
 def is_unknown(abstract_syntax: str) -> bool:
     """Whether a UID is private or newer than our edition of the standard, so that it may name a storage SOP class."""
     return abstract_syntax not in UID_dictionary

@@ -1,4 +1,4 @@
-"""Sends the instances of a C-MOVE to where it says: on associations with the contexts that they need."""
+"""Sends instances to a modality, for C-MOVE and for ourselves: on associations with the contexts that they need."""
 
 import asyncio
 import logging
@@ -10,10 +10,9 @@ from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LI
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.items import MOST_CONTEXTS
 from dicomweb_server.dimse.negotiation import NATIVE
-from dicomweb_server.dimse.options import DimseOptions, Modality
-from dicomweb_server.dimse.scu import RequestedAssociation, associate
+from dicomweb_server.dimse.options import Modality
+from dicomweb_server.dimse.scu import RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations
-from dicomweb_server.services import Services
 from dicomweb_server.services.retrieve import StoredInstance
 
 logger = logging.getLogger("dicomweb_server.dimse")
@@ -22,12 +21,11 @@ Proposals = dict[tuple[str, tuple[str, ...]], None]  # in their order, each once
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the instances of one C-MOVE go."""
+    """Where instances go. `originator`: of a C-MOVE."""
 
     modality: Modality
-    originator: Originator
-    services: Services
-    options: DimseOptions
+    originator: Originator | None
+    user: ServiceUser
 
     async def send(self, operations: SubOperations) -> None:
         """Run the sub-operations; those for which the destination is not there count as failed."""
@@ -43,7 +41,7 @@ class Destination:
         self, operations: SubOperations, proposals: Sequence[tuple[str, tuple[str, ...]]], queue: deque[StoredInstance]
     ) -> None:
         opening = {
-            asyncio.create_task(associate(self.modality, proposals, self.options))
+            asyncio.create_task(self.user.associate(self.modality, proposals))
             for _ in range(self.modality.associations)
         }
         sending: set[asyncio.Task[None]] = set()
@@ -73,8 +71,8 @@ class Destination:
     async def _send_on(
         self, association: RequestedAssociation, operations: SubOperations, queue: deque[StoredInstance]
     ) -> None:
-        seconds = self.options.timeouts.response
-        sender = Sender(association.exchange, association.contexts, self.services, seconds, self.originator)
+        seconds = self.user.options.timeouts.response
+        sender = Sender(association.exchange, association.contexts, self.user.services, seconds, self.originator)
         try:
             # One more than may be outstanding: it reads what comes next meanwhile.
             await operations.run(sender, queue, association.outstanding + 1)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from dicomweb_server.dimse.commitment_scp import on_n_action
-from dicomweb_server.dimse.contexts import SERVICES, Service
+from dicomweb_server.dimse.contexts import SERVICES, Service, is_storage
 from dicomweb_server.dimse.message import CommandField
 from dicomweb_server.dimse.query_scp import on_c_find
 from dicomweb_server.dimse.retrieve_scp import on_c_get, on_c_move
@@ -18,13 +18,12 @@ async def on_c_echo(operation: Operation) -> None:
 
 
 def _serves(service: Service) -> Callable[[str], bool]:
-    """Whether an abstract syntax belongs to a service; one that nobody knows was accepted as storage."""
-    return lambda abstract_syntax: SERVICES.get(abstract_syntax, Service.STORE) is service
+    return lambda abstract_syntax: SERVICES.get(abstract_syntax) is service
 
 
 HANDLERS: Mapping[int, Handler] = {
     CommandField.C_ECHO_RQ: Handler("C-ECHO", on_c_echo, _serves(Service.ECHO)),
-    CommandField.C_STORE_RQ: Handler("C-STORE", on_c_store, _serves(Service.STORE), needs_dataset=True),
+    CommandField.C_STORE_RQ: Handler("C-STORE", on_c_store, is_storage, needs_dataset=True),
     CommandField.C_FIND_RQ: Handler("C-FIND", on_c_find, _serves(Service.FIND), needs_dataset=True, long=True),
     CommandField.C_MOVE_RQ: Handler("C-MOVE", on_c_move, _serves(Service.MOVE), needs_dataset=True, long=True),
     CommandField.C_GET_RQ: Handler("C-GET", on_c_get, _serves(Service.GET), needs_dataset=True, long=True),

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.dimse.commitment import PUSH_MODEL_INSTANCE, CommitmentReport, CommitmentRequest
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError
@@ -13,20 +12,20 @@ from dicomweb_server.dimse.items import RoleSelection
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import DimseOptions, Modality
-from dicomweb_server.dimse.scu import associate
+from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, ServiceUser
 from dicomweb_server.errors import ServerError
 from dicomweb_server.services import Services
 from dicomweb_server.services.commitment import refused
 
 logger = logging.getLogger("dicomweb_server.dimse")
 WAITS: Sequence[float] = (5, 15, 60, 300, 900, 3600)  # seconds between attempts, then it is given up
-_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 
 
 class Reports:
     """The requests that are not yet answered; lost with the process."""
 
     def __init__(self, services: Services, options: DimseOptions) -> None:
+        self._user = ServiceUser(services, options)
         self._services = services
         self._options = options
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +95,7 @@ class Reports:
         """On an association of ours, in which we have the role of SCP (PS3.4 §J.3.3)."""
         role = RoleSelection(STORAGE_COMMITMENT, scu=False, scp=True)
         try:
-            association = await associate(modality, [(STORAGE_COMMITMENT, _SYNTAXES)], self._options, roles=(role,))
+            association = await self._user.associate(modality, [(STORAGE_COMMITMENT, IDENTIFIER_SYNTAXES)], (role,))
         except AssociationRefusedError as error:
             logger.warning("no association", extra={"peer": modality.ae_title, "detail": str(error)})
             return False

@@ -8,6 +8,7 @@ from dicomweb_server.dimse.destinations import Destination
 from dicomweb_server.dimse.identifiers import agreed_rules
 from dicomweb_server.dimse.query_scp import requested_identifier
 from dicomweb_server.dimse.retrieval import named_instances
+from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, UNKNOWN_DESTINATION, Status, query_status
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations, Tally
@@ -43,7 +44,7 @@ async def on_c_move(operation: Operation) -> None:
         operation.respond(query_status(error))
         return
     originator = Originator(terms.origin.calling_ae_title, operation.request.message_id or 0)
-    await Destination(modality, originator, terms.services, terms.options).send(operations)
+    await Destination(modality, originator, ServiceUser(terms.services, terms.options)).send(operations)
     _finish(operation, operations.tally)
 
 

@@ -2,18 +2,20 @@
 
 import asyncio
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pynetdicom import AE
 
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality
-from dicomweb_server.dimse.scu import associate, echo
+from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.status import SUCCESS
+from dicomweb_server.services import Services
 from tests.app.dimse_harness import AE_TITLE, CT, EXPLICIT, QUICK, VERIFICATION, needs_dcmtk, open_node
 from tests.app.dimse_peers import IMPATIENT, free_port
 
-OPTIONS = DimseOptions(ae_title="US", timeouts=IMPATIENT)
+USER = ServiceUser(cast(Services, None), DimseOptions(ae_title="US", timeouts=IMPATIENT))  # nothing is stored here
 
 
 @needs_dcmtk
@@ -22,7 +24,7 @@ async def test_echo_to_dcmtk() -> None:
     storescp = await asyncio.create_subprocess_exec("storescp", "--ignore", str(port))
     try:
         await asyncio.sleep(0.3)
-        assert await echo(Modality("ANY", "127.0.0.1", port), OPTIONS) == SUCCESS
+        assert await USER.echo(Modality("ANY", "127.0.0.1", port)) == SUCCESS
     finally:
         storescp.terminate()
         await storescp.wait()
@@ -31,10 +33,9 @@ async def test_echo_to_dcmtk() -> None:
 async def test_echo_to_ourselves_with_a_window(tmp_path: Path) -> None:
     async with open_node(tmp_path) as node:
         archive = Modality(AE_TITLE, "127.0.0.1", node.port)
-        assert await echo(archive, OPTIONS) == SUCCESS
-        association = await associate(
-            archive, [(VERIFICATION, (EXPLICIT,)), ("1.2.840.10008.5.1.4.31", (EXPLICIT,))], OPTIONS
-        )
+        assert await USER.echo(archive) == SUCCESS
+        proposals = [(uid, (EXPLICIT,)) for uid in (VERIFICATION, "1.2.840.10008.5.1.4.31")]
+        association = await USER.associate(archive, proposals)
         assert [context.abstract_syntax for context in association.contexts] == [VERIFICATION]
         assert association.outstanding == 8
         statuses = await asyncio.gather(*(association.echo(2.0) for _ in range(20)))
@@ -51,9 +52,9 @@ async def test_a_peer_that_rejects() -> None:
     assert server is not None
     try:
         with pytest.raises(AssociationRefusedError, match="reason 7"):
-            await echo(Modality("OTHER", "127.0.0.1", port), OPTIONS)
-        association = await associate(Modality("PICKY", "127.0.0.1", port), [(CT, (EXPLICIT,))], OPTIONS)
-        with pytest.raises(AssociationRefusedError, match="no C-ECHO"):
+            await USER.echo(Modality("OTHER", "127.0.0.1", port))
+        association = await USER.associate(Modality("PICKY", "127.0.0.1", port), [(CT, (EXPLICIT,))])
+        with pytest.raises(AssociationRefusedError, match="does not accept SOP class"):
             await association.echo(1.0)
         await association.release()
     finally:
@@ -63,13 +64,13 @@ async def test_a_peer_that_rejects() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
 async def test_a_peer_that_is_not_there(host: str) -> None:
     with pytest.raises(AssociationRefusedError, match=host):
-        await echo(Modality("NOBODY", host, free_port()), OPTIONS)
+        await USER.echo(Modality("NOBODY", host, free_port()))
 
 
 async def test_a_peer_that_goes_away_while_it_is_asked(tmp_path: Path) -> None:
     async with open_node(tmp_path, timeouts=QUICK) as node:
         archive = Modality(AE_TITLE, "127.0.0.1", node.port)
-        association = await associate(archive, [(VERIFICATION, (EXPLICIT,))], OPTIONS)
+        association = await USER.associate(archive, [(VERIFICATION, (EXPLICIT,))])
         await node.server.stop()
         with pytest.raises(AssociationLostError):
             await association.echo(2.0)
@@ -79,7 +80,7 @@ async def test_a_peer_that_goes_away_while_it_is_asked(tmp_path: Path) -> None:
 async def test_no_answer_in_time(tmp_path: Path) -> None:
     async with open_node(tmp_path) as node:
         archive = Modality(AE_TITLE, "127.0.0.1", node.port)
-        association = await associate(archive, [(VERIFICATION, (EXPLICIT,))], OPTIONS)
+        association = await USER.associate(archive, [(VERIFICATION, (EXPLICIT,))])
         with pytest.raises(AssociationLostError, match="no response within"):
             await association.echo(0.0)
         await association.abort("too late")

@@ -11,7 +11,7 @@ import pytest
 
 from dicomweb_server.dimse.ending import AssociationRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality, TlsClientOptions, TlsOptions
-from dicomweb_server.dimse.scu import echo
+from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.status import SUCCESS
 from tests.app.dimse_harness import AE_TITLE, Peer, needs_dcmtk, open_node, tool, write_files
 from tests.app.dimse_peers import fill, free_port, study
@@ -109,11 +109,12 @@ async def test_we_ask_over_tls_and_check_who_answers(tmp_path: Path, identity: I
     async with open_node(tmp_path, tls=options(identity)) as node:
         archive = Modality(AE_TITLE, "127.0.0.1", node.server.ports[1], tls=True)
         client = TlsClientOptions(identity.certificate if trusted else None)
+        user = ServiceUser(node.services, DimseOptions(tls_client=client))
         if trusted:
-            assert await echo(archive, DimseOptions(tls_client=client)) == SUCCESS
+            assert await user.echo(archive) == SUCCESS
             return
         with pytest.raises(AssociationRefusedError, match="certificate"):
-            await echo(archive, DimseOptions(tls_client=client))
+            await user.echo(archive)
 
 
 @needs_dcmtk
