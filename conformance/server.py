@@ -1,5 +1,6 @@
 """Starts a server of its own for the suites, on a free port and in a temporary folder; never touches one that runs."""
 
+import contextlib
 import json
 import os
 import re
@@ -89,7 +90,17 @@ class Server:
 
     def memory_mb(self) -> float:
         """Resident memory of the process and of its children."""
-        return sum(_resident_kb(pid) for pid in self._pids()) / 1024
+        return sum(_memory_kb(pid, "VmRSS") for pid in self._pids()) / 1024
+
+    def forget_peak(self) -> None:
+        """Begin to measure the peak anew."""
+        for pid in self._pids():
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def peak_mb(self) -> float:
+        """The most memory that each of them had since `forget_peak`, added up."""
+        return sum(_memory_kb(pid, "VmHWM") for pid in self._pids()) / 1024
 
     def _pids(self) -> list[int]:
         found, todo = [], [self.process.pid]
@@ -111,9 +122,9 @@ class Server:
                 self.process.wait()
 
 
-def _resident_kb(pid: int) -> int:
+def _memory_kb(pid: int, name: str) -> int:
     try:
-        found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     except OSError:
         return 0
     return int(found[1]) if found else 0
