@@ -348,7 +348,7 @@ async def test_a_full_spool(archive: Archive, monkeypatch: pytest.MonkeyPatch) -
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("dicomweb_server.storage.spool._append", no_room)
+        patch.setattr("dicomweb_server.storage.spool.write_all", no_room)
         response = await archive.post(multipart_body(large))
         assert counts(response) == (503, 0, 0, 1)
         assert values(items(response, OTHER), REASON) == [0xA700]
