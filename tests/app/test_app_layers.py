@@ -22,7 +22,7 @@ ALICE = ("alice", "secret")
 
 @asynccontextmanager
 async def client(tmp_path: Path, **options: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Application]]:
-    app = create_app(Settings(data=tmp_path / "data", dimse=False, **options))
+    app = create_app(Settings(data=tmp_path / "data", dimse=False, sync="off", **options))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://server.example") as asking:
