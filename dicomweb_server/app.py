@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb_server import __version__
 from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_service, open_store, start_dimse
-from dicomweb_server.dicomweb.openapi import describe
+from dicomweb_server.dicomweb.openapi import TAGS, describe
 from dicomweb_server.errors import ServerError, StartError
 from dicomweb_server.http import errors
 from dicomweb_server.http.cors import Cors
@@ -46,6 +46,9 @@ class Application(FastAPI):
             version=__version__,
             description="Stores, finds and serves medical images: DICOMweb (PS3.18).",
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            openapi_tags=[*TAGS],
+            servers=[{"url": "/", "description": "The server that this description comes from"}],
+            generate_unique_id_function=lambda route: route.name,
             docs_url=None,
             redoc_url=None,
             lifespan=_lifespan,

@@ -29,13 +29,28 @@ _VARIABLES: dict[str, dict[str, Any]] = {
     },
 }
 
+_GROUP = {"type": "string", "examples": ["Yamada^Tarou"]}
+_PERSON_NAME = {
+    "type": "object",
+    "description": "A person name by its component groups (PS3.18 §F.2.2)",
+    "properties": {"Alphabetic": _GROUP, "Ideographic": _GROUP, "Phonetic": _GROUP},
+    "additionalProperties": False,
+}
+_VALUE = {
+    "description": "A text, a number, a person name, an item of a sequence, or null for an empty value among several",
+    "anyOf": [
+        {"type": ["string", "number", "null"]},
+        {"$ref": "#/components/schemas/DataSet"},
+        {"$ref": "#/components/schemas/PersonName"},
+    ],
+}
 _ATTRIBUTE = {
     "type": "object",
     "description": "One attribute (PS3.18 Annex F)",
     "required": ["vr"],
     "properties": {
-        "vr": {"type": "string", "pattern": "^[A-Z]{2}$"},
-        "Value": {"type": "array"},
+        "vr": {"type": "string", "pattern": "^[A-Z]{2}$", "examples": ["PN"]},
+        "Value": {"type": "array", "items": _VALUE},
         "BulkDataURI": {"type": "string", "format": "uri"},
         "InlineBinary": {"type": "string", "contentEncoding": "base64"},
     },
@@ -46,12 +61,23 @@ _DATA_SET = {
     "description": "A data set: attributes by their tags, as eight hexadecimal digits (PS3.18 Annex F)",
     "propertyNames": {"pattern": "^[0-9A-F]{8}$"},
     "additionalProperties": {"$ref": "#/components/schemas/Attribute"},
+    "examples": [{"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]}}],
 }
 _DATA_SETS = {"type": "array", "items": {"$ref": "#/components/schemas/DataSet"}}
 _STORE_RESPONSE = {
     "description": "Store Instances Response (PS3.18 §10.5.3): (0008,1199) stored, (0008,1198) and (0008,119A) failed",
     "allOf": [{"$ref": "#/components/schemas/DataSet"}],
 }
+
+
+TAGS = (
+    {"name": "Search (QIDO-RS)", "description": "Find patients, studies, series and instances (PS3.18 §10.6)."},
+    {"name": "Retrieve (WADO-RS)", "description": "Instances, metadata, frames and bulk data (PS3.18 §10.4)."},
+    {"name": "Store (STOW-RS)", "description": "Store instances (PS3.18 §10.5)."},
+    {"name": "Delete", "description": "Delete studies, series and instances; an extension of the standard."},
+    {"name": "Capabilities", "description": "What the service offers (PS3.18 §8.9)."},
+    {"name": "Operation", "description": "For those who run the server."},
+)
 
 
 def describe(root: str) -> dict[str, Any]:
@@ -70,6 +96,7 @@ def describe(root: str) -> dict[str, Any]:
         "Attribute": _ATTRIBUTE,
         "DataSet": _DATA_SET,
         "DataSets": _DATA_SETS,
+        "PersonName": _PERSON_NAME,
         "StoreResponse": _STORE_RESPONSE,
     }
     return document

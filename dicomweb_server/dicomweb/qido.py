@@ -108,6 +108,7 @@ _RULES = (
     Parameter("multiplevaluematching", "A list of values, with commas or backslashes between, means any", _SWITCH),
     Parameter("combineddatetime", "A range of dates and its range of times are one interval", _SWITCH),
 )
+_COUNT = {"type": "object", "required": ["count"], "properties": {"count": _WHOLE_NUMBER}}
 _PAGE = (
     Parameter("includefield", "Further attributes of the answer, with commas between, or `all`", _TEXT),
     Parameter("limit", "Most matches of the answer", _WHOLE_NUMBER),
@@ -143,24 +144,25 @@ def _operations(level: Level, noun: str, paths: Sequence[tuple[str, str]]) -> li
         (JSON,),
         parameters=(_KEYS, *_RULES, _ACCEPT),
         errors=errors,
+        bodies={JSON: _COUNT},
     )
     operations.append(Operation("GET", f"/{noun}/count", _count(level), counted))
     return operations
 
 
 OPERATIONS: Sequence[Operation[Context]] = (
-    *_operations(Level.STUDY, "studies", [("searchStudies", "/studies")]),
+    *_operations(Level.STUDY, "studies", [("searchForStudies", "/studies")]),
     *_operations(
-        Level.SERIES, "series", [("searchSeries", "/series"), ("searchStudySeries", "/studies/{study}/series")]
+        Level.SERIES, "series", [("searchForSeries", "/series"), ("searchForStudySeries", "/studies/{study}/series")]
     ),
     *_operations(
         Level.INSTANCE,
         "instances",
         [
-            ("searchInstances", "/instances"),
-            ("searchStudyInstances", "/studies/{study}/instances"),
-            ("searchSeriesInstances", "/studies/{study}/series/{series}/instances"),
+            ("searchForInstances", "/instances"),
+            ("searchForStudyInstances", "/studies/{study}/instances"),
+            ("searchForSeriesInstances", "/studies/{study}/series/{series}/instances"),
         ],
     ),
-    *_operations(Level.PATIENT, "patients", [("searchPatients", "/patients")]),
+    *_operations(Level.PATIENT, "patients", [("searchForPatients", "/patients")]),
 )

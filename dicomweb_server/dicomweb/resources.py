@@ -144,6 +144,7 @@ _CAPABILITIES = Description(
     (WADL, JSON),
     parameters=(_ACCEPT,),
     errors=(400, 406),
+    bodies={JSON: {"type": "object", "description": "The WADL tree (PS3.18 Annex H) as JSON"}},
 )
 
 _DESCRIBED: Table = (

@@ -2,14 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from dicomweb_server.http.described_headers import HEADERS, request_headers, response_headers
 from dicomweb_server.http.errors import PROBLEM_SCHEMA
 
 PROBLEM = "application/problem+json"
 _VARIABLE = re.compile(r"\{(\w+)(?::path)?\}")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+# What the layers around every operation may answer: to unknown users and too many wrong passwords; to a page of another
+# site that wants to change something; to a body that does not come.
+_ALWAYS = (401, 429)
+_CHANGING = (403,)
+_WITH_BODY = (408,)
 
 Schema = Mapping[str, Any]
 
@@ -29,7 +37,8 @@ class Description:
     """An operation in words and types.
 
     `produces`, `consumes`: media types, the default first, as Accept and Content-Type name them. `success`: statuses in
-    words. `errors`: statuses that come with a problem, or, if also in `told`, with what success comes with.
+    words. `errors`: statuses that come with a problem, or, if also in `told`, with what success comes with. `bodies`:
+    the schema of a media type where it is not what other operations answer with.
     """
 
     name: str
@@ -41,6 +50,7 @@ class Description:
     parameters: Sequence[Parameter] = ()
     errors: Sequence[int] = (400, 404, 406)
     told: Sequence[int] = ()
+    bodies: Mapping[str, Schema] = field(default_factory=dict)
 
 
 class Described(Protocol):
@@ -71,33 +81,58 @@ def openapi(
     for operation in operations:
         path = root + _VARIABLE.sub(r"{\1}", operation.path)
         paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, variables, bodies)
-    return {"paths": paths, "components": {"schemas": {"Problem": dict(PROBLEM_SCHEMA)}}}
+    components = {"schemas": {"Problem": dict(PROBLEM_SCHEMA)}, "headers": HEADERS, "securitySchemes": _SECURITY}
+    return {"paths": paths, "components": components}
+
+
+_SECURITY = {"basic": {"type": "http", "scheme": "basic", "description": "If the server has users"}}
 
 
 def _operation(operation: Described, variables: Mapping[str, Schema], bodies: Mapping[str, Schema]) -> dict[str, Any]:
     said = operation.description
+    own = {**bodies, **said.bodies}
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": variables[name]}
         for name in _VARIABLE.findall(operation.path)
     ]
     described: dict[str, Any] = {
-        "operationId": said.name,
+        "operationId": _HUMP.sub("_", said.name).lower(),
         "summary": said.summary,
         "tags": [said.tag],
-        "parameters": in_path + [_parameter(one) for one in said.parameters],
-        "responses": {
-            **{str(status): _answer(text, status, said.produces, bodies) for status, text in said.success.items()},
-            **{str(status): _failure(status, said, bodies) for status in said.errors},
-        },
+        "security": [{}, {"basic": []}],
+        "parameters": in_path + [_parameter(one) for one in said.parameters] + request_headers(said.success),
+        "responses": {str(status): _response(status, said, own) for status in _statuses(operation)},
     }
     if said.consumes:
         described["requestBody"] = {"required": True, "content": _content(said.consumes, bodies)}
     return described
 
 
+def _statuses(operation: Described) -> list[int]:
+    """All statuses, in order."""
+    said = operation.description
+    found = {*said.success, *said.errors, *_ALWAYS}
+    if operation.method not in ("GET", "OPTIONS"):
+        found.update(_CHANGING)
+    if said.consumes:
+        found.update(_WITH_BODY)
+    return sorted(found)
+
+
+def _response(status: int, said: Description, bodies: Mapping[str, Schema]) -> dict[str, Any]:
+    headers = response_headers(status, said.success, [one.name for one in said.parameters])
+    if status in said.success:
+        return _answer(said.success[status], status, said.produces, bodies) | headers
+    return _failure(status, said, bodies) | headers
+
+
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     described = {"name": parameter.name, "in": "query", "description": parameter.text, "schema": parameter.schema}
-    return described | {"style": "form", "explode": True} if parameter.named_by_attributes else described
+    if parameter.named_by_attributes:
+        return described | {"style": "form", "explode": True}
+    if parameter.schema.get("type") == "array":
+        return described | {"style": "form", "explode": False}
+    return described
 
 
 def _answer(text: str, status: int, produces: Sequence[str], bodies: Mapping[str, Schema]) -> dict[str, Any]:

@@ -45,9 +45,9 @@ STATUS: Mapping[Reason, HTTPStatus] = {
 PROBLEM_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "description": "Problem details (RFC 9457)",
-    "required": ["type", "title", "status", "detail", "reason"],
+    "required": ["title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
+        "type": {"type": "string", "format": "uri-reference", "default": "about:blank"},
         "title": {"type": "string", "description": "The status in words"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What was wrong, where, and what was expected"},
