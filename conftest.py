@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
-_MISSING = re.compile("not installed|there is no ")
+_MISSING = re.compile("not installed|needs DCMTK|there is no (mkfs|mount|umount)")
 _IN_CI = os.environ.get("CI", "").lower() == "true"
 
 
