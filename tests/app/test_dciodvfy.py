@@ -1,0 +1,58 @@
+"""What comes back has no fault, in the eyes of dciodvfy, that what was sent had not."""
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from conformance.server import Server
+from tests.real_files import REAL_FILES
+
+pytestmark = pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
+
+_LARGEST = 2_000_000
+_COMPLAINT = re.compile(r"(Error|Warning)\b")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("dciodvfy"))
+    yield server
+    server.stop()
+
+
+def _complaints(path: Path) -> Counter[str]:
+    done = subprocess.run(
+        ["dciodvfy", "-new", path], capture_output=True, text=True, errors="replace", check=False, timeout=30
+    )
+    return Counter(line for line in (done.stdout + done.stderr).splitlines() if _COMPLAINT.match(line))
+
+
+def _is_deflated(data: bytes) -> bool:
+    return b"1.2.840.10008.1.2.1.99" in data[:1024]  # dciodvfy does not read those
+
+
+def test_nothing_new_is_wrong_with_what_comes_back(server: Server, tmp_path: Path) -> None:
+    compared = 0
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        for path in REAL_FILES:
+            data = path.read_bytes()
+            if len(data) > _LARGEST or _is_deflated(data):
+                continue
+            headers = {"Content-Type": "application/dicom"}
+            answer = client.post(f"{server.root}/studies", content=data, headers=headers)
+            if answer.status_code != 200:  # refused, or its UIDs are those of another file
+                continue
+            url = answer.json()["00081199"]["Value"][0]["00081190"]["Value"][0]
+            before = _complaints(path)
+            for accept in ("application/dicom; transfer-syntax=*", "application/dicom"):
+                back = tmp_path / "back.dcm"
+                back.write_bytes(client.get(url, headers={"Accept": accept}).raise_for_status().content)
+                assert not _complaints(back) - before, (path.name, accept)
+                compared += 1
+    assert compared > 60
