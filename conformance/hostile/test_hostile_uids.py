@@ -38,7 +38,7 @@ def with_uid(tag: int, content: bytes) -> tuple[bytes, dict[int, bytes]]:
     return raw_part10(list(identity.values())), identity
 
 
-@requires("B09 UIDs", "B")
+@requires("Hostile input: UIDs", "B")
 @pytest.mark.parametrize("name", [name for name in DANGEROUS if name not in TOLERATED])
 @pytest.mark.parametrize("tag", [STUDY, SERIES, INSTANCE], ids=["study", "series", "instance"])
 def test_a_dangerous_uid_is_refused(service: Service, tag: int, name: str) -> None:
@@ -46,7 +46,7 @@ def test_a_dangerous_uid_is_refused(service: Service, tag: int, name: str) -> No
     assert service.store(data).status_code in REFUSED
 
 
-@requires("B09 UIDs", "B")
+@requires("Hostile input: UIDs", "B")
 @pytest.mark.parametrize("name", list(DANGEROUS))
 def test_whatever_the_uid_searches_go_on(service: Service, name: str) -> None:
     data, _ = with_uid(STUDY, DANGEROUS[name])
@@ -54,7 +54,7 @@ def test_whatever_the_uid_searches_go_on(service: Service, name: str) -> None:
     assert service.get("/studies?limit=5", accept=JSON).status_code == 200
 
 
-@requires("B09 UIDs", "B")
+@requires("Hostile input: UIDs", "B")
 @pytest.mark.parametrize("name", [name for name, content in DANGEROUS.items() if content.strip()])
 @pytest.mark.parametrize("place", ["/studies/{}", "/studies/{}/metadata", "/studies/1.2/series/{}/instances/1.3"])
 def test_a_dangerous_uid_in_a_path_answers_400_or_404(service: Service, place: str, name: str) -> None:
@@ -62,7 +62,7 @@ def test_a_dangerous_uid_in_a_path_answers_400_or_404(service: Service, place: s
     assert service.get(place.format(encoded)).status_code in (400, 404, 414, 431)
 
 
-@requires("B09 UIDs", "B")
+@requires("Hostile input: UIDs", "B")
 @pytest.mark.parametrize("name", [name for name in DANGEROUS if len(DANGEROUS[name]) < 2000])
 def test_a_dangerous_uid_in_a_query_is_refused_or_finds_nothing(service: Service, name: str) -> None:
     text = DANGEROUS[name].decode().strip()
@@ -70,7 +70,7 @@ def test_a_dangerous_uid_in_a_query_is_refused_or_finds_nothing(service: Service
     assert response.status_code in (204, 400) or response.json() == []
 
 
-@requires("S30 names from us only", "B")
+@requires("Hostile input: names from us only", "B")
 def test_no_file_has_a_name_from_the_data(server: Server | None, service: Service) -> None:
     if server is None:
         pytest.skip("the folder of this server is not known")
@@ -80,7 +80,7 @@ def test_no_file_has_a_name_from_the_data(server: Server | None, service: Servic
     assert not [path for path in server.folder.rglob("*") if uid in path.name]
 
 
-@requires("B09 UIDs", "B")
+@requires("Hostile input: UIDs", "B")
 def test_one_uid_for_study_and_series_is_kept_apart_or_refused(service: Service) -> None:
     uid = new_uid()
     identity = raw_identity(study=uid, series=uid, instance=uid)
@@ -92,7 +92,7 @@ def test_one_uid_for_study_and_series_is_kept_apart_or_refused(service: Service)
         assert response.status_code in REFUSED
 
 
-@requires("B09 UIDs", "B")
+@requires("Hostile input: UIDs", "B")
 def test_one_instance_uid_in_two_studies_does_not_mix_them(service: Service) -> None:
     uid = new_uid()
     first, second = raw_identity(instance=uid), raw_identity(instance=uid)
@@ -105,7 +105,7 @@ def test_one_instance_uid_in_two_studies_does_not_mix_them(service: Service) -> 
             assert f"/studies/{read(response.content).StudyInstanceUID}/" in raw_path(identity)
 
 
-@requires("B09 UIDs", "B")
+@requires("Hostile input: UIDs", "B")
 def test_one_series_uid_in_two_studies_does_not_mix_them(service: Service) -> None:
     uid = new_uid()
     first, second = raw_identity(series=uid), raw_identity(series=uid)
@@ -114,7 +114,7 @@ def test_one_series_uid_in_two_studies_does_not_mix_them(service: Service) -> No
     assert len(service.search(f"{study}/instances")) == 1
 
 
-@requires("B09 UIDs", "B")
+@requires("Hostile input: UIDs", "B")
 @pytest.mark.parametrize("keyword", ["TransferSyntaxUID", "MediaStorageSOPClassUID"])
 @pytest.mark.parametrize("content", ["", "../x", "1" * 200, "1.2.3.4"], ids=["empty", "up", "long", "unknown"])
 def test_odd_identifiers_in_the_file_meta_are_refused_or_kept(service: Service, keyword: str, content: str) -> None:

@@ -223,7 +223,7 @@ def test_xml_metadata_with_bulk_data_makes_an_instance(service: Service) -> None
     assert (found.PatientName, found.EncapsulatedDocument.rstrip(b"\0")) == ("Müller^Jürgen", PDF)
 
 
-@requires("OWASP XXE", "B")
+@requires("Hostile input: XML entities", "B")
 @pytest.mark.parametrize(
     "declaration",
     [

@@ -161,13 +161,13 @@ def test_a_list_of_modalities_means_any(service: Service, archive: Archive, text
     assert studies(service, archive, ModalitiesInStudy=text) == {"first"}
 
 
-@requires("OWASP injection", "B")
+@requires("Hostile input: injection", "B")
 def test_characters_of_sql_match_themselves(service: Service, archive: Archive) -> None:
     found = service.search("/studies", {"PatientID": str(archive.strange.dataset.PatientID)})
     assert [value(one, "0020000D") for one in found] == [archive.strange.study]
 
 
-@requires("OWASP injection", "B")
+@requires("Hostile input: injection", "B")
 @pytest.mark.parametrize(
     "text", ["{run}%", "{run}_1", "%", "_", "{run}-1' OR '1'='1", '{run}-1"', "{run}\\-1", "[a-z]*"]
 )
