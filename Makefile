@@ -10,7 +10,7 @@ LOCK_OPTIONS := --quiet --generate-hashes --allow-unsafe --strip-extras --no-hea
   --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench fuzz docs generated lock tools clean
+.PHONY: help setup serve test conformance check format bench fuzz docs generated lock tools clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ tools: ## Install the tools of others that tests talk to (needs root and apt; do
 
 test: $(STAMP) tools ## Run all tests
 	@$(BIN)/python -m pytest -q tests conformance
+
+conformance: $(STAMP) ## Judge a started server from outside and write conformance/results.md
+	@$(BIN)/python -m pytest -q conformance --write-results
 
 check: $(STAMP) ## Format, lint, types, imports, house rules, docs and generated files
 	@$(BIN)/ruff format --check --quiet .
