@@ -72,7 +72,8 @@ class Server:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended with {self.process.returncode}: {self.output()[-2000:]}")
             try:
-                if httpx.get(self.root + "/studies?limit=1", trust_env=False, timeout=5).status_code in (200, 204):
+                # 401: it is there, and wants to know who asks.
+                if httpx.get(self.root + "/studies?limit=1", trust_env=False, timeout=5).status_code in (200, 204, 401):
                     return
             except httpx.TransportError:
                 pass

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from pydicom.encaps import encapsulate
 
 from conformance.archive import BITS, FRAME_COUNT, ODD_FRAMES, Archive, jpeg_frames
 from conformance.multipart import decode
 from conformance.requirement import requires
-from conformance.samples import JPEG, JPEG_LOSSLESS
+from conformance.samples import JPEG, JPEG_LOSSLESS, add_pixels, make, sample
 from conformance.service import OCTETS, STORED_OCTETS, Service, is_problem
 
 STORED_JPEG = f'multipart/related; type="image/jpeg"; transfer-syntax={JPEG}'
@@ -177,3 +178,25 @@ def test_a_frame_asked_twice_comes_twice_or_is_refused(service: Service, archive
 def test_frames_are_counted_as_the_attribute_says(service: Service, archive: Archive) -> None:
     metadata = service.metadata(archive.odd.path)[0]
     assert [int(number) for number in metadata["00280008"]["Value"]] == [FRAME_COUNT]
+
+
+@requires("PS3.18 §8.7.3.4", "O")
+@pytest.mark.parametrize(
+    ("transfer_syntax", "media_type"),
+    [
+        ("1.2.840.10008.1.2.4.100", "video/mpeg"),
+        ("1.2.840.10008.1.2.4.102", "video/mp4"),
+        ("1.2.840.10008.1.2.4.107", "video/H265"),
+    ],
+)
+def test_a_video_comes_as_its_whole_stream(service: Service, transfer_syntax: str, media_type: str) -> None:
+    stream = bytes(range(256)) * 40
+    dataset = make("1.2.840.10008.5.1.4.1.1.77.1.1.1", "ES")
+    add_pixels(dataset, b"", 16, 16, NumberOfFrames=100)
+    dataset.PixelData = encapsulate([stream], fragments_per_frame=3, has_bot=False)
+    dataset["PixelData"].is_undefined_length = True
+    video = sample(dataset, transfer_syntax)
+    service.store(video.data)
+    accept = f'multipart/related; type="{media_type}"; transfer-syntax=*'
+    response = service.get(video.path + "/frames/1", accept=accept)
+    assert response.status_code == 406 or [part.body for part in decode(response)] == [stream]

@@ -362,3 +362,18 @@ def test_names_in_results_have_their_component_groups(service: Service, archive:
     found = service.search("/studies", {"StudyInstanceUID": archive.japanese.study})[0]
     expected = {"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}
     assert value(found, "00100010") == expected
+
+
+@requires("count, an extension of ours", "B")
+@pytest.mark.parametrize("name", SIX)
+def test_the_total_is_told_when_asked(service: Service, archive: Archive, name: str) -> None:
+    path, count = resources(archive)[name]
+    response = service.get(f"{path}{'&' if '?' in path else '?'}limit=1&count=true", accept=JSON)
+    assert response.headers.get("x-total-count") == str(count)
+
+
+@requires("PS3.18 §8.3.3.2")
+@pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "iso-8859-1,utf-8;q=0.5"])
+def test_utf_8_is_an_acceptable_character_set(service: Service, archive: Archive, charset: str) -> None:
+    response = service.get(f"/studies?StudyInstanceUID={archive.japanese.study}&charset={charset}", accept=JSON)
+    assert "山田" in response.text
