@@ -90,7 +90,7 @@ def test_nothing_that_runs_what_it_was_sent(path: Path) -> None:
 @pytest.mark.parametrize("path", python_files("dicomweb_server"), ids=str)
 def test_settings_stay_at_the_top(path: Path) -> None:
     """Only the composition reads the configuration or the environment."""
-    if path.parts[1] in {"cli", "app.py", "bootstrap.py", "settings", "__main__.py"}:
+    if path.parts[1] in {"cli", "app.py", "bootstrap", "settings", "__main__.py"}:
         return
     assert "os.environ" not in (ROOT / path).read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The composition root: the one place where ports meet implementations, and where settings become options."""
+"""Settings → an open store, the services on it, and what a running application finds them by."""
 
 import asyncio
 import contextlib
@@ -9,18 +9,9 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from dicomweb_server.dicomweb.context import Context, DicomwebOptions
-from dicomweb_server.dicomweb.resources import OPERATIONS
-from dicomweb_server.dimse.contexts import Service as DimseService
-from dicomweb_server.dimse.options import DimseOptions, Modality, OnMismatch, Timeouts, TlsClientOptions, TlsOptions
-from dicomweb_server.dimse.scp import DimseServer
-from dicomweb_server.errors import Reason, ServerError, StartError
-from dicomweb_server.http.routing import Service
-from dicomweb_server.http.service_url import ServiceUrl
-from dicomweb_server.server.connection import ConnectionLimits, Gate
+from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
-from dicomweb_server.server.process import ProcessOptions, Tls
 from dicomweb_server.server.reader_process import ReaderProcess
 from dicomweb_server.services import Services
 from dicomweb_server.services.delete import DeleteService
@@ -30,13 +21,11 @@ from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
-from dicomweb_server.statement import conformance_statement
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.memory import EphemeralStore
 from dicomweb_server.storage.run_mark import Leftovers
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
-from dicomweb_server.wire.forwarded import parse_proxies
 
 _LEAST_FREE = 64 * 2**20
 _COUNTS_KEPT = 15.0
@@ -150,111 +139,3 @@ class Holder:
     async def health(self) -> dict[str, str]:
         """The checks of `/healthz`."""
         return await self._store.health() if self._store else {"store": "not open"}
-
-
-def dicomweb_options(settings: Settings) -> DicomwebOptions:
-    """Settings of the DICOMweb adapter."""
-    return DicomwebOptions(
-        service_url=ServiceUrl(settings.dicomweb_root, settings.public_url, parse_proxies(settings.trusted_proxies)),
-        compression=settings.compression,
-        immutable=settings.on_duplicate != OnDuplicate.REPLACE.value,
-        search_limit=settings.search_limit,
-        max_request_size=settings.max_request_size,
-        max_instance_size=settings.max_instance_size,
-    )
-
-
-def dicomweb_service(settings: Settings, holder: Holder) -> Service[Context]:
-    """The DICOMweb resources below their root, as an application."""
-    options = dicomweb_options(settings)
-    return Service(settings.dicomweb_root, OPERATIONS, lambda: Context(holder.services(), options))
-
-
-def dimse_options(settings: Settings) -> DimseOptions:
-    """Settings of the DIMSE adapter."""
-    return DimseOptions(
-        ae_title=settings.ae_title,
-        hosts=settings.dimse_host or settings.host,
-        port=settings.dimse_port,
-        tls=_dimse_tls(settings),
-        tls_client=TlsClientOptions(
-            settings.dimse_tls_client_ca, settings.dimse_tls_certificate, settings.dimse_tls_key
-        ),
-        web_root=settings.public_url or "",
-        modalities={
-            name: Modality(known.ae_title, known.host, known.port, _dimse_services(known.allow), known.tls)
-            for name, known in settings.modalities.items()
-        },
-        unknown_allow=_dimse_services(settings.unknown_allow),
-        check_called_ae_title=settings.check_called_ae_title,
-        check_modality_host=settings.check_modality_host,
-        unknown_sop_classes=settings.unknown_sop_classes,
-        only_sop_classes=frozenset(settings.accepted_sop_classes),
-        never_sop_classes=frozenset(settings.rejected_sop_classes),
-        most_associations=settings.max_associations,
-        most_associations_per_address=settings.max_associations,
-        largest_pdu=settings.max_pdu_length,
-        largest_instance=settings.max_instance_size,
-        on_mismatch=OnMismatch(settings.on_mismatch),
-        timeouts=Timeouts(silence=settings.dimse_timeout, idle=settings.dimse_timeout),
-        stop_timeout=settings.stop_timeout,
-    )
-
-
-def _dimse_services(words: tuple[str, ...]) -> frozenset[DimseService]:
-    return frozenset(DimseService(word) for word in words)
-
-
-def _dimse_tls(settings: Settings) -> TlsOptions | None:
-    if settings.dimse_tls_port is None or settings.dimse_tls_certificate is None:
-        return None
-    return TlsOptions(
-        settings.dimse_tls_port,
-        settings.dimse_tls_certificate,
-        settings.dimse_tls_key,
-        settings.dimse_tls_client_ca,
-    )
-
-
-@contextlib.asynccontextmanager
-async def start_dimse(settings: Settings, store: OpenStore, metrics: Metrics) -> AsyncIterator[DimseServer | None]:
-    """Listen for associations, unless DIMSE is switched off; at the end let them finish."""
-    if not settings.dimse:
-        yield None
-        return
-    options = dimse_options(settings)
-    server = DimseServer(store.services, options, metrics)
-    metrics.add_gauges(lambda: {"associations_open": server.associations})
-    try:
-        await server.start()
-    except OSError as error:
-        where = f"{', '.join(options.hosts)} port {options.port}"
-        raise StartError(f"Cannot listen for DIMSE on {where}: {error.strerror or error}") from None
-    try:
-        yield server
-    finally:
-        await server.stop()
-
-
-def process_options(settings: Settings) -> ProcessOptions:
-    """Settings of the HTTP server process."""
-    tls = Tls(settings.tls_certificate, settings.tls_key, settings.tls_client_ca) if settings.tls_certificate else None
-    limits = ConnectionLimits(
-        header_timeout=settings.header_timeout,
-        body_timeout=settings.body_timeout,
-        min_body_rate=settings.min_body_rate,
-        write_timeout=settings.write_timeout,
-        max_header_size=settings.max_header_size,
-        max_header_count=settings.max_header_count,
-        max_connections=settings.max_connections,
-        max_connections_per_address=settings.max_connections_per_address,
-    )
-    addresses = settings.host if settings.http else ()
-    return ProcessOptions(
-        addresses, settings.http_port, Gate(limits), tls, settings.keep_alive_timeout, settings.stop_timeout
-    )
-
-
-def statement(settings: Settings) -> str:
-    """The DICOM conformance statement (PS3.2) of a configuration."""
-    return conformance_statement(dicomweb_options(settings), dimse_options(settings) if settings.dimse else None)
