@@ -12,7 +12,18 @@ Attributes = Mapping[str, Any]
 
 
 class PeerError(Exception):
-    """The peer could not be reached, or refused. The message says why, for people; it names no patients."""
+    """The peer could not be reached, or refused. The message says why, for people; it names no patients.
+
+    `status`: of its HTTP answer, if there was one.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class PeerAwayError(PeerError):
+    """Nobody is there, or too busy to answer: the same may succeed later."""
 
 
 @dataclass(frozen=True, slots=True)
