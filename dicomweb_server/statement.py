@@ -10,7 +10,7 @@ from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_
 from dicomweb_server.dicomweb.context import DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.dicomweb.status import FAILURE_REASON, WARNING_REASON
-from dicomweb_server.dimse.contexts import QUERY_LEVELS, SERVICES, STORAGE_CLASSES, Service
+from dicomweb_server.dimse.contexts import QUERY_LEVELS, SERVICES, STORAGE_CLASSES, Service, operation_name
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.dimse.status import query_status, store_status
 from dicomweb_server.errors import Reason, ServerError
@@ -116,7 +116,7 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
     others = {uid: service for uid, service in SERVICES.items() if service is not Service.STORE}
     yield from _table(
         ("SOP class", "UID", "service"),
-        ((_name(uid), uid, service.operation) for uid, service in others.items()),
+        ((_name(uid), uid, operation_name(service)) for uid, service in others.items()),
     )
     yield (
         "Levels of C-FIND: "

@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
+from dicomweb_server.bootstrap.modalities import configured_modalities, permissions
 from dicomweb_server.bootstrap.store import OpenStore
-from dicomweb_server.dimse.contexts import Service as DimseService
-from dicomweb_server.dimse.options import DimseOptions, Modality, OnMismatch, Timeouts, TlsClientOptions, TlsOptions
+from dicomweb_server.dimse.client import DimseClient
+from dicomweb_server.dimse.options import DimseOptions, OnMismatch, Timeouts, TlsClientOptions, TlsOptions
 from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.errors import StartError
 from dicomweb_server.server.metrics import Metrics
@@ -23,11 +25,8 @@ def dimse_options(settings: Settings) -> DimseOptions:
             settings.dimse_tls_client_ca, settings.dimse_tls_certificate, settings.dimse_tls_key
         ),
         web_root=settings.public_url or "",
-        modalities={
-            name: Modality(known.ae_title, known.host, known.port, _dimse_services(known.allow), known.tls)
-            for name, known in settings.modalities.items()
-        },
-        unknown_allow=_dimse_services(settings.unknown_allow),
+        modalities=configured_modalities(settings),
+        unknown_allow=permissions(settings.unknown_allow),
         check_called_ae_title=settings.check_called_ae_title,
         check_modality_host=settings.check_modality_host,
         unknown_sop_classes=settings.unknown_sop_classes,
@@ -38,13 +37,10 @@ def dimse_options(settings: Settings) -> DimseOptions:
         largest_pdu=settings.max_pdu_length,
         largest_instance=settings.max_instance_size,
         on_mismatch=OnMismatch(settings.on_mismatch),
-        timeouts=Timeouts(silence=settings.dimse_timeout, idle=settings.dimse_timeout),
+        timeouts=Timeouts(silence=settings.dimse_timeout, idle=settings.dimse_timeout, response=settings.scu_timeout),
         stop_timeout=settings.stop_timeout,
+        keep_associations=settings.association_close_delay,
     )
-
-
-def _dimse_services(words: tuple[str, ...]) -> frozenset[DimseService]:
-    return frozenset(DimseService(word) for word in words)
 
 
 def _dimse_tls(settings: Settings) -> TlsOptions | None:
@@ -60,12 +56,26 @@ def _dimse_tls(settings: Settings) -> TlsOptions | None:
 
 @contextlib.asynccontextmanager
 async def start_dimse(settings: Settings, store: OpenStore, metrics: Metrics) -> AsyncIterator[DimseServer | None]:
-    """Listen for associations, unless DIMSE is switched off; at the end let them finish."""
+    """Be ready to call others, and listen, unless DIMSE is switched off; at the end let associations finish."""
+    modalities = store.services.modalities
+    options = replace(dimse_options(settings), modalities=modalities)
+    client = DimseClient(store.services, options)
+    modalities.connect_by(client.peer)
+    try:
+        async with _listening(settings, store, metrics, options, client) as server:
+            yield server
+    finally:
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    settings: Settings, store: OpenStore, metrics: Metrics, options: DimseOptions, client: DimseClient
+) -> AsyncIterator[DimseServer | None]:
     if not settings.dimse:
         yield None
         return
-    options = dimse_options(settings)
-    server = DimseServer(store.services, options, metrics)
+    server = DimseServer(store.services, options, metrics, client=client)
     metrics.add_gauges(lambda: {"associations_open": server.associations})
     try:
         await server.start()

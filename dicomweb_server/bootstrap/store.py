@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from dicomweb_server.bootstrap.modalities import configured_modalities
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
@@ -17,6 +18,7 @@ from dicomweb_server.services import Services
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
+from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings
@@ -92,6 +94,7 @@ async def open_store(
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
         retrieve=RetrieveService(index, blobs, workers),
         delete=DeleteService(blobs, index),
+        modalities=Modalities(configured_modalities(settings)),
     )
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:

@@ -34,6 +34,13 @@ class CommitmentRequest:
     transaction_uid: str
     references: tuple[Reference, ...]
 
+    def dataset(self, transfer_syntax_uid: str) -> bytes:
+        """The action information (PS3.4 table J.3-1)."""
+        writer = _Writer(transfer_syntax_uid)
+        return writer.text(_TRANSACTION_UID, "UI", self.transaction_uid) + writer.sequence(
+            _REFERENCED, [writer.reference(each) for each in self.references]
+        )
+
 
 def read_request(data: bytes, transfer_syntax_uid: str) -> CommitmentRequest:
     """The action information of an N-ACTION (PS3.4 table J.3-1); ServerError(BAD_REQUEST) if it is none."""

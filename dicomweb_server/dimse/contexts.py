@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 from pydicom._uid_dict import UID_dictionary
 
@@ -14,25 +13,28 @@ from dicomweb_server.dicom.uids import (
 )
 from dicomweb_server.dimse.items import ContextResult
 from dicomweb_server.dimse.negotiation import NATIVE, Support
+from dicomweb_server.services.modalities import Service
+
+__all__ = [
+    "MODALITY_WORKLIST",
+    "QUERY_LEVELS",
+    "SERVICES",
+    "STORAGE_CLASSES",
+    "STORAGE_COMMITMENT",
+    "VERIFICATION",
+    "Contexts",
+    "Service",
+    "find_information",
+    "is_storage",
+    "is_unknown",
+    "operation_name",
+    "query_class",
+    "retrieve_information",
+]
 
 VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"  # Push Model
-
-
-class Service(Enum):
-    """A DIMSE service that an AE may be allowed to use."""
-
-    ECHO = "echo"
-    STORE = "store"
-    FIND = "find"
-    MOVE = "move"
-    GET = "get"
-    COMMITMENT = "commitment"  # for whoever may store
-
-    @property
-    def operation(self) -> str:
-        """What it is called in PS3.7."""
-        return "N-ACTION" if self is Service.COMMITMENT else f"C-{self.name}"
+MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"  # Information Model, C-FIND
 
 
 # Storage classes whose instances belong to no study, so that there is nowhere to put them (PS3.4 annex GG).
@@ -117,7 +119,7 @@ class Contexts:
         if service is None:
             return ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
         may_get = Service.GET in self.allowed
-        is_allowed = (Service.STORE if service is Service.COMMITMENT else service) in self.allowed
+        is_allowed = service in self.allowed
         if service is Service.STORE and (is_allowed or may_get):
             return Support(_STORABLE, scp=is_allowed, scu=may_get)
         if not is_allowed:
@@ -138,6 +140,11 @@ class Contexts:
         ):
             return None
         return service
+
+
+def operation_name(service: Service) -> str:
+    """What the operation of a service is called in PS3.7."""
+    return "N-ACTION" if service is Service.COMMITMENT else f"C-{service.name}"
 
 
 def find_information(proposed: bytes) -> bytes:

@@ -4,55 +4,84 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.items import MOST_CONTEXTS
-from dicomweb_server.dimse.negotiation import NATIVE
 from dicomweb_server.dimse.options import Modality
+from dicomweb_server.dimse.outgoing import proposals
+from dicomweb_server.dimse.pool import AssociationPool, Proposal
 from dicomweb_server.dimse.scu import RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations
 from dicomweb_server.services.retrieve import StoredInstance
 
 logger = logging.getLogger("dicomweb_server.dimse")
-Proposals = dict[tuple[str, tuple[str, ...]], None]  # in their order, each once
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where instances go. `originator`: of a C-MOVE."""
+class Destinations:
+    """The ways to all modalities."""
 
-    modality: Modality
-    originator: Originator | None
-    user: ServiceUser
+    def __init__(self, user: ServiceUser) -> None:
+        self._user = user
+        self._pool = AssociationPool(user)
 
-    async def send(self, operations: SubOperations) -> None:
-        """Run the sub-operations; those for which the destination is not there count as failed."""
-        for proposals, instances in _batches(operations.instances):
+    async def send(self, modality: Modality, operations: SubOperations, originator: Originator | None = None) -> None:
+        """Run the sub-operations; those for which the destination is not there count as failed.
+
+        `originator`: of a C-MOVE. Its receiver may wait for the release to know that it has all, so nothing is kept.
+        """
+        for proposed, instances in _batches(operations.instances):
             if operations.cancelled():
                 return
             queue = deque(instances)
-            await self._send_batch(operations, list(proposals), queue)
+            run = _Batch(self._user, self._pool, modality, operations, originator, proposed, queue)
+            while await run.send():
+                pass
             if not operations.cancelled():
                 operations.fail(queue)
 
-    async def _send_batch(
-        self, operations: SubOperations, proposals: Sequence[tuple[str, tuple[str, ...]]], queue: deque[StoredInstance]
+    async def close(self) -> None:
+        """Release what is kept."""
+        await self._pool.close()
+
+
+class _Batch:
+    """Instances that go on associations with the same contexts."""
+
+    def __init__(
+        self,
+        user: ServiceUser,
+        pool: AssociationPool,
+        modality: Modality,
+        operations: SubOperations,
+        originator: Originator | None,
+        proposed: Sequence[Proposal],
+        queue: deque[StoredInstance],
     ) -> None:
+        self._user = user
+        self._pool = pool
+        self._modality = modality
+        self._operations = operations
+        self._originator = originator
+        self._proposed = proposed
+        self._queue = queue
+        self._was_stale = False
+
+    async def send(self) -> bool:
+        """Send what is in the queue; True if it is worth another try, for a kept association was there no more."""
+        self._was_stale = False
         opening = {
-            asyncio.create_task(self.user.associate(self.modality, proposals))
-            for _ in range(self.modality.associations)
+            asyncio.create_task(self._pool.take(self._modality, self._proposed))
+            for _ in range(min(self._modality.associations, len(self._queue)))
         }
         sending: set[asyncio.Task[None]] = set()
         try:
-            while (opening and queue) or sending:
+            while (opening and self._queue) or sending:
                 await asyncio.wait(opening | sending, return_when=asyncio.FIRST_COMPLETED)
                 for opened in [task for task in opening if task.done()]:
                     opening.discard(opened)
                     association = self._opened(opened)
                     if association is not None:
-                        sending.add(asyncio.create_task(self._send_on(association, operations, queue)))
+                        sending.add(asyncio.create_task(self._send_on(association)))
                 for ended in [task for task in sending if task.done()]:
                     sending.discard(ended)
                     ended.result()
@@ -60,45 +89,43 @@ class Destination:
             for task in opening | sending:
                 task.cancel()
             await asyncio.gather(*opening, *sending, return_exceptions=True)
+        return self._was_stale and bool(self._queue) and not self._operations.cancelled()
 
     def _opened(self, task: asyncio.Task[RequestedAssociation]) -> RequestedAssociation | None:
         try:
             return task.result()
         except AssociationLostError as error:
-            logger.warning("no association", extra={"peer": self.modality.ae_title, "detail": str(error)})
+            logger.warning("no association", extra={"peer": self._modality.ae_title, "detail": str(error)})
             return None
 
-    async def _send_on(
-        self, association: RequestedAssociation, operations: SubOperations, queue: deque[StoredInstance]
-    ) -> None:
-        seconds = self.user.options.timeouts.response
-        sender = Sender(association.exchange, association.contexts, self.user.services, seconds, self.originator)
+    async def _send_on(self, association: RequestedAssociation) -> None:
+        seconds = self._user.response_seconds(self._modality)
+        sender = Sender(association.exchange, association.contexts, self._user.services, seconds, self._originator)
+        sender.may_be_stale = association.is_reused
         try:
             # One more than may be outstanding: it reads what comes next meanwhile.
-            await operations.run(sender, queue, association.outstanding + 1)
+            await self._operations.run(sender, self._queue, association.outstanding + 1)
         except BaseException:
             await association.abort("the sub-operations were given up")
             raise
-        await association.release()
+        if association.is_reused and sender.may_be_stale and not association.is_open:
+            self._was_stale = True
+        if self._originator is None:
+            await self._pool.give_back(association)
+        else:
+            await association.release()
 
 
-def _batches(instances: Sequence[StoredInstance]) -> Iterator[tuple[Proposals, list[StoredInstance]]]:
+def _batches(instances: Sequence[StoredInstance]) -> Iterator[tuple[list[Proposal], list[StoredInstance]]]:
     """The instances in their order, cut where an association would need more contexts than it can have."""
-    proposals: Proposals = {}
+    proposed: dict[Proposal, None] = {}  # in their order, each once
     batch: list[StoredInstance] = []
     for instance in instances:
-        more = proposals | dict.fromkeys(_proposals(instance))
+        more = proposed | dict.fromkeys(proposals(instance))
         if len(more) > MOST_CONTEXTS:
-            yield proposals, batch
-            more, batch = dict.fromkeys(_proposals(instance)), []
-        proposals = more
+            yield list(proposed), batch
+            more, batch = dict.fromkeys(proposals(instance)), []
+        proposed = more
         batch.append(instance)
     if batch:
-        yield proposals, batch
-
-
-def _proposals(instance: StoredInstance) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """As it is stored; and what a native encoding can be re-encoded to, in a context of its own: the peer chooses."""
-    yield instance.sop_class_uid, (instance.transfer_syntax_uid,)
-    if instance.transfer_syntax_uid in NATIVE:
-        yield instance.sop_class_uid, (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+        yield list(proposed), batch

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from dicomweb_server.dimse.contexts import Service
+from dicomweb_server.services.modalities import Modality, Service
+
+__all__ = ["DimseOptions", "Modality", "OnMismatch", "Timeouts", "TlsClientOptions", "TlsOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +33,6 @@ class OnMismatch(Enum):
 
     REFUSE = "refuse"
     WARN = "warn"  # it is stored under its own UIDs
-
-
-@dataclass(frozen=True, slots=True)
-class Modality:
-    """A DIMSE node that we know: where it listens, and what it may ask of us."""
-
-    ae_title: str
-    host: str
-    port: int
-    allow: frozenset[Service] = frozenset(Service)
-    tls: bool = False
-    associations: int = 1  # that C-MOVE to it may use at one time
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +91,4 @@ class DimseOptions:
     on_mismatch: OnMismatch = OnMismatch.REFUSE
     timeouts: Timeouts = Timeouts()
     stop_timeout: float = 10.0
+    keep_associations: float = 5.0  # seconds that an association on which we sent stays open for what comes next

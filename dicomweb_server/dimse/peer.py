@@ -1,4 +1,4 @@
-"""Implements `ports.peers.Peer` over DIMSE: echo, store, find, get and move, each on an association of its own."""
+"""Implements `ports.peers.Peer` over DIMSE; each request but storing has an association of its own."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -8,29 +8,38 @@ import orjson
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dimse.answers import AnswerEncoder
-from dicomweb_server.dimse.contexts import Service, query_class
-from dicomweb_server.dimse.destinations import Destination
+from dicomweb_server.dimse.contexts import MODALITY_WORKLIST, SERVICES, Service, query_class
+from dicomweb_server.dimse.destinations import Destinations
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.found import read_match
 from dicomweb_server.dimse.gettable import storage_proposals
+from dicomweb_server.dimse.habits import adapted_keys
 from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, LEVEL_NAMES, QUERY_LEVEL, RequestKey
 from dicomweb_server.dimse.items import RoleSelection
-from dicomweb_server.dimse.message import Command, CommandField
+from dicomweb_server.dimse.message import Command, CommandField, encode
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import Modality
+from dicomweb_server.dimse.requests import ask_commitment, refusal, store_file
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, Proposals, RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.dimse.streaming import Message
 from dicomweb_server.dimse.sub_operations import SubOperations
 from dicomweb_server.errors import ServerError
-from dicomweb_server.ports.peers import Attributes, PeerError, Transfer
+from dicomweb_server.services.modalities import (
+    UNWATCHED,
+    Attributes,
+    Originator,
+    PeerError,
+    Reference,
+    Transfer,
+    Watch,
+)
 from dicomweb_server.services.retrieve import StoredInstance
 
 _LEVEL_NAMES = {level: name for name, level in LEVEL_NAMES.items()}
 _FAILED_LIST, _SOP_CLASSES_IN_STUDY = "00080058", "00080062"
 _STUDY_UID = "0020000D"
-_COMMANDS = {
-    Service.FIND: CommandField.C_FIND_RQ,
+_COMMANDS: dict[Service | None, CommandField] = {
     Service.MOVE: CommandField.C_MOVE_RQ,
     Service.GET: CommandField.C_GET_RQ,
 }
@@ -39,9 +48,10 @@ _COMMANDS = {
 class DimsePeer:
     """One modality as a peer."""
 
-    def __init__(self, modality: Modality, user: ServiceUser) -> None:
+    def __init__(self, modality: Modality, user: ServiceUser, destinations: Destinations) -> None:
         self._modality = modality
         self._user = user
+        self._destinations = destinations
 
     async def echo(self) -> None:
         """C-ECHO; PeerError if the peer is not there, or not well."""
@@ -50,33 +60,56 @@ class DimsePeer:
         except AssociationLostError as error:
             raise PeerError(str(error)) from error
         if status.code:
-            raise _refusal("C-ECHO", status)
+            raise refusal("C-ECHO", status)
 
-    async def store(self, instances: Sequence[StoredInstance]) -> Transfer:
+    async def store(
+        self, instances: Sequence[StoredInstance], watch: Watch = UNWATCHED, originator: Originator | None = None
+    ) -> Transfer:
         """C-STORE of each instance, as it is stored wherever the peer takes that."""
-        operations = SubOperations(instances, cancelled=lambda: False, told=lambda tally: None)
-        await Destination(self._modality, None, self._user).send(operations)
-        tally = operations.tally
-        return Transfer(tally.completed, tally.warning, tally.failed, tuple(tally.failed_uids))
+        operations = SubOperations(instances, watch.cancelled, lambda tally: watch.told(tally.transfer))
+        await self._destinations.send(self._modality, operations, originator)
+        return operations.tally.transfer
+
+    async def store_file(self, part10: bytes) -> Reference:
+        """C-STORE of a file that is not stored here, in its own transfer syntax."""
+        return await store_file(part10, self._modality, self._user)
+
+    async def commit(self, references: Sequence[Reference], transaction_uid: str) -> None:
+        """N-ACTION of storage commitment; the report comes later."""
+        await ask_commitment(references, transaction_uid, self._modality, self._user)
 
     async def find(self, level: Level, keys: Attributes) -> AsyncGenerator[dict[str, Any], None]:
         """C-FIND: the matches as they come. Whoever stops early ends the association."""
-        async with self._asked(Service.FIND, level, keys) as responses:
+        constants = {QUERY_LEVEL: ("CS", _LEVEL_NAMES[level])}
+        adapted = adapted_keys(keys, level, self._modality.manufacturer)
+        async with self._asked(query_class(Service.FIND, level), adapted, constants) as responses:
             async for context, message in responses:
                 if message.data is not None:
                     yield await _identifier(message, context)
 
-    async def get(self, level: Level, keys: Attributes) -> Transfer:
+    async def worklist(self, keys: Attributes) -> AsyncGenerator[dict[str, Any], None]:
+        """C-FIND of the modality worklist (PS3.4 annex K)."""
+        adapted = adapted_keys(keys, None, self._modality.manufacturer)
+        async with self._asked(MODALITY_WORKLIST, adapted, {}) as responses:
+            async for context, message in responses:
+                if message.data is not None:
+                    yield await _identifier(message, context)
+
+    async def get(self, level: Level, keys: Attributes, watch: Watch = UNWATCHED) -> Transfer:
         """C-GET: what comes is stored here."""
         proposals = storage_proposals(await self._sop_classes(keys))
         roles = tuple(RoleSelection(uid, scu=False, scp=True) for uid in dict.fromkeys(uid for uid, _ in proposals))
-        async with self._asked(Service.GET, level, keys, proposals, roles) as responses:
-            return await _transfer(responses)
+        constants = {QUERY_LEVEL: ("CS", _LEVEL_NAMES[level])}
+        sop_class_uid = query_class(Service.GET, level)
+        async with self._asked(sop_class_uid, keys, constants, proposals, roles, watch=watch) as responses:
+            return await _transfer(responses, watch)
 
-    async def move(self, level: Level, keys: Attributes, destination: str) -> Transfer:
+    async def move(self, level: Level, keys: Attributes, destination: str, watch: Watch = UNWATCHED) -> Transfer:
         """C-MOVE: the peer sends to the AE title `destination`."""
-        async with self._asked(Service.MOVE, level, keys, move_destination=destination) as responses:
-            return await _transfer(responses)
+        constants = {QUERY_LEVEL: ("CS", _LEVEL_NAMES[level])}
+        sop_class_uid = query_class(Service.MOVE, level)
+        async with self._asked(sop_class_uid, keys, constants, destination=destination, watch=watch) as responses:
+            return await _transfer(responses, watch)
 
     async def _sop_classes(self, keys: Attributes) -> list[str]:
         """Those of the study, [] if the peer does not tell them."""
@@ -92,15 +125,15 @@ class DimsePeer:
     @asynccontextmanager
     async def _asked(
         self,
-        service: Service,
-        level: Level,
+        sop_class_uid: str,
         keys: Attributes,
+        constants: dict[int, tuple[str, str]],
         proposals: Proposals = (),
         roles: tuple[RoleSelection, ...] = (),
-        move_destination: str | None = None,
+        destination: str | None = None,
+        watch: Watch = UNWATCHED,
     ) -> AsyncGenerator[AsyncGenerator[tuple[Context, Message], None], None]:
         """The responses to a query or retrieve request; PeerError for a failure of the peer."""
-        sop_class_uid = query_class(service, level)
         try:
             proposed = [(sop_class_uid, IDENTIFIER_SYNTAXES), *proposals]
             association = await self._user.associate(self._modality, proposed, roles)
@@ -109,15 +142,15 @@ class DimsePeer:
         try:
             context = association.context(sop_class_uid)
             command = Command(
-                field=_COMMANDS[service],
+                field=_COMMANDS.get(SERVICES.get(sop_class_uid), CommandField.C_FIND_RQ),
                 has_dataset=True,
                 affected_sop_class_uid=sop_class_uid,
                 message_id=association.exchange.next_message_id(),
                 priority=0,
-                move_destination=move_destination,
+                move_destination=destination,
             )
-            identifier = encoded_identifier(level, keys, context.transfer_syntax)
-            async with aclosing(self._responses(association, context, command, identifier)) as responses:
+            identifier = encoded_identifier(keys, constants, context.transfer_syntax)
+            async with aclosing(self._responses(association, context, command, identifier, watch)) as responses:
                 yield responses
         except BaseException as error:
             await association.abort("the request was given up")
@@ -127,21 +160,30 @@ class DimsePeer:
         await association.release()
 
     async def _responses(
-        self, association: RequestedAssociation, context: Context, command: Command, identifier: bytes
+        self,
+        association: RequestedAssociation,
+        context: Context,
+        command: Command,
+        identifier: bytes,
+        watch: Watch,
     ) -> AsyncGenerator[tuple[Context, Message], None]:
-        seconds = self._user.options.timeouts.response
+        seconds = self._user.response_seconds(self._modality)
         exchange = association.exchange
+        is_cancelled = False
         async with aclosing(exchange.responses(context.context_id, command, [identifier], seconds)) as responses:
             async for message in responses:
                 status = Status(message.command.status or 0, message.command.error_comment or "")
                 if status.outcome == "failure" and message.command.completed is None:
-                    raise PeerError(str(_refusal(CommandField(command.field).name, status)))
+                    raise refusal(CommandField(command.field).name, status)
                 yield context, message
+                if watch.cancelled() and not is_cancelled and status.outcome == "pending":
+                    is_cancelled = True
+                    cancel = Command(field=CommandField.C_CANCEL_RQ, message_id_responded_to=command.message_id)
+                    exchange.send(context.context_id, encode(cancel))
 
 
-def encoded_identifier(level: Level, keys: Attributes, transfer_syntax_uid: str) -> bytes:
+def encoded_identifier(keys: Attributes, constants: dict[int, tuple[str, str]], transfer_syntax_uid: str) -> bytes:
     """DICOM JSON as the identifier of a request: in Latin-1 if its text can be, else in UTF-8."""
-    constants = {QUERY_LEVEL: ("CS", _LEVEL_NAMES[level])}
     return AnswerEncoder(_request_keys(keys), constants, transfer_syntax_uid, "ISO_IR 100").encode(orjson.dumps(keys))
 
 
@@ -161,7 +203,7 @@ async def _identifier(message: Message, context: Context) -> dict[str, Any]:
     return read_match(data, context.transfer_syntax)
 
 
-async def _transfer(responses: AsyncGenerator[tuple[Context, Message], None]) -> Transfer:
+async def _transfer(responses: AsyncGenerator[tuple[Context, Message], None], watch: Watch) -> Transfer:
     """The counters of the last response that has them, and the failed UIDs."""
     transfer = Transfer(0, 0, 0)
     async for context, message in responses:
@@ -175,9 +217,7 @@ async def _transfer(responses: AsyncGenerator[tuple[Context, Message], None]) ->
             command.warning if command.warning is not None else transfer.warning,
             command.failed if command.failed is not None else transfer.failed,
             failed_uids,
+            command.remaining or 0,
         )
+        watch.told(transfer)
     return transfer
-
-
-def _refusal(what: str, status: Status) -> PeerError:
-    return PeerError(f"{what} was answered with status {status.code:04X}H {status.comment}".rstrip())

@@ -24,8 +24,8 @@ WAITS: Sequence[float] = (5, 15, 60, 300, 900, 3600)  # seconds between attempts
 class Reports:
     """The requests that are not yet answered; lost with the process."""
 
-    def __init__(self, services: Services, options: DimseOptions) -> None:
-        self._user = ServiceUser(services, options)
+    def __init__(self, services: Services, options: DimseOptions, user: ServiceUser) -> None:
+        self._user = user
         self._services = services
         self._options = options
         self._tasks: set[asyncio.Task[None]] = set()

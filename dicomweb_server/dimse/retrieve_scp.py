@@ -4,11 +4,9 @@ from collections import deque
 
 from dicomweb_server.dimse.answers import failed_list
 from dicomweb_server.dimse.contexts import QUERY_LEVELS
-from dicomweb_server.dimse.destinations import Destination
 from dicomweb_server.dimse.identifiers import agreed_rules
 from dicomweb_server.dimse.query_scp import requested_identifier
 from dicomweb_server.dimse.retrieval import named_instances
-from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, UNKNOWN_DESTINATION, Status, query_status
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations, Tally
@@ -35,7 +33,7 @@ async def on_c_move(operation: Operation) -> None:
     terms = operation.terms
     wanted = operation.request.move_destination or ""
     modality = next((each for each in terms.options.modalities.values() if each.ae_title == wanted), None)
-    if modality is None:
+    if modality is None or terms.destinations is None:
         operation.respond(UNKNOWN_DESTINATION)
         return
     try:
@@ -44,7 +42,7 @@ async def on_c_move(operation: Operation) -> None:
         operation.respond(query_status(error))
         return
     originator = Originator(terms.origin.calling_ae_title, operation.request.message_id or 0)
-    await Destination(modality, originator, ServiceUser(terms.services, terms.options)).send(operations)
+    await terms.destinations.send(modality, operations, originator)
     _finish(operation, operations.tally)
 
 

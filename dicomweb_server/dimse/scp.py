@@ -5,11 +5,13 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Collection, Mapping
+from typing import cast
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomweb_server.dimse.admission import Admitted, Load, Refused, admission, contexts, with_title
 from dicomweb_server.dimse.association import Role
+from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError, End
 from dicomweb_server.dimse.handlers import HANDLERS
@@ -38,13 +40,19 @@ class DimseServer:
         options: DimseOptions,
         meter: Meter | None = None,
         authenticator: Authenticator | None = None,
+        client: DimseClient | None = None,
     ) -> None:
-        """`authenticator`: checks the user identities that peers offer; without it they are passed over."""
+        """`authenticator`: checks the user identities that peers offer; without it they are passed over.
+
+        `client`: by which we call others; it is the caller's to close, and made and closed here if it is None.
+        """
         self.options = options
         self._authenticator = authenticator
         self._services = services
         self._meter = meter or NoMeter()
-        self._reports = Reports(services, options)
+        self._own_client = DimseClient(services, options) if client is None else None
+        self._client = client or cast(DimseClient, self._own_client)
+        self._reports = Reports(services, options, self._client.user)
         self._listeners: list[asyncio.Server] = []
         self._waiting: dict[Connection, None] = {}  # connections without an association, oldest first
         self._sessions: dict[Connection, Session] = {}
@@ -101,6 +109,8 @@ class DimseServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._reports.stop()
+        if self._own_client is not None:
+            await self._own_client.close()
 
     async def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -192,6 +202,7 @@ class DimseServer:
             services=self._services,
             meter=self._meter,
             reports=self._reports,
+            destinations=self._client.destinations,
         )
         session = Session(connection, terms, HANDLERS)
         self._sessions[connection] = session

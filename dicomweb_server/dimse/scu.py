@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.uids import (
@@ -20,7 +20,7 @@ from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, Rol
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.meter import NoMeter
 from dicomweb_server.dimse.negotiation import Context, agreed_contexts
-from dicomweb_server.dimse.options import DimseOptions, Modality
+from dicomweb_server.dimse.options import DimseOptions, Modality, Timeouts
 from dicomweb_server.dimse.pdu import AssociateAccept, AssociateReject, AssociateRequest
 from dicomweb_server.dimse.session import Handler, Session, Terms
 from dicomweb_server.dimse.status import Status
@@ -42,13 +42,21 @@ Proposals = Sequence[tuple[str, tuple[str, ...]]]
 class RequestedAssociation:
     """An association with a peer that we called. Close it with `release` or `abort`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, modality: Modality, proposals: Proposals) -> None:
+        self.modality = modality
+        self.proposals = proposals
+        self.is_reused = False  # it was kept after an earlier use
         self.contexts = session.terms.contexts
         self.outstanding = session.terms.own_operations
         self.exchange = session.exchange
         self.outcomes = session.outcomes
         self._connection = session.connection
         self._serving = asyncio.create_task(session.run())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether data can be exchanged, as far as we know."""
+        return self._connection.established
 
     def context(self, sop_class_uid: str) -> Context:
         """The context of a SOP class; AssociationRefusedError if the peer did not accept one."""
@@ -93,7 +101,7 @@ class ServiceUser:
         """An association with a modality; AssociationRefusedError says why there is none."""
         request = AssociateRequest(
             modality.ae_title,
-            self.options.ae_title,
+            modality.local_ae_title or self.options.ae_title,
             tuple(ProposedContext(2 * n + 1, uid, syntaxes) for n, (uid, syntaxes) in enumerate(proposals)),
             UserInformation(
                 maximum_length=self.options.largest_pdu,
@@ -114,25 +122,30 @@ class ServiceUser:
         if isinstance(answer, AssociateReject):
             codes = f"result {answer.result}, source {answer.source}, reason {answer.reason}"
             raise AssociationRefusedError(f"{modality.ae_title} rejected the association: {codes}")
-        return self._serving(connection, modality, agreed_contexts(request, answer), answer)
+        terms = self._terms(connection, modality, agreed_contexts(request, answer), answer)
+        connection.agree(terms.contexts)
+        return RequestedAssociation(Session(connection, terms, _HANDLERS), modality, proposals)
 
     async def echo(self, modality: Modality) -> Status:
         """C-ECHO on an association of its own."""
         association = await self.associate(modality, [(VERIFICATION, IDENTIFIER_SYNTAXES)])
         try:
-            status = await association.echo(self.options.timeouts.response)
+            status = await association.echo(self.response_seconds(modality))
         except BaseException:
             await association.abort("no answer")
             raise
         await association.release()
         return status
 
-    def _serving(
+    def response_seconds(self, modality: Modality) -> float:
+        """How long to wait for each answer of a modality."""
+        return modality.timeout or self.options.timeouts.response
+
+    def _terms(
         self, connection: Connection, modality: Modality, contexts: tuple[Context, ...], accept: AssociateAccept
-    ) -> RequestedAssociation:
-        connection.agree(contexts)
+    ) -> Terms:
         window = accept.user.window
-        terms = Terms(
+        return Terms(
             origin=Origin("dimse", connection.address, modality.ae_title, self.options.ae_title),
             contexts=contexts,
             extended={each.sop_class_uid: each.information for each in accept.user.extended},
@@ -143,16 +156,15 @@ class ServiceUser:
             services=self.services,
             meter=NoMeter(),
         )
-        return RequestedAssociation(Session(connection, terms, _HANDLERS))
 
     async def _connected(self, modality: Modality) -> Connection:
         loop, options = asyncio.get_running_loop(), self.options
         context = client_context(options.tls_client) if modality.tls else None
         where = f"{modality.host} port {modality.port}"
         try:
-            async with asyncio.timeout(options.timeouts.connect):
+            async with asyncio.timeout(modality.timeout or options.timeouts.connect):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(Role.REQUESTOR, options.timeouts, options.largest_pdu),
+                    lambda: Connection(Role.REQUESTOR, self._timeouts(modality), options.largest_pdu),
                     modality.host,
                     modality.port,
                     ssl=context,
@@ -162,3 +174,11 @@ class ServiceUser:
         except (OSError, ssl.SSLError) as error:
             raise AssociationRefusedError(f"{where}: {error.strerror or type(error).__name__}") from error
         return connection
+
+    def _timeouts(self, modality: Modality) -> Timeouts:
+        timeouts = self.options.timeouts
+        return replace(
+            timeouts,
+            association=modality.timeout or timeouts.association,
+            idle=max(timeouts.idle, 2 * self.options.keep_associations),
+        )

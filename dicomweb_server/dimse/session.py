@@ -16,9 +16,10 @@ from dicomweb_server.dimse.exchange import Exchange
 from dicomweb_server.dimse.message import Command, CommandField, encode, response
 from dicomweb_server.dimse.meter import Meter
 from dicomweb_server.dimse.negotiation import Context
-from dicomweb_server.dimse.options import DimseOptions
+from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.status import PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION, Status
 from dicomweb_server.dimse.streaming import DataStream, Message
+from dicomweb_server.dimse.sub_operations import Originator, SubOperations
 from dicomweb_server.services import Services
 
 logger = logging.getLogger("dicomweb_server.dimse")
@@ -29,6 +30,13 @@ class ReportQueue(Protocol):
 
     def begin(self, request: CommitmentRequest, exchange: Exchange, context: Context, calling_ae_title: str) -> None:
         """Take on a request."""
+
+
+class Outbound(Protocol):
+    """Sends instances to modalities."""
+
+    async def send(self, modality: Modality, operations: SubOperations, originator: Originator | None = None) -> None:
+        """Run the sub-operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,7 @@ class Terms:
     services: Services
     meter: Meter
     reports: ReportQueue | None = None
+    destinations: Outbound | None = None
 
 
 class Operation:

@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from dicomweb_server.dicom.part10 import read_file_meta
-from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.exchange import Exchange, Pieces
 from dicomweb_server.dimse.message import Command, CommandField
-from dicomweb_server.dimse.negotiation import NATIVE, Context
+from dicomweb_server.dimse.negotiation import Context
+from dicomweb_server.dimse.outgoing import chosen_context
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.errors import ServerError
 from dicomweb_server.services import Services
 from dicomweb_server.services.contents import WHOLE_SIZE, Content
+from dicomweb_server.services.modalities import Originator, Transfer
 from dicomweb_server.services.retrieve import StoredInstance
+
+__all__ = ["Originator", "Sender", "SubOperations", "Tally"]
 
 _HEAD = 1 << 20  # file meta information is far smaller
 
@@ -39,6 +42,11 @@ class Tally:
             "warning": self.warning,
         }
 
+    @property
+    def transfer(self) -> Transfer:
+        """As others are told."""
+        return Transfer(self.completed, self.warning, self.failed, tuple(self.failed_uids), self.remaining)
+
     def count(self, instance_uid: str, outcome: str) -> None:
         """One sub-operation has ended."""
         self.remaining -= 1
@@ -49,14 +57,6 @@ class Tally:
         else:
             self.failed += 1
             self.failed_uids.append(instance_uid)
-
-
-@dataclass(frozen=True, slots=True)
-class Originator:
-    """Who asked for the sub-operations, where that is another than the one they go to."""
-
-    ae_title: str
-    message_id: int
 
 
 class Sender:
@@ -75,13 +75,14 @@ class Sender:
         self._services = services
         self._seconds = seconds
         self._originator = originator
+        self.may_be_stale = False  # the association was kept, and nothing has been answered on it since
         self._contexts: dict[str, list[Context]] = {}
         for context in contexts:
             self._contexts.setdefault(context.abstract_syntax, []).append(context)
 
     async def send(self, instance: StoredInstance, cancelled: Callable[[], bool]) -> str:
         """Send one instance; the outcome, as `status.Status.outcome` has them, or "" if cancelled before."""
-        context = self._context(instance)
+        context = chosen_context(instance, self._contexts.get(instance.sop_class_uid, ()))
         if context is None:
             return "failure"
         try:
@@ -93,19 +94,10 @@ class Sender:
                 message = await self._exchange.request(
                     context.context_id, self._command(instance), pieces, self._seconds
                 )
+                self.may_be_stale = False
         except ServerError:  # its blob is damaged, or it cannot be re-encoded
             return "failure"
         return Status(message.command.status or 0).outcome
-
-    def _context(self, instance: StoredInstance) -> Context | None:
-        """As it is stored if a context has that, else in a native encoding if it is in another one."""
-        contexts = self._contexts.get(instance.sop_class_uid, [])
-        for context in contexts:
-            if context.transfer_syntax == instance.transfer_syntax_uid:
-                return context
-        if instance.transfer_syntax_uid not in NATIVE:
-            return None
-        return next((each for each in contexts if each.transfer_syntax in _WRITABLE), None)
 
     def _command(self, instance: StoredInstance) -> Command:
         originator = self._originator
@@ -135,9 +127,6 @@ class Sender:
 
     def _stream(self, content: Content) -> AsyncIterator[bytes | memoryview]:
         return self._services.retrieve.contents.stream(content)
-
-
-_WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 
 
 class SubOperations:
@@ -171,6 +160,9 @@ class SubOperations:
             try:
                 outcome = await sender.send(instance, self.cancelled)
             except AssociationLostError:
+                if sender.may_be_stale:  # the peer had ended it before: storing twice does no harm
+                    queue.appendleft(instance)
+                    return
                 self.tally.count(instance.instance_uid, "failure")
                 return
             if not outcome:

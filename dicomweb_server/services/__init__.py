@@ -1,9 +1,10 @@
 """The verbs of the server, and the bundle of them that every adapter receives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestService
+from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 
@@ -16,3 +17,4 @@ class Services:
     search: SearchService
     retrieve: RetrieveService
     delete: DeleteService
+    modalities: Modalities = field(default_factory=Modalities)

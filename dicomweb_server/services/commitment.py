@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import orjson
 
@@ -12,18 +11,13 @@ from dicomweb_server.dicom.query import Include, Match, MatchKind, Query
 from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Scope, StoredInstance
+from dicomweb_server.ports.peers import Reference
 from dicomweb_server.services import Services
+
+__all__ = ["Reference", "refused"]
 
 _STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
 _AT_ONCE = 500  # instances looked up by one search
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """An instance as others refer to it."""
-
-    sop_class_uid: str
-    instance_uid: str
 
 
 async def refused(references: Sequence[Reference], services: Services) -> list[Reason | None]:

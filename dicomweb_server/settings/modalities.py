@@ -3,16 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dicomweb_server.settings.kinds import Choice, Integer, Several, Text, Toggle
+from dicomweb_server.settings.kinds import Choice, Integer, Seconds, Several, Text, Toggle
 
-OPERATIONS = ("echo", "store", "find", "get", "move")
+OPERATIONS = ("echo", "store", "find", "worklist", "get", "move", "commitment", "mpps")
+MANUFACTURERS = ("Generic", "GenericNoWildcardInDates", "GenericNoUniversalWildcard", "Vitrea", "GE")
+# Names of earlier releases of Orthanc for nodes that have the habits of another one.
+_FORMER = {
+    "ClearCanvas": "Generic",
+    "Dcm4Chee": "Generic",
+    "MedInria": "Generic",
+    "StoreScp": "Generic",
+    "SyngoVia": "GenericNoWildcardInDates",
+    "AgfaImpax": "GenericNoWildcardInDates",
+}
 
 AE_TITLE = Text("an AE title: 1 to 16 printable ASCII characters, no backslash", r"[\x20-\x5b\x5d-\x7e]{1,16}")
 _HOST = Text("a host name or address", r"[A-Za-z0-9._:%-]{1,253}")
 _PORT = Integer(1, 65535)
 _NEEDED = frozenset({"ae_title", "host", "port"})
-_KNOWN = _NEEDED | {"allow", "tls"}
+_KNOWN = _NEEDED | {"allow", "tls", "manufacturer", "timeout", "local_ae_title", "transcoding", "associations"}
 _OPERATIONS = Several(Choice(OPERATIONS))
+_TIMEOUT = Seconds(0, 3600)
+_ASSOCIATIONS = Integer(1, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,11 @@ class Modality:
     port: int
     allow: tuple[str, ...] = OPERATIONS
     tls: bool = False
+    manufacturer: str = "Generic"
+    timeout: float | None = None
+    local_ae_title: str = ""
+    transcoding: bool = True
+    associations: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +48,8 @@ class Modalities:
     """A table of configured nodes; as text `NAME=AETITLE@host:port` separated by commas."""
 
     allowed: str = (
-        "a table of name = { ae_title, host, port, allow, tls } (as text: NAME=AETITLE@host:port, separated by commas)"
+        "a table of name = { ae_title, host, port, allow, tls, manufacturer, timeout, local_ae_title, transcoding, "
+        "associations } (as text: NAME=AETITLE@host:port, separated by commas)"
     )
 
     def read(self, raw: object) -> dict[str, Modality]:
@@ -62,4 +80,16 @@ def _modality(name: str, raw: object) -> Modality:
         port=_PORT.read(raw["port"]),
         allow=tuple(str(operation) for operation in allow),
         tls=Toggle().read(raw.get("tls", False)),
+        manufacturer=_manufacturer(raw.get("manufacturer", "Generic")),
+        timeout=_TIMEOUT.read(raw["timeout"]) or None if raw.get("timeout") is not None else None,
+        local_ae_title=str(AE_TITLE.read(raw["local_ae_title"])) if raw.get("local_ae_title") else "",
+        transcoding=Toggle().read(raw.get("transcoding", True)),
+        associations=_ASSOCIATIONS.read(raw.get("associations", 1)),
     )
+
+
+def _manufacturer(raw: object) -> str:
+    name = _FORMER.get(str(raw), raw)
+    if name not in MANUFACTURERS:
+        raise ValueError(raw)
+    return str(name)

@@ -262,6 +262,15 @@ class Settings:
     dimse_timeout: float = _option(
         "DIMSE", Seconds(1, 3600), "How long an association may be silent before it is aborted.", default=30.0
     )
+    scu_timeout: float = _option(
+        "DIMSE", Seconds(1, 3600), "How long to wait for each answer of a node that we ask.", default=60.0
+    )
+    association_close_delay: float = _option(
+        "DIMSE",
+        Seconds(0, 3600),
+        "How long an association on which we sent stays open for what is sent next; 0 releases it at once.",
+        default=5.0,
+    )
 
     # Operation
     name: str = _option(

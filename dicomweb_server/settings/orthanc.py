@@ -122,6 +122,20 @@ _OPERATION_FLAGS = {
     "AllowFind": "find",
     "AllowGet": "get",
     "AllowMove": "move",
+    "AllowFindWorklist": "worklist",
+    "AllowStorageCommitment": "commitment",
+}
+
+
+_MODALITY_NAMES = {
+    "AET": "ae_title",
+    "Host": "host",
+    "Port": "port",
+    "Manufacturer": "manufacturer",
+    "UseDicomTls": "tls",
+    "LocalAet": "local_ae_title",
+    "Timeout": "timeout",
+    "AllowTranscoding": "transcoding",
 }
 
 
@@ -133,11 +147,13 @@ def _modalities(name: str, raw: object) -> dict[str, object]:
 
 def _modality(name: str, raw: object) -> dict[str, object]:
     if isinstance(raw, list) and len(raw) in (3, 4):
-        return {"ae_title": raw[0], "host": raw[1], "port": raw[2]}
+        return {"ae_title": raw[0], "host": raw[1], "port": raw[2]} | ({"manufacturer": raw[3]} if raw[3:] else {})
     if isinstance(raw, Mapping) and {"AET", "Host", "Port"} <= set(raw):
         allow = [word for flag, word in _OPERATION_FLAGS.items() if _flag(f"{name}.{flag}", raw.get(flag, True))]
-        tls = _flag(f"{name}.UseDicomTls", raw.get("UseDicomTls", False))
-        return {"ae_title": raw["AET"], "host": raw["Host"], "port": raw["Port"], "allow": allow, "tls": tls}
+        if "worklist" in allow:  # whose order it is may tell what became of it
+            allow.append("mpps")
+        found = {ours: raw[theirs] for theirs, ours in _MODALITY_NAMES.items() if theirs in raw}
+        return found | {"allow": allow}
     raise SettingsError(f'{name} is not allowed; allowed is ["AET", "host", port] or an object with AET, Host and Port')
 
 
@@ -166,6 +182,8 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "DicomCheckModalityHost": ("check_modality_host", _same),
     "DicomModalities": ("modalities", _modalities),
     "DicomScpTimeout": ("dimse_timeout", _none_is(3600)),
+    "DicomScuTimeout": ("scu_timeout", _none_is(3600)),
+    "DicomAssociationCloseDelay": ("association_close_delay", _same),
     "MaximumPduLength": ("max_pdu_length", _same),
 }
 
@@ -222,12 +240,21 @@ def _dimse_tls(configuration: Configuration, values: Values) -> None:
         values["dimse_tls_client_ca"] = (trusted, "DicomTlsTrustedCertificates")
 
 
+_UNKNOWN_FLAGS = {
+    "Echo": ("echo", True),
+    "Store": ("store", True),
+    "Find": ("find", False),
+    "FindWorklist": ("worklist", False),
+    "Get": ("get", False),
+    "Move": ("move", False),
+}
+
+
 def _unknown_nodes(configuration: Configuration, values: Values) -> None:
-    defaults = {"Echo": True, "Store": True, "Find": False, "Get": False, "Move": False}
     allow = [
-        operation.lower()
-        for operation, default in defaults.items()
-        if _flag(f"DicomAlwaysAllow{operation}", configuration.get(f"DicomAlwaysAllow{operation}", default))
+        operation
+        for name, (operation, default) in _UNKNOWN_FLAGS.items()
+        if _flag(f"DicomAlwaysAllow{name}", configuration.get(f"DicomAlwaysAllow{name}", default))
     ]
     values["unknown_allow"] = (allow, "DicomAlwaysAllow…")
 
@@ -268,7 +295,7 @@ _COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration
         _tls,
     ),
     (
-        tuple(f"DicomAlwaysAllow{word}" for word in ("Echo", "Store", "Find", "Get", "Move")),
+        tuple(f"DicomAlwaysAllow{word}" for word in _UNKNOWN_FLAGS),
         ("unknown_allow",),
         _unknown_nodes,
     ),

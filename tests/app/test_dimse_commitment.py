@@ -145,7 +145,7 @@ async def test_a_request_without_references(tmp_path: Path) -> None:
         assert status == 0x0115
 
 
-async def test_who_may_store_may_ask(tmp_path: Path) -> None:
+async def test_who_may_ask(tmp_path: Path) -> None:
     def accepted(port: int) -> bool:
         roles: list[Any] = [build_role(STORAGE_COMMITMENT, scu_role=True)]
         association = AE("ASKER").associate("127.0.0.1", port, [build_context(STORAGE_COMMITMENT)], ext_neg=roles)
@@ -154,6 +154,9 @@ async def test_who_may_store_may_ask(tmp_path: Path) -> None:
             association.release()
         return is_accepted
 
-    for allowed, expected in ((frozenset({Service.STORE}), True), (frozenset({Service.ECHO, Service.FIND}), False)):
+    for allowed, expected in (
+        (frozenset({Service.COMMITMENT}), True),
+        (frozenset({Service.ECHO, Service.STORE}), False),
+    ):
         async with open_node(tmp_path / str(expected), unknown_allow=allowed) as node:
             assert await asyncio.to_thread(accepted, node.port) is expected

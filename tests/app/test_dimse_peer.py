@@ -13,12 +13,12 @@ import pytest
 from pydicom.dataset import Dataset
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.gettable import storage_proposals
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.peer import DimsePeer
-from dicomweb_server.dimse.scu import ServiceUser
-from dicomweb_server.ports.peers import Attributes, PeerError, Transfer
+from dicomweb_server.services.modalities import Attributes, PeerError, Transfer
 from dicomweb_server.services.retrieve import Scope, StoredInstance
 from tests.app.dimse_harness import AE_TITLE, Node, needs_dcmtk, open_node
 from tests.app.dimse_peers import IMPATIENT, fill, free_port, study
@@ -29,8 +29,8 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 
 def peer(here: Node, port: int, ae_title: str = AE_TITLE) -> DimsePeer:
     """A remote as seen from a node."""
-    options = DimseOptions(ae_title="HERE", timeouts=IMPATIENT)
-    return DimsePeer(Modality(ae_title, "127.0.0.1", port), ServiceUser(here.services, options))
+    options = DimseOptions(ae_title="HERE", timeouts=IMPATIENT, keep_associations=0)
+    return DimseClient(here.services, options).peer(Modality(ae_title, "127.0.0.1", port))
 
 
 def keys(**attributes: Any) -> Attributes:

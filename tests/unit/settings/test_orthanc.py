@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dicomweb_server.settings import Settings, SettingsError, load
+from dicomweb_server.settings.modalities import OPERATIONS
 from dicomweb_server.settings.orthanc import strip_comments
 from dicomweb_server.settings.passwords import verify_password
 
@@ -107,6 +108,9 @@ def test_variables_are_filled_in(tmp_path: Path) -> None:
         ({"KeepAlive": False}, "keep_alive_timeout", 0.0),
         ({"KeepAlive": True, "KeepAliveTimeout": 5}, "keep_alive_timeout", 5.0),
         ({"HttpRequestTimeout": 12}, "body_timeout", 12.0),
+        ({"DicomScuTimeout": 5}, "scu_timeout", 5.0),
+        ({"DicomAssociationCloseDelay": 0}, "association_close_delay", 0.0),
+        ({"DicomAlwaysAllowFindWorklist": True}, "unknown_allow", ("echo", "store", "worklist")),
         ({"DicomScpTimeout": 0}, "dimse_timeout", 3600.0),
         ({"MaximumPduLength": 16384}, "max_pdu_length", 16384),
         ({"DicomCheckCalledAet": True}, "check_called_ae_title", True),
@@ -152,13 +156,31 @@ def test_modalities_as_list_and_object(tmp_path: Path) -> None:
         tmp_path,
         DicomModalities={
             "a": ["AAA", "10.0.0.1", 104],
-            "b": ["BBB", "10.0.0.2", 104, "Generic"],
+            "b": ["BBB", "10.0.0.2", 104, "AgfaImpax"],
+            "d": {
+                "AET": "DDD",
+                "Host": "d.example",
+                "Port": 104,
+                "Manufacturer": "GE",
+                "UseDicomTls": True,
+                "Timeout": 7,
+                "LocalAet": "US",
+                "AllowTranscoding": False,
+                "AllowStorageCommitment": False,
+                "AllowFindWorklist": False,
+            },
             "c": {"AET": "CCC", "Host": "c.example", "Port": 11112, "AllowFind": False, "AllowMove": False},
         },
     ).modalities
     assert (modalities["a"].ae_title, modalities["a"].host, modalities["a"].port) == ("AAA", "10.0.0.1", 104)
-    assert modalities["b"].allow == ("echo", "store", "find", "get", "move")
-    assert modalities["c"].allow == ("echo", "store", "get")
+    assert modalities["b"].allow == OPERATIONS
+    assert modalities["c"].allow == ("echo", "store", "get", "worklist", "commitment", "mpps")
+    assert modalities["b"].manufacturer == "GenericNoWildcardInDates"
+    d = modalities["d"]
+    assert d.allow == ("echo", "store", "find", "get", "move")
+    assert (d.manufacturer, d.tls, d.timeout, d.local_ae_title, d.transcoding) == ("GE", True, 7, "US", False)
+    with pytest.raises(SettingsError, match="modalities"):
+        settings_of(tmp_path, DicomModalities={"a": ["AAA", "10.0.0.1", 104, "Nobody"]})
 
 
 def test_users_are_hashed(tmp_path: Path) -> None:

@@ -1,0 +1,23 @@
+"""This server where it is the one who asks: the ways to all peers, and what they have in common."""
+
+from dicomweb_server.dimse.destinations import Destinations
+from dicomweb_server.dimse.options import DimseOptions, Modality
+from dicomweb_server.dimse.peer import DimsePeer
+from dicomweb_server.dimse.scu import ServiceUser
+from dicomweb_server.services import Services
+
+
+class DimseClient:
+    """Made once; works whether or not the server listens for DIMSE itself."""
+
+    def __init__(self, services: Services, options: DimseOptions) -> None:
+        self.user = ServiceUser(services, options)
+        self.destinations = Destinations(self.user)
+
+    def peer(self, modality: Modality) -> DimsePeer:
+        """The way to a modality."""
+        return DimsePeer(modality, self.user, self.destinations)
+
+    async def close(self) -> None:
+        """Release the associations that are kept."""
+        await self.destinations.close()

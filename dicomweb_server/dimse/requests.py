@@ -1,0 +1,100 @@
+"""Single requests to a modality that need no sub-operations: store one file, ask for storage commitment."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dicomweb_server.dicom.part10 import (
+    MEDIA_STORAGE_SOP_CLASS_UID,
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    TRANSFER_SYNTAX_UID,
+    read_file_meta,
+)
+from dicomweb_server.dicom.uids import is_valid_uid, uid_from
+from dicomweb_server.dimse.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION, CommitmentRequest
+from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
+from dicomweb_server.dimse.ending import AssociationLostError
+from dicomweb_server.dimse.message import Command, CommandField
+from dicomweb_server.dimse.options import Modality
+from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, RequestedAssociation, ServiceUser
+from dicomweb_server.dimse.status import Status
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.services.modalities import PeerError, Reference
+
+
+def refusal(what: str, status: Status) -> PeerError:
+    """Why a request was not done."""
+    return PeerError(f"{what} was answered with status {status.code:04X}H {status.comment}".rstrip())
+
+
+async def store_file(part10: bytes, modality: Modality, user: ServiceUser) -> Reference:
+    """C-STORE of one file, in its own transfer syntax; ServerError if it is none."""
+    values, start = read_file_meta(part10)
+    reference = Reference(
+        *(uid_from(values.get(tag, b"")) for tag in (MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID))
+    )
+    syntax = uid_from(values.get(TRANSFER_SYNTAX_UID, b""))
+    if not all(map(is_valid_uid, (reference.sop_class_uid, reference.instance_uid, syntax))):
+        raise ServerError(Reason.MISSING_UID, "the file meta information lacks a UID")
+    command = Command(
+        field=CommandField.C_STORE_RQ,
+        has_dataset=True,
+        affected_sop_class_uid=reference.sop_class_uid,
+        affected_sop_instance_uid=reference.instance_uid,
+        priority=0,
+    )
+    status = await _asked(modality, user, (reference.sop_class_uid, (syntax,)), command, memoryview(part10)[start:])
+    if status.outcome == "failure":
+        raise refusal("C-STORE", status)
+    return reference
+
+
+async def ask_commitment(
+    references: Sequence[Reference], transaction_uid: str, modality: Modality, user: ServiceUser
+) -> None:
+    """N-ACTION: have the modality answer for instances; it reports later (PS3.4 §J.3.2)."""
+    request = CommitmentRequest(transaction_uid, tuple(references))
+    command = Command(
+        field=CommandField.N_ACTION_RQ,
+        has_dataset=True,
+        requested_sop_class_uid=STORAGE_COMMITMENT,
+        requested_sop_instance_uid=PUSH_MODEL_INSTANCE,
+        action_type_id=REQUEST_ACTION,
+    )
+    status = await _asked(modality, user, (STORAGE_COMMITMENT, IDENTIFIER_SYNTAXES), command, request)
+    if status.outcome == "failure":
+        raise refusal("N-ACTION", status)
+
+
+async def _asked(
+    modality: Modality,
+    user: ServiceUser,
+    proposal: tuple[str, tuple[str, ...]],
+    command: Command,
+    dataset: memoryview | CommitmentRequest,
+) -> Status:
+    """The status of one request on an association of its own; PeerError if there is none."""
+    try:
+        association = await user.associate(modality, [proposal])
+        try:
+            status = await _answered(association, proposal[0], command, dataset, user.response_seconds(modality))
+        except BaseException:
+            await association.abort("the request was given up")
+            raise
+        await association.release()
+    except AssociationLostError as error:
+        raise PeerError(str(error)) from error
+    return status
+
+
+async def _answered(
+    association: RequestedAssociation,
+    sop_class_uid: str,
+    command: Command,
+    dataset: memoryview | CommitmentRequest,
+    seconds: float,
+) -> Status:
+    context = association.context(sop_class_uid)
+    numbered = replace(command, message_id=association.exchange.next_message_id())
+    content = dataset if isinstance(dataset, memoryview) else dataset.dataset(context.transfer_syntax)
+    message = await association.exchange.request(context.context_id, numbered, [content], seconds)
+    return Status(message.command.status or 0, message.command.error_comment or "")
