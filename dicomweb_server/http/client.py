@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -15,7 +16,7 @@ from dicomweb_server.services.peers import PeerAwayError, PeerError, WebAddress
 MOST_REDIRECTS = 5
 SMALL_ANSWER = 64 << 20
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
-_PIECE = 256 << 10
+_TRIES = 2
 # After the time of grace, what comes slower than this many bytes per second is not worth waiting for.
 _LEAST_RATE = 256
 
@@ -60,7 +61,7 @@ class WebAnswerStream:
         clock, size = asyncio.get_running_loop().time, 0
         started = clock()
         try:
-            async for piece in self._response.aiter_raw(_PIECE):
+            async for piece in self._response.aiter_raw():
                 size += len(piece)
                 if size > limit:
                     raise PeerError(f"{self._where} answered with more than {limit} bytes")
@@ -140,13 +141,26 @@ class WebClient:
         where = f"{method} {_where(self._address.url)}"
         try:
             url = httpx.URL(below(self._address.url, path))
-            response = await self._sent(method, url, headers or {}, body, where)
+            response = await self._sent_twice(method, url, headers or {}, body, where)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError, OSError, ValueError) as error:
             raise _failure(where, error) from error
         try:
             yield WebAnswerStream(response, where, self._timeout)
         finally:
             await response.aclose()
+
+    async def _sent_twice(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], body: Body, where: str
+    ) -> httpx.Response:
+        """A connection that was kept may be gone: what comes to the same end when it is repeated is sent again."""
+        tries = 1 if method == "DELETE" else _TRIES
+        while True:
+            try:
+                return await self._sent(method, url, headers, body, where)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                tries -= 1
+                if not tries:
+                    raise
 
     async def _sent(
         self, method: str, url: httpx.URL, headers: Mapping[str, str], body: Body, where: str
@@ -167,11 +181,18 @@ class WebClient:
 
 
 def below(root: str, path: str) -> str:
-    """The URL of what is below a root; ServerError-free: PeerError for a path that leads out of it."""
+    """The URL of what is below a root; PeerError for a path that leads out of it."""
     bare = path.split("?", 1)[0]
     if "://" in bare or any(part in (".", "..") for part in bare.replace("%2e", ".").replace("%2E", ".").split("/")):
         raise PeerError("a path below the server's address is expected, without '..' and without a server")
     return root.rstrip("/") + "/" + path.lstrip("/") if path.strip("/") else root
+
+
+def with_arguments(path: str, arguments: Mapping[str, str]) -> str:
+    """A path with query parameters."""
+    if not arguments:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(arguments, quote_via=quote)}"
 
 
 def refusal(what: str, status: int) -> PeerError:

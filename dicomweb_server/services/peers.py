@@ -1,27 +1,33 @@
-"""What services and adapters say of peers: the port's words, for those who may not see ports."""
+"""What services and adapters say of other servers: the ports' words, for those who may not see ports."""
 
 from dicomweb_server.ports.peers import Attributes, Peer, PeerAwayError, PeerError, Transfer
 from dicomweb_server.ports.remotes import (
-    OPERATIONS,
+    DicomWebPeer,
     DicomWebServer,
-    Modality,
     OrthancPeer,
-    Remote,
+    PeerTransfer,
+    Received,
     RemoteKind,
+    Sent,
     WebAddress,
+    WebPeer,
+    WebResponse,
 )
 
 __all__ = [
-    "OPERATIONS",
     "Attributes",
+    "DicomWebPeer",
     "DicomWebServer",
-    "Modality",
     "OrthancPeer",
     "Peer",
     "PeerAwayError",
     "PeerError",
-    "Remote",
+    "PeerTransfer",
+    "Received",
     "RemoteKind",
+    "Sent",
     "Transfer",
     "WebAddress",
+    "WebPeer",
+    "WebResponse",
 ]

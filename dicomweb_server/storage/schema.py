@@ -8,10 +8,12 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.storage import tables, trigrams
+from dicomweb_server.storage import remote_tables, tables, trigrams
 
 # A step of a migration: SQL, or a function where SQL does not suffice.
 Step = str | Callable[[sqlite3.Connection], None]
+
+assert remote_tables.remote.metadata is tables.metadata
 
 # MIGRATIONS[n] leads from version n + 1 to n + 2, each in its own transaction. Version 1 is what `tables` said first.
 MIGRATIONS: Sequence[Sequence[Step]] = ()

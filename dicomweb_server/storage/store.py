@@ -16,6 +16,7 @@ from dicomweb_server.storage.durability import SyncMode, durability
 from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.index_sqlite import SqliteIndex
+from dicomweb_server.storage.remotes_sqlite import SqliteRemotes
 from dicomweb_server.storage.reserve import RESERVE, Reserve
 from dicomweb_server.storage.run_mark import Leftovers, RunMark
 from dicomweb_server.storage.sqlite import Database
@@ -90,6 +91,7 @@ class Store:
             reserve=Reserve((self._folder.blobs, self._folder.index.parent), options.reserve),
         )
         self.index = SqliteIndex(self._database, self._writer)
+        self.remotes = SqliteRemotes(self._database, self._writer)
 
     def _recover(self, options: StoreOptions, *, rebuild: bool) -> None:
         folder, writing = self._folder, self._database.writing
