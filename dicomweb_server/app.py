@@ -12,11 +12,13 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb_server import __version__
-from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_service, open_store, start_dimse
+from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_service, open_store, rest_services, start_dimse
 from dicomweb_server.dicomweb.openapi import TAGS, describe
 from dicomweb_server.errors import ServerError, StartError
 from dicomweb_server.http import errors
 from dicomweb_server.http.cors import Cors
+from dicomweb_server.rest import openapi as rest_openapi
+from dicomweb_server.rest.operations import BELOW_DICOMWEB, ROOTS
 from dicomweb_server.server.cross_site import CrossSiteGuard
 from dicomweb_server.server.front import FrontDoor
 from dicomweb_server.server.logs import LineWriter
@@ -46,7 +48,7 @@ class Application(FastAPI):
             version=__version__,
             description="Stores, finds and serves medical images: DICOMweb (PS3.18).",
             license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            openapi_tags=[*TAGS],
+            openapi_tags=[*TAGS, *(rest_openapi.TAGS if settings.rest else ())],
             servers=[{"url": "/", "description": "The server that this description comes from"}],
             generate_unique_id_function=lambda route: route.name,
             docs_url=None,
@@ -64,20 +66,29 @@ class Application(FastAPI):
             await self._layers(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        """The description of everything: FastAPI's of its own routes, and that of the DICOMweb resources."""
+        """The description of everything: FastAPI's of its own routes, and those of the services at the front door."""
         if self.openapi_schema is None:
             description = super().openapi()
-            below = describe(self.settings.dicomweb_root)
-            description["paths"] = below["paths"] | description["paths"]
-            for kind, parts in below["components"].items():
-                description.setdefault("components", {}).setdefault(kind, {}).update(parts)
+            root = self.settings.dicomweb_root
+            for below in (describe(root), *(rest_openapi.describe(root) if self.settings.rest else ())):
+                description["paths"] = below["paths"] | description["paths"]
+                for kind, parts in below["components"].items():
+                    description.setdefault("components", {}).setdefault(kind, {}).update(parts)
             self.openapi_schema = description
         return self.openapi_schema
+
+    def _front_door(self) -> ASGIApp:
+        root, service = self.settings.dicomweb_root, dicomweb_service(self.settings, self.holder)
+        if not self.settings.rest:
+            return FrontDoor(root, service, super().__call__)
+        at_root, below = rest_services(self.settings, self.holder)
+        within = dict.fromkeys((one.path.split("/")[1] for one in BELOW_DICOMWEB), below)
+        return FrontDoor(root, service, super().__call__, others=dict.fromkeys(ROOTS, at_root), within=within)
 
     def _layered(self) -> ASGIApp:
         """From the outside in: observation, CORS, cross-site guard, users, front door."""
         settings = self.settings
-        app: ASGIApp = FrontDoor(settings.dicomweb_root, dicomweb_service(settings, self.holder), super().__call__)
+        app = self._front_door()
         if settings.users:
             app = BasicAuthentication(app, settings.users, verify_password, PUBLIC_PATHS)
         app = CrossSiteGuard(app, settings.cors_origins)

@@ -9,6 +9,7 @@ from dicomweb_server.app import create_app
 from dicomweb_server.bootstrap import statement
 from dicomweb_server.settings import Settings
 from dicomweb_server.statement import attributes, choices, resources, statuses
+from scripts.rest_table import rest_table
 from scripts.settings_tables import orthanc_met_table, orthanc_table, settings_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +21,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "attributes": (Path("docs/dicomweb.md"), lambda: "\n".join(attributes())),
     "choices": (Path("docs/dicomweb.md"), lambda: "\n".join(choices())),
     "statuses": (Path("docs/dicomweb.md"), lambda: "\n".join(statuses())),
+    "rest routes": (Path("docs/rest.md"), rest_table),
     "orthanc options": (Path("docs/from-orthanc.md"), orthanc_table),
     "orthanc options that are met": (Path("docs/from-orthanc.md"), orthanc_met_table),
 }

@@ -3,6 +3,7 @@
 from dicomweb_server.bootstrap.dicomweb import dicomweb_options, dicomweb_service
 from dicomweb_server.bootstrap.dimse import dimse_options, start_dimse
 from dicomweb_server.bootstrap.process import process_options, statement
+from dicomweb_server.bootstrap.rest import rest_services
 from dicomweb_server.bootstrap.store import Holder, OpenStore, open_store
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "dimse_options",
     "open_store",
     "process_options",
+    "rest_services",
     "start_dimse",
     "statement",
 ]

@@ -19,6 +19,7 @@ from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings
@@ -95,6 +96,7 @@ async def open_store(
         retrieve=RetrieveService(index, blobs, workers),
         delete=DeleteService(blobs, index),
         modalities=Modalities(configured_modalities(settings)),
+        resources=ResourceService(store.resources),
     )
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:

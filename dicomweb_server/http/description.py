@@ -53,6 +53,18 @@ class Description:
     bodies: Mapping[str, Schema] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class FailureForm:
+    """How a service tells that a request cannot be served: media type, name and schema of the body."""
+
+    media_type: str = PROBLEM
+    name: str = "Problem"
+    schema: Schema = field(default_factory=lambda: PROBLEM_SCHEMA)
+
+
+_PROBLEM_FORM = FailureForm()
+
+
 class Described(Protocol):
     """An operation as its table has it."""
 
@@ -70,7 +82,11 @@ class Described(Protocol):
 
 
 def openapi(
-    root: str, operations: Iterable[Described], variables: Mapping[str, Schema], bodies: Mapping[str, Schema]
+    root: str,
+    operations: Iterable[Described],
+    variables: Mapping[str, Schema],
+    bodies: Mapping[str, Schema],
+    form: FailureForm = _PROBLEM_FORM,
 ) -> dict[str, Any]:
     """`paths` and `components` of an OpenAPI document.
 
@@ -80,15 +96,18 @@ def openapi(
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         path = root + _VARIABLE.sub(r"{\1}", operation.path)
-        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, variables, bodies)
-    components = {"schemas": {"Problem": dict(PROBLEM_SCHEMA)}, "headers": HEADERS, "securitySchemes": _SECURITY}
+        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, variables, bodies, form)
+    schemas = {"Problem": dict(PROBLEM_SCHEMA), form.name: dict(form.schema)}
+    components = {"schemas": schemas, "headers": HEADERS, "securitySchemes": _SECURITY}
     return {"paths": paths, "components": components}
 
 
 _SECURITY = {"basic": {"type": "http", "scheme": "basic", "description": "If the server has users"}}
 
 
-def _operation(operation: Described, variables: Mapping[str, Schema], bodies: Mapping[str, Schema]) -> dict[str, Any]:
+def _operation(
+    operation: Described, variables: Mapping[str, Schema], bodies: Mapping[str, Schema], form: FailureForm
+) -> dict[str, Any]:
     said = operation.description
     own = {**bodies, **said.bodies}
     in_path = [
@@ -101,7 +120,7 @@ def _operation(operation: Described, variables: Mapping[str, Schema], bodies: Ma
         "tags": [said.tag],
         "security": [{}, {"basic": []}],
         "parameters": in_path + [_parameter(one) for one in said.parameters] + request_headers(said.success),
-        "responses": {str(status): _response(status, said, own) for status in _statuses(operation)},
+        "responses": {str(status): _response(status, said, own, form) for status in _statuses(operation)},
     }
     if said.consumes:
         described["requestBody"] = {"required": True, "content": _content(said.consumes, bodies)}
@@ -119,11 +138,11 @@ def _statuses(operation: Described) -> list[int]:
     return sorted(found)
 
 
-def _response(status: int, said: Description, bodies: Mapping[str, Schema]) -> dict[str, Any]:
+def _response(status: int, said: Description, bodies: Mapping[str, Schema], form: FailureForm) -> dict[str, Any]:
     headers = response_headers(status, said.success, [one.name for one in said.parameters])
     if status in said.success:
         return _answer(said.success[status], status, said.produces, bodies) | headers
-    return _failure(status, said, bodies) | headers
+    return _failure(status, said, bodies, form) | headers
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -140,8 +159,12 @@ def _answer(text: str, status: int, produces: Sequence[str], bodies: Mapping[str
     return {"description": text} | ({"content": _content(produces, bodies)} if has_body else {})
 
 
-def _failure(status: int, said: Description, bodies: Mapping[str, Schema]) -> dict[str, Any]:
-    content: dict[str, Any] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+def _failure(status: int, said: Description, bodies: Mapping[str, Schema], form: FailureForm) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if status in said.errors or status in _WITH_BODY:
+        content[form.media_type] = {"schema": {"$ref": f"#/components/schemas/{form.name}"}}
+    if status in _ALWAYS or status in _CHANGING:
+        content[PROBLEM] = {"schema": {"$ref": "#/components/schemas/Problem"}}
     if status in said.told:
         content |= _content(said.produces, bodies)
     return {"description": HTTPStatus(status).phrase, "content": content}

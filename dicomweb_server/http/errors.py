@@ -1,6 +1,6 @@
 """Reason to HTTP status, one table, and one error body for all of HTTP (RFC 9457). Never shows a traceback."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -9,9 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.responses import HeaderList, Whole
+
+Failure = Callable[[Scope, Reason, str, HeaderList], Response]
+"""Makes the answer to a request that cannot be served, in the form of one service."""
 
 PROBLEM_JSON = b"application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -32,9 +37,13 @@ STATUS: Mapping[Reason, HTTPStatus] = {
     Reason.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     Reason.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Reason.GONE: HTTPStatus.GONE,
+    Reason.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    Reason.CONFLICT: HTTPStatus.CONFLICT,
     Reason.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Reason.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Reason.TIMEOUT: HTTPStatus.REQUEST_TIMEOUT,
+    Reason.NOT_OFFERED: HTTPStatus.NOT_IMPLEMENTED,
+    Reason.PEER_FAILED: HTTPStatus.BAD_GATEWAY,
     Reason.OUT_OF_RESOURCES: HTTPStatus.SERVICE_UNAVAILABLE,
     Reason.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     Reason.STORAGE_DAMAGED: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -59,6 +68,19 @@ PROBLEM_SCHEMA: Mapping[str, Any] = {
 def problem(reason: Reason, detail: str = "", headers: HeaderList = ()) -> Whole:
     """The answer to a request that cannot be served."""
     return _body(STATUS[reason], detail or reason.value, reason, headers)
+
+
+class AnswerError(ServerError):
+    """A failure whose answer has header fields of its own."""
+
+    def __init__(self, reason: Reason, detail: str, headers: HeaderList) -> None:
+        super().__init__(reason, detail)
+        self.headers = headers
+
+
+def as_problem(_scope: Scope, reason: Reason, detail: str, headers: HeaderList) -> Response:
+    """A `Failure`: problem details (RFC 9457)."""
+    return problem(reason, detail, headers)
 
 
 def problem_of(error: ServerError) -> Whole:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.http.errors import problem
+from dicomweb_server.http.errors import AnswerError
 from dicomweb_server.http.headers import header
 from dicomweb_server.http.responses import Buffer, HeaderList, Pieces, Whole
 from dicomweb_server.services.contents import Content, ContentReader
@@ -36,7 +36,7 @@ async def alone(
     try:
         wanted = _wanted(scope, content) if ranges else ()
     except ServerError as error:
-        return _not_satisfiable(error, content)
+        raise _not_satisfiable(error, content) from None
     if len(wanted) > 1:
         return _byte_ranges(scope, reader, content, content_type, headers, wanted)
     if wanted:
@@ -65,7 +65,7 @@ async def related(
         try:
             wanted = _wanted(scope, parts[0].content)
         except ServerError as error:
-            return _not_satisfiable(error, parts[0].content)
+            raise _not_satisfiable(error, parts[0].content) from None
         if len(wanted) == 1:
             parts, status = (_ranged(parts[0], wanted[0]),), 206
     return await _multipart(scope, reader, parts, content_type, boundary, headers, status)
@@ -170,6 +170,6 @@ def _wanted(scope: Scope, content: Content) -> tuple[ByteRange, ...]:
     return parse_range(asked, content.size) if asked is not None else ()
 
 
-def _not_satisfiable(error: ServerError, content: Content) -> Response:
+def _not_satisfiable(error: ServerError, content: Content) -> AnswerError:
     assert error.reason is Reason.RANGE_NOT_SATISFIABLE
-    return problem(error.reason, error.detail, [(b"content-range", b"bytes */%d" % content.size)])
+    return AnswerError(error.reason, error.detail, [(b"content-range", b"bytes */%d" % content.size)])

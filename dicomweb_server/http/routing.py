@@ -13,7 +13,8 @@ from starlette.types import Receive, Scope, Send
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.body import DisconnectedError
 from dicomweb_server.http.description import Description
-from dicomweb_server.http.errors import problem, problem_of
+from dicomweb_server.http.errors import AnswerError, Failure, as_problem
+from dicomweb_server.http.method_override import overriding_method
 from dicomweb_server.http.responses import Whole
 from dicomweb_server.services.admission import without_message
 
@@ -63,9 +64,20 @@ class Service(BaseRoute, Generic[ContextT]):
     """All operations below one root as one route. It answers its errors itself, so it also works on its own as ASGI.
 
     `context` is asked at each request for what the endpoints need; it may be filled after the routes are made.
+    `failure` makes the answers to requests that cannot be served. `override`: the method may be named elsewhere.
     """
 
-    def __init__(self, root: str, operations: Iterable[Operation[ContextT]], context: Callable[[], ContextT]) -> None:
+    def __init__(
+        self,
+        root: str,
+        operations: Iterable[Operation[ContextT]],
+        context: Callable[[], ContextT],
+        failure: Failure = as_problem,
+        *,
+        override: bool = False,
+    ) -> None:
+        self._has_override = override
+        self._failure = failure
         self.root = root.rstrip("/")
         self._below = self.root + "/"
         self._context = context
@@ -96,30 +108,33 @@ class Service(BaseRoute, Generic[ContextT]):
         except DisconnectedError:
             _logger.info("a client went away before its request was whole")
         except ServerError as error:
-            await problem_of(error)(scope, receive, send)
+            headers = error.headers if isinstance(error, AnswerError) else ()
+            await self._failure(scope, error.reason, error.detail, headers)(scope, receive, send)
         except Exception as error:
             where = getattr(scope.get("route"), "path", "a request")
             _logger.error("a defect in serving %s: %s", where, without_message(error))
             # An answer that has begun stays incomplete: the server closes the connection, so that the client can tell.
             if not started:
-                await problem(Reason.INTERNAL)(scope, receive, send)
+                await self._failure(scope, Reason.INTERNAL, "", ())(scope, receive, send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The service as an application of its own."""
         if self.matches(scope)[0] is Match.NONE:
-            await problem(Reason.NOT_FOUND)(scope, receive, send)
+            await self._failure(scope, Reason.NOT_FOUND, "", ())(scope, receive, send)
         else:
             await self.handle(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        if self._has_override and (method := overriding_method(scope)):
+            scope["method"] = method
         resource = self._find(scope)
         if resource is None:
-            return problem(Reason.NOT_FOUND, "the service has no such resource")
+            return self._failure(scope, Reason.NOT_FOUND, "the service has no such resource", ())
         # For the log and the metrics, as Starlette's own routes do.
         scope["route"] = resource
         endpoint = resource.endpoints.get(scope["method"])
         if endpoint is None:
-            return _other_method(scope["method"], resource.allow)
+            return self._other_method(scope, resource.allow)
         return await endpoint(Request(scope, receive), self._context())
 
     def _find(self, scope: Scope) -> Resource[ContextT] | None:
@@ -151,6 +166,12 @@ class Service(BaseRoute, Generic[ContextT]):
         if operation.method == "GET":
             node.resource.endpoints.setdefault("HEAD", operation.endpoint)
 
+    def _other_method(self, scope: Scope, allowed: str) -> Response:
+        headers = [(b"allow", allowed.encode("ascii"))]
+        if scope["method"] == "OPTIONS":
+            return Whole(status=204, headers=headers)
+        return self._failure(scope, Reason.METHOD_NOT_ALLOWED, f"this resource offers {allowed}", headers)
+
     @staticmethod
     def _child(node: _Node[ContextT], segment: str) -> _Node[ContextT]:
         if not segment.startswith("{"):
@@ -164,13 +185,6 @@ class Service(BaseRoute, Generic[ContextT]):
             child = node.variable
         child.parameter = name
         return child
-
-
-def _other_method(method: str, allowed: str) -> Response:
-    headers = [(b"allow", allowed.encode("ascii"))]
-    if method == "OPTIONS":
-        return Whole(status=204, headers=headers)
-    return problem(Reason.METHOD_NOT_ALLOWED, f"this resource offers {allowed}", headers)
 
 
 def _path(scope: Scope) -> str:

@@ -1,1 +1,1 @@
-"""Orthanc-style resources at the root of the server: what its users and their scripts ask for."""
+"""Orthanc-style resources at the root of the server, for those who come from Orthanc with their scripts."""

@@ -1,21 +1,42 @@
-"""The front door: the hot service is asked first, before the framework's own middleware and router."""
+"""The front door: our own services are asked first, before the framework's own middleware and router."""
+
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class FrontDoor:
-    """Sends requests below a path to one application, and everything else to another."""
+    """Sends requests below `root` to one application, other paths to others by their first segment.
 
-    def __init__(self, root: str, service: ASGIApp, otherwise: ASGIApp) -> None:
+    `within`: applications for paths below `root` by the segment that follows it. What is left goes to `otherwise`.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        service: ASGIApp,
+        otherwise: ASGIApp,
+        *,
+        others: Mapping[str, ASGIApp] | None = None,
+        within: Mapping[str, ASGIApp] | None = None,
+    ) -> None:
         self._root = root
         self._below = root + "/"
         self._service = service
         self._otherwise = otherwise
+        self._others = others or {}
+        self._within = tuple((self._below + segment, app) for segment, app in (within or {}).items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path: str = scope["path"]
-            if path.startswith(self._below) or path == self._root:
-                await self._service(scope, receive, send)
-                return
-        await self._otherwise(scope, receive, send)
+            await self._choose(scope["path"])(scope, receive, send)
+        else:
+            await self._otherwise(scope, receive, send)
+
+    def _choose(self, path: str) -> ASGIApp:
+        if path.startswith(self._below) or path == self._root:
+            for start, app in self._within:
+                if path.startswith(start) and path[len(start) : len(start) + 1] in ("", "/"):
+                    return app
+            return self._service
+        return self._others.get(path[1:].partition("/")[0], self._otherwise)

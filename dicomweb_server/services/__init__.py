@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestService
 from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 
@@ -17,4 +18,5 @@ class Services:
     search: SearchService
     retrieve: RetrieveService
     delete: DeleteService
+    resources: ResourceService
     modalities: Modalities = field(default_factory=Modalities)

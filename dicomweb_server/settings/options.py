@@ -120,6 +120,9 @@ class Settings:
     )
     http_port: int = _option("Web", _PORT, "Port of HTTP; 0 takes any free one.", default=8042)
     dicomweb_root: str = _option("Web", _ROOT, "Path below which the DICOMweb services are.", default="/dicom-web")
+    rest: bool = _option(
+        "Web", Toggle(), "Serve the REST interface in Orthanc's style at the root of the server.", default=True
+    )
     public_url: str | None = _option(
         "Web",
         _URL,

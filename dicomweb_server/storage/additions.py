@@ -7,6 +7,7 @@ import orjson
 
 from dicomweb_server.dicom.attributes import Attribute, Level
 from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dicom.orthanc_id import prefix_of
 from dicomweb_server.ports.changes import ChangeKind
 from dicomweb_server.ports.index import Added, NewInstance, OnDuplicate
 from dicomweb_server.storage.amendments import Amendments
@@ -187,6 +188,7 @@ class Additions:
                 *(record.transfer_syntax_uid, new.key, new.size, new.digest, self._origin(new.origin)),
                 self._ledger.time if new.received is None else new.received,
                 *(self._ledger.revision, series.template),
+                prefix_of(study.identity, study.uid, series.uid, record.instance_uid),
                 SAME_AS_TEMPLATE if is_template else self._connection.codec.encode(metadata, series.template),
                 new.parsed.frames,
             )

@@ -68,8 +68,10 @@ _REPAIRS = (
     "OR NOT EXISTS (SELECT 1 FROM study WHERE id = series.study)",
     "DELETE FROM study WHERE NOT EXISTS (SELECT 1 FROM series WHERE study = study.id)",
     "DELETE FROM patient WHERE NOT EXISTS (SELECT 1 FROM study WHERE patient = patient.id)",
-    "INSERT INTO patient (identity) SELECT DISTINCT coalesce(patient_id, char(31) || coalesce(patient_name_folded, ''))"
-    " FROM study WHERE NOT EXISTS (SELECT 1 FROM patient WHERE id = study.patient) ON CONFLICT DO NOTHING",
+    "INSERT INTO patient (identity, orthanc_id) SELECT DISTINCT identity, orthanc_prefix(identity) FROM ("
+    "SELECT patient, coalesce(patient_id, char(31) || coalesce(patient_name_folded, '')) AS identity FROM study) "
+    "AS study WHERE NOT EXISTS (SELECT 1 FROM patient WHERE id = study.patient) "
+    "ON CONFLICT DO NOTHING",
     "UPDATE study SET patient = (SELECT id FROM patient WHERE identity = "
     "coalesce(study.patient_id, char(31) || coalesce(study.patient_name_folded, ''))) "
     "WHERE NOT EXISTS (SELECT 1 FROM patient WHERE id = study.patient)",

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from dicomweb_server.dicom.orthanc_id import prefix_of
 from dicomweb_server.storage.ledger import Ledger
 from dicomweb_server.storage.parents import SeriesState, StudyState, set_text
 from dicomweb_server.storage.statements import INSERT_SERIES, INSERT_STUDY, SERIES, STUDY, Row
@@ -59,7 +60,7 @@ class ParentRows:
         return (
             *(study.id, study.patient, study.uid, *STUDY.row(study.values)),
             *(study.new_series, study.instances, study.size, set_text(study.modalities), set_text(study.sop_classes)),
-            *(time, time, self._ledger.revision),
+            *(time, time, self._ledger.revision, prefix_of(study.identity, study.uid)),
         )
 
     def _series_row(self, study: StudyState, series: SeriesState) -> Row:
@@ -67,6 +68,7 @@ class ParentRows:
         return (
             *(series.id, study.id, series.uid, *SERIES.row(series.values)),
             *(series.instances, series.size, series.template, time, time, self._ledger.revision),
+            prefix_of(study.identity, study.uid, series.uid),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import orjson
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.orthanc_id import prefix_of
 from dicomweb_server.dicom.searchable import folded_name
 from dicomweb_server.ports.changes import ChangeKind
 from dicomweb_server.storage.ledger import Ledger
@@ -55,7 +56,7 @@ class Patients:
         patient_id = self._known.get(identity)
         if patient_id is None:
             patient_id = self._known[identity] = self._ledger.next_id("patient")
-            self._new.append((patient_id, identity, *PATIENT.row(values)))
+            self._new.append((patient_id, identity, prefix_of(identity), *PATIENT.row(values)))
             self._ledger.record(ChangeKind.ADDED, Level.PATIENT, identity)
         else:
             self._connection.execute(_FILL, (*PATIENT.row(values), patient_id))

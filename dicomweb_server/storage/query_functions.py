@@ -1,10 +1,11 @@
-"""What searches need of a connection beyond SQL: a function for values that SQL's own cannot write as DICOM JSON."""
+"""What a connection needs beyond SQL: values as DICOM JSON where SQL's own functions cannot, Orthanc's identifiers."""
 
 import sqlite3
 
 import orjson
 
 from dicomweb_server.dicom.comparable import NUMBER_VRS, number
+from dicomweb_server.dicom.orthanc_id import prefix_of
 
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
@@ -12,6 +13,7 @@ _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 def register(connection: sqlite3.Connection) -> None:
     """Prepare a connection for searches."""
     connection.create_function("dicom_values", 2, values_json, deterministic=True)
+    connection.create_function("orthanc_prefix", -1, prefix_of, deterministic=True)
 
 
 def values_json(vr: str, text: object) -> str:

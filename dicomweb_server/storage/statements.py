@@ -73,12 +73,12 @@ STUDY = OwnColumns(Level.PATIENT, Level.STUDY)
 SERIES = OwnColumns(Level.SERIES)
 INSTANCE = OwnColumns(Level.INSTANCE)
 
-INSERT_PATIENT = MultiInsert(tables.patient, ("id", "identity", *PATIENT.all))
+INSERT_PATIENT = MultiInsert(tables.patient, ("id", "identity", "orthanc_id", *PATIENT.all))
 INSERT_STUDY = MultiInsert(
     tables.study,
     (
         *("id", "patient", "study_uid", *STUDY.all, "series_count", "instance_count", "size"),
-        *("modalities", "sop_classes", "created", "updated", "revision"),
+        *("modalities", "sop_classes", "created", "updated", "revision", "orthanc_id"),
     ),
 )
 INSERT_TEMPLATE = MultiInsert(tables.template, ("id", "content"))
@@ -86,14 +86,14 @@ INSERT_SERIES = MultiInsert(
     tables.series,
     (
         *("id", "study", "series_uid", *SERIES.all, "instance_count", "size", "template"),
-        *("created", "updated", "revision"),
+        *("created", "updated", "revision", "orthanc_id"),
     ),
 )
 INSERT_INSTANCE = MultiInsert(
     tables.instance,
     (
         *("id", "series", "instance_uid", "sop_class_uid", *INSTANCE.all, "transfer_syntax_uid", "key", "size"),
-        *("digest", "origin", "received", "revision", "template", "metadata", "frames"),
+        *("digest", "origin", "received", "revision", "template", "orthanc_id", "metadata", "frames"),
     ),
 )
 INSERT_CHANGE = MultiInsert(

@@ -18,6 +18,7 @@ from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.index_sqlite import SqliteIndex
 from dicomweb_server.storage.remotes_sqlite import SqliteRemotes
 from dicomweb_server.storage.reserve import RESERVE, Reserve
+from dicomweb_server.storage.resources_sqlite import SqliteResources
 from dicomweb_server.storage.run_mark import Leftovers, RunMark
 from dicomweb_server.storage.sqlite import Database
 from dicomweb_server.storage.transaction import Transaction
@@ -92,6 +93,7 @@ class Store:
         )
         self.index = SqliteIndex(self._database, self._writer)
         self.remotes = SqliteRemotes(self._database, self._writer)
+        self.resources = SqliteResources(self._database)
 
     def _recover(self, options: StoreOptions, *, rebuild: bool) -> None:
         folder, writing = self._folder, self._database.writing

@@ -46,6 +46,11 @@ def _id() -> Column[int]:
     return Column("id", Integer, primary_key=True, autoincrement=True)
 
 
+def _orthanc_id() -> Column[int]:
+    # `orthanc_id.prefix`: what REST finds a resource by; the rest of the identifier is compared when it is found.
+    return Column("orthanc_id", Integer, nullable=False)
+
+
 def _reference(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, Integer, ForeignKey(f"{name}.id"), nullable=nullable)
 
@@ -56,8 +61,10 @@ patient = Table(
     _id(),
     # The Patient ID, or for want of one U+001F and the patient's folded name.
     Column("identity", Text, nullable=False, unique=True),
+    _orthanc_id(),
     *_columns(Level.PATIENT),
     Index("patient_by_name", "patient_name_folded"),
+    Index("patient_by_orthanc_id", "orthanc_id"),
     sqlite_autoincrement=True,
 )
 
@@ -75,7 +82,9 @@ study = Table(
     Column("created", REAL, nullable=False),  # seconds of the epoch
     Column("updated", REAL, nullable=False),
     Column("revision", Integer, nullable=False),  # grows with every change below it, never repeats
+    _orthanc_id(),
     UniqueConstraint("study_uid"),
+    Index("study_by_orthanc_id", "orthanc_id"),
     Index("study_by_patient", "patient"),
     Index("study_by_patient_id", "patient_id"),
     Index("study_by_patient_name", "patient_name_folded"),
@@ -110,7 +119,9 @@ series = Table(
     Column("created", REAL, nullable=False),
     Column("updated", REAL, nullable=False),
     Column("revision", Integer, nullable=False),
+    _orthanc_id(),
     UniqueConstraint("study", "series_uid"),
+    Index("series_by_orthanc_id", "orthanc_id"),
     Index("series_by_uid", "series_uid"),
     sqlite_autoincrement=True,
 )
@@ -141,11 +152,13 @@ instance = Table(
     Column("received", REAL, nullable=False),
     Column("revision", Integer, nullable=False),
     _reference("template"),
+    _orthanc_id(),
     # The wide ones last, so that a scan of the others does not follow their overflow pages.
     Column("metadata", BLOB, nullable=False),  # `metadata_codec`
     Column("frames", BLOB, nullable=False),  # packed `frames.FrameIndex`
     UniqueConstraint("series", "instance_uid"),
     Index("instance_by_uid", "instance_uid"),
+    Index("instance_by_orthanc_id", "orthanc_id"),
     sqlite_autoincrement=True,
 )
 

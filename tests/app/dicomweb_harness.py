@@ -15,13 +15,11 @@ from dicomweb_server.dicomweb.context import Context, DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.http.routing import Service
 from dicomweb_server.services import Services
-from dicomweb_server.services.delete import DeleteService
-from dicomweb_server.services.ingest import IngestPolicy, IngestService
-from dicomweb_server.services.retrieve import RetrieveService
-from dicomweb_server.services.search import SearchService
+from dicomweb_server.services.ingest import IngestPolicy
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
+from tests.app.services import services_on
 
 ROOT = "http://archive.example:8042/dicom-web"
 JSON = "application/dicom+json"
@@ -157,12 +155,7 @@ async def open_archive(
     """A service over a new store in a folder; `change` may alter its options."""
     store = Store(folder, StoreOptions(sync=SyncMode.OFF))
     workers = Threads(2, "worker")
-    services = Services(
-        ingest=IngestService(store.blobs, store.index, workers, policy),
-        search=SearchService(store.index),
-        retrieve=RetrieveService(store.index, store.blobs, workers),
-        delete=DeleteService(store.blobs, store.index, grace=0),
-    )
+    services = services_on(store, workers, policy)
     options = change(replace(DicomwebOptions(), **kept))
     app = Service("/dicom-web", OPERATIONS, lambda: Context(services, options))
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50000))

@@ -28,13 +28,11 @@ from dicomweb_server.dimse.pdu import (
 )
 from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.services import Services
-from dicomweb_server.services.delete import DeleteService
-from dicomweb_server.services.ingest import IngestPolicy, IngestService
-from dicomweb_server.services.retrieve import RetrieveService
-from dicomweb_server.services.search import SearchService
+from dicomweb_server.services.ingest import IngestPolicy
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
+from tests.app.services import services_on
 
 AE_TITLE = "ARCHIVE"
 VERIFICATION = "1.2.840.10008.1.1"
@@ -75,12 +73,7 @@ async def open_node(
     """A server on a free port, over a new store; everybody may do everything unless told otherwise."""
     store = Store(folder, StoreOptions(sync=SyncMode.OFF))
     workers = Threads(2, "worker")
-    services = Services(
-        ingest=IngestService(store.blobs, store.index, workers, policy),
-        search=SearchService(store.index),
-        retrieve=RetrieveService(store.index, store.blobs, workers),
-        delete=DeleteService(store.blobs, store.index, grace=0),
-    )
+    services = services_on(store, workers, policy)
     defaults = DimseOptions(ae_title=AE_TITLE, port=0, unknown_allow=frozenset(Service), stop_timeout=2.0)
     server = DimseServer(services, replace(defaults, **options), authenticator=authenticator)
     try:

@@ -61,7 +61,7 @@ async def test_a_server_error_has_its_status(client: httpx.AsyncClient, reason: 
 @pytest.mark.parametrize(
     ("status", "reason"),
     [(404, Reason.NOT_FOUND), (413, Reason.TOO_LARGE), (418, Reason.BAD_REQUEST), (400, Reason.BAD_REQUEST),
-     (503, Reason.BUSY), (500, Reason.INTERNAL), (502, Reason.INTERNAL)],
+     (503, Reason.BUSY), (500, Reason.INTERNAL), (502, Reason.PEER_FAILED), (504, Reason.INTERNAL)],
 )  # fmt: skip
 async def test_errors_of_the_framework(client: httpx.AsyncClient, status: int, reason: Reason) -> None:
     response = await client.get(f"/http-error/{status}")

@@ -32,7 +32,7 @@ FAULTS = [
     ("DELETE FROM study WHERE id = 1", "series without their study"),
     ("DELETE FROM patient WHERE id = 1", "1 studies without their patient"),
     ("DELETE FROM template WHERE id = 1", "2 instances without their template"),
-    ("INSERT INTO patient (identity) VALUES ('nobody')", "1 patients without studies"),
+    ("INSERT INTO patient (identity, orthanc_id) VALUES ('nobody', 0)", "1 patients without studies"),
 ]
 
 

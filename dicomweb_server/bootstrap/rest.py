@@ -1,0 +1,38 @@
+"""Settings → the REST interface, as applications."""
+
+from dicomweb_server.bootstrap.store import Holder
+from dicomweb_server.http.routing import Service
+from dicomweb_server.rest.context import Context, RestOptions
+from dicomweb_server.rest.errors import failure
+from dicomweb_server.rest.operations import BELOW_DICOMWEB, OPERATIONS
+from dicomweb_server.services.ingest import OnDuplicate
+from dicomweb_server.settings import Settings
+
+
+def rest_options(settings: Settings) -> RestOptions:
+    """Settings of the REST adapter."""
+    return RestOptions(
+        name=settings.name,
+        ae_title=settings.ae_title,
+        dimse_port=settings.dimse_port or 0,
+        http_port=settings.http_port,
+        is_https=settings.tls_certificate is not None,
+        has_users=bool(settings.users),
+        overwrites=settings.on_duplicate == OnDuplicate.REPLACE.value,
+        dicomweb_root=settings.dicomweb_root,
+        max_request_size=settings.max_request_size,
+        max_instance_size=settings.max_instance_size,
+    )
+
+
+def rest_services(settings: Settings, holder: Holder) -> tuple[Service[Context], Service[Context]]:
+    """What is at the root of the server, and what is below that of DICOMweb."""
+    options = rest_options(settings)
+
+    def context() -> Context:
+        return Context(holder.services(), options)
+
+    return (
+        Service("", OPERATIONS, context, failure, override=True),
+        Service(settings.dicomweb_root, BELOW_DICOMWEB, context, failure, override=True),
+    )

@@ -1,0 +1,43 @@
+"""Arguments: the query parameters of a request, by name and type."""
+
+from starlette.types import Scope
+
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.http.headers import parameters
+
+_YES, _NO = frozenset({"", "1", "true"}), frozenset({"0", "false"})
+
+
+class Arguments:
+    """Of a parameter given twice the first counts. ServerError(BAD_REQUEST) for a value of another type."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in parameters(scope):
+            self._values.setdefault(name, value)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def text(self, name: str, default: str = "") -> str:
+        """Its value."""
+        return self._values.get(name, default)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Whether it is there, unless it says that it is not meant."""
+        value = self._values.get(name)
+        if value is None:
+            return default
+        lower = value.lower()
+        if lower not in _YES and lower not in _NO:
+            raise ServerError(Reason.BAD_REQUEST, f"the parameter {name} must be true or false")
+        return lower in _YES
+
+    def number(self, name: str, default: int, most: int = 2**53) -> int:
+        """A number that is not negative."""
+        value = self._values.get(name)
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdigit() and len(value) <= 16 and int(value) <= most):
+            raise ServerError(Reason.BAD_REQUEST, f"the parameter {name} must be a whole number from 0 to {most}")
+        return int(value)

@@ -1,0 +1,43 @@
+"""Context: what every endpoint of the REST interface is given beside its request."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class RestOptions:
+    """The settings of the REST interface.
+
+    `max_json_size`: of a JSON body; `max_request_size`: of any other, after its content coding was undone.
+    """
+
+    name: str = ""
+    ae_title: str = "DICOMWEB"
+    dimse_port: int = 4242
+    http_port: int = 8042
+    is_https: bool = False
+    has_users: bool = False
+    overwrites: bool = False
+    dicomweb_root: str = "/dicom-web"
+    max_json_size: int = 1 << 26
+    max_request_size: int = 1 << 36
+    max_instance_size: int = 1 << 34
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The services, and the options of this adapter."""
+
+    services: Services
+    options: RestOptions
+
+
+def origin_of(request: Request) -> Origin:
+    """Who sends the request."""
+    client = request.scope.get("client")
+    user = request.scope.get("user")
+    return Origin("rest", address=client[0] if client else "", user=user if isinstance(user, str) else "")

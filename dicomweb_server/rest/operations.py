@@ -1,0 +1,12 @@
+"""THE table of the REST interface: routing, OpenAPI and documents are made of it; each module brings its rows."""
+
+from dicomweb_server.rest import system
+from dicomweb_server.rest.table import Table
+
+OPERATIONS: Table = (*system.OPERATIONS,)
+
+# Orthanc's DICOMweb plugin has its client's routes below the root of the service: /dicom-web/servers.
+BELOW_DICOMWEB: Table = ()
+
+ROOTS = frozenset(operation.path.split("/")[1] for operation in OPERATIONS)
+"""The first segments of all paths at the root of the server."""
