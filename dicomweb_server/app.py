@@ -152,7 +152,8 @@ async def _background(store: OpenStore) -> AsyncIterator[None]:
         asyncio.create_task(store.sweep_leftovers(time.time()), name="sweep-leftovers"),
     ]
     try:
-        yield
+        async with store.services.jobs.running():
+            yield
     finally:
         for task in tasks:
             task.cancel()

@@ -28,6 +28,7 @@ class Reason(Enum):
     METHOD_NOT_ALLOWED = "the method is not offered by this resource"
     TOO_LARGE = "a limit of this server is exceeded"
     TIMEOUT = "the request took too long to arrive"
+    CANCELED = "the job was canceled"
     # the server
     NOT_OFFERED = "this server does not offer that"
     PEER_FAILED = "another system could not be reached, or failed"

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from dicomweb_server.bootstrap.jobs import job_service, register_kinds
 from dicomweb_server.bootstrap.modalities import configured_modalities
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.metrics import Metrics
@@ -97,7 +98,9 @@ async def open_store(
         delete=DeleteService(blobs, index),
         modalities=Modalities(configured_modalities(settings)),
         resources=ResourceService(store.resources),
+        jobs=job_service(settings, store),
     )
+    register_kinds(services)
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:
         yield OpenStore(services, MaintenanceService(blobs, index, workers, policy.extra_tags), store)

@@ -65,6 +65,7 @@ _STORE: Mapping[Reason, int] = {
     Reason.TOO_LARGE: 0xA700,
     Reason.TIMEOUT: 0x0110,
     Reason.NOT_OFFERED: 0x0110,
+    Reason.CANCELED: 0x0110,
     Reason.PEER_FAILED: 0x0110,
     Reason.OUT_OF_RESOURCES: 0xA700,
     Reason.BUSY: 0xA700,

@@ -49,6 +49,7 @@ ERRORS: Mapping[Reason, OrthancError] = {
     Reason.METHOD_NOT_ALLOWED: _BAD_REQUEST,
     Reason.TOO_LARGE: _BAD_REQUEST,
     Reason.TIMEOUT: _TIMEOUT,
+    Reason.CANCELED: OrthancError(37, "This job was canceled"),
     Reason.NOT_OFFERED: OrthancError(2, "Not implemented yet"),
     Reason.PEER_FAILED: _NETWORK,
     Reason.OUT_OF_RESOURCES: OrthancError(19, "The file storage is full"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestService
+from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
@@ -19,4 +20,5 @@ class Services:
     retrieve: RetrieveService
     delete: DeleteService
     resources: ResourceService
+    jobs: JobService
     modalities: Modalities = field(default_factory=Modalities)

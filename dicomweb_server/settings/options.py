@@ -275,6 +275,15 @@ class Settings:
         default=5.0,
     )
 
+    # Jobs
+    concurrent_jobs: int = _option("Jobs", Integer(1, 1000), "Most jobs that run at one time.", default=2)
+    jobs_history_size: int = _option(
+        "Jobs", Integer(0, 1_000_000), "How many jobs that have ended are kept, with their outcome.", default=1000
+    )
+    save_jobs: bool = _option(
+        "Jobs", Toggle(), "Keep jobs over a restart, where they go on; otherwise forget them.", default=True
+    )
+
     # Operation
     name: str = _option(
         "Operation", Text("a text"), "Name of this server, shown on its first page.", default="dicomweb-server"

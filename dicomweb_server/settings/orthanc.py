@@ -1,6 +1,7 @@
 """Reads an Orthanc configuration as it is (comments, one file or a folder of them) and translates its options."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -110,6 +111,11 @@ def _flag(name: str, raw: object) -> bool:
     return raw
 
 
+def _processors(_name: str, raw: object) -> object:
+    """0 stands for one job per processor."""
+    return (os.cpu_count() or 1) if raw == 0 else raw
+
+
 def _extra_attributes(name: str, raw: object) -> list[str]:
     if not isinstance(raw, Mapping) or not all(isinstance(row, list) for row in raw.values()):
         raise SettingsError(f"{name} is not allowed; allowed is an object of level: list of attributes")
@@ -185,6 +191,9 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "DicomScuTimeout": ("scu_timeout", _none_is(3600)),
     "DicomAssociationCloseDelay": ("association_close_delay", _same),
     "MaximumPduLength": ("max_pdu_length", _same),
+    "ConcurrentJobs": ("concurrent_jobs", _processors),
+    "JobsHistorySize": ("jobs_history_size", _same),
+    "SaveJobs": ("save_jobs", _same),
 }
 
 Values = dict[str, tuple[object, str]]

@@ -6,7 +6,7 @@ MET: dict[str, str] = {
     "DicomParserThreadsCount": "threads follow the number of processors",
     "DicomThreadsCount": "associations need no threads; see max_associations",
     "HttpThreadsCount": "requests need no threads; see max_connections",
-    "JobsEngineThreadsCount": "there are no jobs to run",
+    "JobsEngineThreadsCount": "jobs need no threads; see concurrent_jobs",
     "MallocArenaMax": "set where it helps",
     "Plugins": "DICOMweb is built in",
     "StorageAccessOnFind": "a search never opens files",

@@ -16,6 +16,7 @@ from dicomweb_server.storage.durability import SyncMode, durability
 from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.index_sqlite import SqliteIndex
+from dicomweb_server.storage.jobs_sqlite import SqliteJobs
 from dicomweb_server.storage.remotes_sqlite import SqliteRemotes
 from dicomweb_server.storage.reserve import RESERVE, Reserve
 from dicomweb_server.storage.resources_sqlite import SqliteResources
@@ -94,6 +95,7 @@ class Store:
         self.index = SqliteIndex(self._database, self._writer)
         self.remotes = SqliteRemotes(self._database, self._writer)
         self.resources = SqliteResources(self._database)
+        self.jobs = SqliteJobs(self._database, self._writer)
 
     def _recover(self, options: StoreOptions, *, rebuild: bool) -> None:
         folder, writing = self._folder, self._database.writing

@@ -3,6 +3,7 @@
 from dicomweb_server.services import Services
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
+from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
@@ -17,5 +18,6 @@ def services_on(store: Store, workers: Threads, policy: IngestPolicy | None = No
         search=SearchService(store.index),
         retrieve=RetrieveService(store.index, store.blobs, workers),
         delete=DeleteService(store.blobs, store.index, grace=0),
+        jobs=JobService(store.jobs),
         resources=ResourceService(store.resources),
     )

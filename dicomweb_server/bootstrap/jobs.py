@@ -1,0 +1,27 @@
+"""Settings → the job service, and the table of what jobs there are."""
+
+from collections.abc import Sequence
+
+from dicomweb_server.services import Services
+from dicomweb_server.services.jobs import JobKind, JobOptions, JobService
+from dicomweb_server.settings import Settings
+from dicomweb_server.storage.store import Store
+
+
+def job_service(settings: Settings, store: Store) -> JobService:
+    """The jobs of a store, not running yet."""
+    options = JobOptions(
+        concurrent=settings.concurrent_jobs, history=settings.jobs_history_size, save=settings.save_jobs
+    )
+    return JobService(store.jobs, options)
+
+
+def job_kinds(services: Services) -> Sequence[JobKind]:
+    """One of each kind that there is."""
+    return ()
+
+
+def register_kinds(services: Services) -> None:
+    """Have the job service know all kinds."""
+    for kind in job_kinds(services):
+        services.jobs.register(kind)
