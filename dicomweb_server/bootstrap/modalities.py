@@ -7,7 +7,9 @@ from dicomweb_server.settings import Settings
 
 
 def configured_modalities(settings: Settings) -> dict[str, Modality]:
-    """The nodes of the configuration."""
+    """The nodes of the configuration, unless it says that there are none in it."""
+    if settings.modalities_in_database:
+        return {}
     return {
         name: Modality(
             known.ae_title,

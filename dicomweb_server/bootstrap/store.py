@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dicomweb_server.bootstrap.jobs import job_service, register_kinds
 from dicomweb_server.bootstrap.modalities import configured_modalities
+from dicomweb_server.bootstrap.remotes import connect_remotes, known_peers, known_servers
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
@@ -99,10 +100,13 @@ async def open_store(
         modalities=Modalities(configured_modalities(settings)),
         resources=ResourceService(store.resources),
         jobs=job_service(settings, store),
+        peers=known_peers(settings),
+        dicomweb_servers=known_servers(settings),
     )
     register_kinds(services)
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:
+        await connect_remotes(settings, store, services)
         yield OpenStore(services, MaintenanceService(blobs, index, workers, policy.extra_tags), store)
     finally:
         indexing.cancel()

@@ -29,6 +29,7 @@ from dicomweb_server.services.modalities import (
     UNWATCHED,
     Attributes,
     Originator,
+    PeerAwayError,
     PeerError,
     Reference,
     Transfer,
@@ -58,7 +59,7 @@ class DimsePeer:
         try:
             status = await self._user.echo(self._modality)
         except AssociationLostError as error:
-            raise PeerError(str(error)) from error
+            raise PeerAwayError(str(error)) from error
         if status.code:
             raise refusal("C-ECHO", status)
 
@@ -138,7 +139,7 @@ class DimsePeer:
             proposed = [(sop_class_uid, IDENTIFIER_SYNTAXES), *proposals]
             association = await self._user.associate(self._modality, proposed, roles)
         except AssociationLostError as error:
-            raise PeerError(str(error)) from error
+            raise PeerAwayError(str(error)) from error
         try:
             context = association.context(sop_class_uid)
             command = Command(
@@ -154,7 +155,9 @@ class DimsePeer:
                 yield responses
         except BaseException as error:
             await association.abort("the request was given up")
-            if isinstance(error, AssociationLostError | ServerError):
+            if isinstance(error, AssociationLostError):
+                raise PeerAwayError(str(error)) from error
+            if isinstance(error, ServerError):
                 raise PeerError(str(error)) from error
             raise
         await association.release()

@@ -18,7 +18,7 @@ from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.services.modalities import PeerError, Reference
+from dicomweb_server.services.modalities import PeerAwayError, PeerError, Reference
 
 
 def refusal(what: str, status: Status) -> PeerError:
@@ -82,7 +82,7 @@ async def _asked(
             raise
         await association.release()
     except AssociationLostError as error:
-        raise PeerError(str(error)) from error
+        raise PeerAwayError(str(error)) from error
     return status
 
 

@@ -9,6 +9,7 @@ from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
+from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,5 @@ class Services:
     resources: ResourceService
     jobs: JobService
     modalities: Modalities = field(default_factory=Modalities)
+    peers: Peers = field(default_factory=Peers)
+    dicomweb_servers: DicomWebServers = field(default_factory=DicomWebServers)

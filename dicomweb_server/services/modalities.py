@@ -1,6 +1,6 @@
 """Modalities: the DIMSE nodes that are known, by name, and the way to each of them. What is configured may change."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.peers import (
@@ -10,12 +10,15 @@ from dicomweb_server.ports.peers import (
     Modality,
     Originator,
     Peer,
+    PeerAwayError,
     PeerError,
     Reference,
     Service,
     Transfer,
     Watch,
 )
+from dicomweb_server.services.orthanc_modalities import MODALITIES
+from dicomweb_server.services.remotes import RemoteSet
 
 __all__ = [
     "UNWATCHED",
@@ -25,6 +28,7 @@ __all__ = [
     "Modality",
     "Originator",
     "Peer",
+    "PeerAwayError",
     "PeerError",
     "Reference",
     "Service",
@@ -33,33 +37,16 @@ __all__ = [
 ]
 
 
-class Modalities(Mapping[str, Modality]):
+class Modalities(RemoteSet[Modality]):
     """A table of nodes that follows changes: whoever holds it sees them."""
 
     def __init__(self, configured: Mapping[str, Modality] | None = None) -> None:
-        self._nodes = dict(configured or {})
+        super().__init__(MODALITIES, configured)
         self._connect: Callable[[Modality], Peer] | None = None
-
-    def __getitem__(self, name: str) -> Modality:
-        return self._nodes[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._nodes))
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    async def put(self, name: str, modality: Modality) -> None:
-        """Add or replace a node."""
-        self._nodes[name] = modality
-
-    async def remove(self, name: str) -> bool:
-        """Forget a node; whether it was known."""
-        return self._nodes.pop(name, None) is not None
 
     def with_ae_title(self, ae_title: str) -> Modality | None:
         """The first node of an AE title."""
-        return next((self._nodes[name] for name in self if self._nodes[name].ae_title == ae_title), None)
+        return next((modality for modality in self.values() if modality.ae_title == ae_title), None)
 
     def connect_by(self, connect: Callable[[Modality], Peer]) -> None:
         """How a node is reached; told by the composition root."""

@@ -13,6 +13,11 @@ T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+def is_name(name: str) -> bool:
+    """Whether a remote can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[T]):
     """A remote as a document of plain values, and back; `read` raises ServerError(BAD_REQUEST)."""
@@ -54,7 +59,7 @@ class RemoteSet(Mapping[str, T]):
 
     async def put(self, name: str, remote: T) -> None:
         """Add one, or replace what has its name; durable when it returns."""
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ServerError(
                 Reason.BAD_REQUEST, "a name has 1 to 64 letters, digits, hyphens and underscores, and nothing else"
             )

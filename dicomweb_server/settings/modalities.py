@@ -3,20 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dicomweb_server.services.orthanc_modalities import FORMER_MANUFACTURERS
 from dicomweb_server.settings.kinds import Choice, Integer, Seconds, Several, Text, Toggle
 
 OPERATIONS = ("echo", "store", "find", "worklist", "get", "move", "commitment", "mpps")
 MANUFACTURERS = ("Generic", "GenericNoWildcardInDates", "GenericNoUniversalWildcard", "Vitrea", "GE")
-# Names of earlier releases of Orthanc for nodes that have the habits of another one.
-_FORMER = {
-    "ClearCanvas": "Generic",
-    "Dcm4Chee": "Generic",
-    "MedInria": "Generic",
-    "StoreScp": "Generic",
-    "SyngoVia": "GenericNoWildcardInDates",
-    "AgfaImpax": "GenericNoWildcardInDates",
-}
-
 AE_TITLE = Text("an AE title: 1 to 16 printable ASCII characters, no backslash", r"[\x20-\x5b\x5d-\x7e]{1,16}")
 _HOST = Text("a host name or address", r"[A-Za-z0-9._:%-]{1,253}")
 _PORT = Integer(1, 65535)
@@ -89,7 +80,7 @@ def _modality(name: str, raw: object) -> Modality:
 
 
 def _manufacturer(raw: object) -> str:
-    name = _FORMER.get(str(raw), raw)
+    name = FORMER_MANUFACTURERS.get(str(raw), raw)
     if name not in MANUFACTURERS:
         raise ValueError(raw)
     return str(name)

@@ -2,15 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dicomweb_server.settings.kinds import (
     Choice,
     FilePath,
     Integer,
-    Kind,
     Port,
     Seconds,
     Several,
@@ -20,6 +18,9 @@ from dicomweb_server.settings.kinds import (
     Users,
 )
 from dicomweb_server.settings.modalities import AE_TITLE, OPERATIONS, Modalities, Modality
+from dicomweb_server.settings.option import Option
+from dicomweb_server.settings.option import option as _option
+from dicomweb_server.settings.remote_options import RemoteSettings
 
 _HOST = Text("a host name or an IP address", r"[A-Za-z0-9._:%-]{1,253}")
 _ORIGIN = Text('an origin such as "https://viewer.example", or "*"', r"\*|https?://[^/\s,]+")
@@ -36,37 +37,8 @@ _EXTRA = Text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """What the documentation, the command line and the readers know of one option."""
-
-    name: str
-    group: str
-    kind: Kind
-    default: object
-    doc: str
-    secret: bool = False
-
-    @property
-    def flag(self) -> str:
-        """Its name on the command line."""
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return "DICOMWEB_SERVER_" + self.name.upper()
-
-
-def _option(group: str, kind: Kind, doc: str, *, default: object, secret: bool = False) -> Any:
-    metadata = {"group": group, "kind": kind, "doc": doc, "secret": secret}
-    if isinstance(default, dict):
-        return field(default_factory=lambda: dict(default), metadata=metadata | {"default": default})
-    return field(default=default, metadata=metadata | {"default": default})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(RemoteSettings):
     """The whole configuration of one server."""
 
     # Storage
@@ -306,7 +278,8 @@ class Settings:
 
 def _options() -> dict[str, Option]:
     rows = {}
-    for item in dataclasses.fields(Settings):
+    inherited = {item.name for item in dataclasses.fields(RemoteSettings)}
+    for item in sorted(dataclasses.fields(Settings), key=lambda item: item.name in inherited):
         known = item.metadata
         rows[item.name] = Option(
             item.name, known["group"], known["kind"], known["default"], known["doc"], known["secret"]

@@ -10,6 +10,8 @@ from typing import Any
 
 from dicomweb_server.settings.failure import SettingsError
 from dicomweb_server.settings.orthanc_names import MET, MET_WHEN
+from dicomweb_server.settings.orthanc_remotes import DICOMWEB_KNOWN, DICOMWEB_OURS, dicomweb_remotes
+from dicomweb_server.settings.orthanc_remotes import DIRECT as REMOTES
 from dicomweb_server.settings.passwords import hash_password
 
 _MAX_FILE = 16 * 2**20
@@ -194,7 +196,7 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "ConcurrentJobs": ("concurrent_jobs", _processors),
     "JobsHistorySize": ("jobs_history_size", _same),
     "SaveJobs": ("save_jobs", _same),
-}
+} | REMOTES
 
 Values = dict[str, tuple[object, str]]
 
@@ -292,6 +294,7 @@ def _dicomweb(configuration: Configuration, values: Values) -> None:
         scheme = "https" if _flag("DicomWeb.Ssl", section.get("Ssl", False)) else "http"
         public = str(section.get("PublicRoot", root)).strip("/")
         values["public_url"] = (f"{scheme}://{host}/{public}", "DicomWeb.Host")
+    dicomweb_remotes(section, values)
 
 
 # Orthanc's options that are read together, ours that they decide, and how.
@@ -321,7 +324,7 @@ _COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration
     ),
     (("KeepAlive", "KeepAliveTimeout"), ("keep_alive_timeout",), _keep_alive),
     (("LimitFindInstances",), ("search_limit",), _search_limit),
-    (("DicomWeb",), ("dicomweb_root", "public_url"), _dicomweb),
+    (("DicomWeb",), ("dicomweb_root", "public_url", *DICOMWEB_OURS), _dicomweb),
 )
 EQUIVALENTS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
     sorted(
@@ -329,7 +332,7 @@ EQUIVALENTS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
         + [(theirs, ours) for names, ours, _ in _COMBINED for theirs in names]
     )
 )
-_DICOMWEB_KNOWN = frozenset({"Enable", "Root", "Host", "Ssl", "PublicRoot"})
+_DICOMWEB_KNOWN = frozenset({"Enable", "Root", "Host", "Ssl", "PublicRoot"}) | DICOMWEB_KNOWN
 
 
 def _warn(configuration: Configuration, handled: set[str], warnings: list[str]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from dicomweb_server.settings import orthanc
 from dicomweb_server.settings.failure import SettingsError
-from dicomweb_server.settings.options import OPTIONS, Option, Settings
+from dicomweb_server.settings.option import Option
+from dicomweb_server.settings.options import OPTIONS, Settings
 
 PREFIX = "DICOMWEB_SERVER_"
 CONFIG_VARIABLE = PREFIX + "CONFIG"

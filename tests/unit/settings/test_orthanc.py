@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dicomweb_server.ports.remotes import WebAddress
 from dicomweb_server.settings import Settings, SettingsError, load
 from dicomweb_server.settings.modalities import OPERATIONS
 from dicomweb_server.settings.orthanc import strip_comments
@@ -183,6 +184,44 @@ def test_modalities_as_list_and_object(tmp_path: Path) -> None:
         settings_of(tmp_path, DicomModalities={"a": ["AAA", "10.0.0.1", 104, "Nobody"]})
 
 
+def test_other_servers(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        OrthancPeers={"one": ["http://one/", "user", "secret"], "two": {"Url": "http://two/", "Timeout": 5}},
+        DicomWeb={
+            "Servers": {"web": {"Url": "http://web/", "HasDelete": "1"}},
+            "StowMaxInstances": 0,
+            "StowMaxSize": 3,
+        },
+        HttpProxy="user:secret@proxy:3128",
+        HttpTimeout=0,
+        HttpsVerifyPeers=False,
+        HttpsCACertificates="ca.pem",
+        QueryRetrieveSize=7,
+        StorageCommitmentReportsSize=0,
+        DicomDefaultRetrieveMethod="C-GET",
+        DicomEchoChecksFind=True,
+        DicomModalitiesInDatabase=True,
+        OrthancPeersInDatabase=True,
+    )
+    assert settings.peers["one"].address == WebAddress("http://one/", "user", "secret")
+    assert settings.peers["two"].address.timeout == 5
+    assert settings.dicomweb_servers["web"].deletes
+    assert (settings.stow_instances, settings.stow_size) == (10_000, 3 * 2**20)
+    assert (settings.web_client_proxy, settings.web_client_timeout) == ("http://user:secret@proxy:3128", 86_400)
+    assert (settings.web_client_verify, settings.web_client_ca) == (False, tmp_path / "ca.pem")
+    assert (settings.kept_queries, settings.kept_commitment_reports, settings.retrieve_method) == (7, 1, "get")
+    assert settings.echo_checks_find
+    assert settings.modalities_in_database
+    assert settings.peers_in_database
+
+
+def test_secrets_of_peers_are_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Timeout") as error:
+        settings_of(tmp_path, OrthancPeers={"one": {"Url": "http://one/", "Password": "hush", "Timeout": "x"}})
+    assert "hush" not in str(error.value)
+
+
 def test_users_are_hashed(tmp_path: Path) -> None:
     settings = settings_of(
         tmp_path, RemoteAccessAllowed=True, AuthenticationEnabled=True, RegisteredUsers={"alice": "secret"}
@@ -226,6 +265,10 @@ def test_nothing_to_warn_of(tmp_path: Path) -> None:
         {"OverwriteInstances": "sometimes"},
         {"DicomModalities": {"a": ["AAA", "host"]}},
         {"DicomModalities": ["AAA"]},
+        {"OrthancPeers": ["http://one/"]},
+        {"OrthancPeers": {"a/b": ["http://one/"]}},
+        {"DicomWeb": {"Servers": {"a": ["one"]}}},
+        {"DicomDefaultRetrieveMethod": "C-STORE"},
         {"DicomModalities": {"a": {"AET": "A", "Host": "h", "Port": 104, "AllowFind": 1}}},
         {"RegisteredUsers": ["alice"]},
         {"ExtraMainDicomTags": ["StudyComments"]},

@@ -1,0 +1,35 @@
+"""Settings → the other web servers that are known, and the ways to them."""
+
+from dicomweb_server.dicomweb.client import connected as dicomweb_connected
+from dicomweb_server.http.client import WebClientOptions
+from dicomweb_server.rest.client import connected as orthanc_connected
+from dicomweb_server.services import Services
+from dicomweb_server.services.web_remotes import DicomWebServers, Peers
+from dicomweb_server.settings import Settings
+from dicomweb_server.storage.store import Store
+
+
+def known_peers(settings: Settings) -> Peers:
+    """Those of the configuration, unless it says that there are none in it."""
+    return Peers({} if settings.peers_in_database else settings.peers)
+
+
+def known_servers(settings: Settings) -> DicomWebServers:
+    """Those of the configuration."""
+    return DicomWebServers(settings.dicomweb_servers)
+
+
+async def connect_remotes(settings: Settings, store: Store, services: Services) -> None:
+    """Remember what was told in earlier runs, and tell how each kind is reached."""
+    options = WebClientOptions(
+        timeout=settings.web_client_timeout,
+        verify=settings.web_client_verify,
+        ca=settings.web_client_ca,
+        proxy=settings.web_client_proxy or "",
+    )
+    retrieve, ingest, most = services.retrieve, services.ingest, settings.max_instance_size
+    await services.modalities.load(store.remotes)
+    await services.peers.load(store.remotes)
+    await services.dicomweb_servers.load(store.remotes)
+    services.peers.connect_by(lambda peer, transfer: orthanc_connected(peer, options, retrieve, transfer))
+    services.dicomweb_servers.connect_by(lambda server: dicomweb_connected(server, options, retrieve, ingest, most))

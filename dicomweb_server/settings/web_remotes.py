@@ -1,0 +1,65 @@
+"""Configured web remotes, Orthanc's peers and DICOMweb servers: how a configuration writes them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from dicomweb_server.errors import ServerError
+from dicomweb_server.ports.remotes import DicomWebServer, OrthancPeer
+from dicomweb_server.services.orthanc_remotes import read_peer, read_server
+from dicomweb_server.services.remotes import is_name
+
+T = TypeVar("T")
+
+_NAMES = {
+    "url": "Url",
+    "username": "Username",
+    "password": "Password",
+    "headers": "HttpHeaders",
+    "certificate": "CertificateFile",
+    "key": "CertificateKeyFile",
+    "key_password": "CertificateKeyPassword",
+    "timeout": "Timeout",
+    "chunked": "ChunkedTransfers",
+    "deletes": "HasDelete",
+    "any_transfer_syntax": "HasWadoRsUniversalTransferSyntax",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WebRemotes(Generic[T]):
+    """A table of remotes by name, in our words or in Orthanc's; as text `NAME=URL` separated by commas."""
+
+    allowed: str
+    remote: Callable[[Any], T]
+
+    def read(self, raw: object) -> dict[str, T]:
+        """The remotes by name."""
+        if isinstance(raw, str):
+            pairs = [part.strip().partition("=") for part in raw.split(",") if part.strip()]
+            raw = {name: {"url": url} for name, _, url in pairs}
+        if not isinstance(raw, Mapping):
+            raise ValueError("not a table")  # never the value: it may hold a password
+        return {str(name): self._remote(str(name), value) for name, value in raw.items()}
+
+    def _remote(self, name: str, raw: object) -> T:
+        if not is_name(name):
+            raise ValueError("a name has letters, digits, hyphens and underscores")
+        if isinstance(raw, Mapping):
+            raw = {_NAMES.get(str(member), str(member)): value for member, value in raw.items()}
+        try:
+            return self.remote(raw)
+        except ServerError as error:
+            raise ValueError(f"{name}: {error.detail}") from None
+
+
+_ADDRESS = "url, username, password, headers, certificate, key, key_password, timeout"
+
+PEERS: WebRemotes[OrthancPeer] = WebRemotes(
+    f"a table of name = {{ {_ADDRESS} }} (as text: NAME=URL, separated by commas)", read_peer
+)
+SERVERS: WebRemotes[DicomWebServer] = WebRemotes(
+    f"a table of name = {{ {_ADDRESS}, chunked, deletes, any_transfer_syntax }} "
+    "(as text: NAME=URL, separated by commas)",
+    read_server,
+)
