@@ -143,11 +143,11 @@ class JobService:
         return await self._queue.counts()
 
     async def pause(self, job_id: str) -> None:
-        """Stop it where it is until `resume`; ServerError(BAD_REQUEST) if it has ended."""
+        """Stop it where it is until `resume`; a job that has ended stays as it is."""
         await self._stop(job_id, Stop.PAUSED)
 
     async def cancel(self, job_id: str) -> None:
-        """Stop it for good; ServerError(BAD_REQUEST) if it has ended."""
+        """Stop it for good; a job that has ended stays as it is."""
         await self._stop(job_id, Stop.CANCELED)
 
     async def resume(self, job_id: str) -> None:
@@ -241,14 +241,15 @@ class JobService:
         run = self._runs.get(job_id)
         if run is not None and await run.stop(why, self._options.grace):
             return
+        if (await self.get(job_id)).state.is_final:
+            return
         now = time.time()
         if why is Stop.PAUSED:
-            waiting = (JobState.PENDING, JobState.RETRY, JobState.PAUSED)
-            await self._change(job_id, waiting, state=JobState.PAUSED, changed=now, not_before=None)
-            return
-        ended = {"state": JobState.FAILURE, "changed": now, "completed": now, "not_before": None}
-        canceled = {"reason": Reason.CANCELED, "details": Reason.CANCELED.value}
-        await self._change(job_id, _UNFINISHED, **ended, **canceled)
+            values: dict[str, Any] = {"state": JobState.PAUSED, "changed": now, "not_before": None}
+        else:
+            canceled = {"reason": Reason.CANCELED, "details": Reason.CANCELED.value}
+            values = {"state": JobState.FAILURE, "changed": now, "completed": now, "not_before": None, **canceled}
+        await self._change(job_id, _UNFINISHED, **values)
 
     async def _change(self, job_id: str, states: Sequence[JobState], **values: Any) -> None:
         if not await self._queue.change(job_id, states, **values):

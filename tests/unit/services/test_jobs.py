@@ -153,7 +153,9 @@ async def test_pause_and_resume(store: Store, *, prompt: bool) -> None:
         waiting = asyncio.create_task(service.wait(job.id))
         await service.resume(job.id)
         assert (await waiting).state is JobState.SUCCESS
-        for action in (service.pause, service.resume, service.cancel, service.resubmit):
+        await service.pause(job.id)
+        await service.cancel(job.id)
+        for action in (service.resume, service.resubmit):
             with pytest.raises(ServerError, match="Success") as caught:
                 await action(job.id)
             assert caught.value.reason is Reason.BAD_REQUEST
@@ -185,8 +187,9 @@ async def test_cancel_what_waits(store: Store) -> None:
     await service.pause(job.id)
     await service.cancel(job.id)
     assert (await waiting).reason is Reason.CANCELED
-    with pytest.raises(ServerError, match="Failure"):
-        await service.cancel(job.id)
+    await service.cancel(job.id)
+    await service.pause(job.id)
+    assert (await service.get(job.id)).state is JobState.FAILURE
 
 
 async def test_a_retry_goes_on_from_the_cursor(store: Store) -> None:
