@@ -1,6 +1,7 @@
 """Part 10: the preamble and the file meta information before a data set (PS3.10 §7), read and written. No data sets."""
 
 import struct
+from collections.abc import Mapping
 
 from dicomweb_server.dicom.elements import locate
 from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Buffer
@@ -66,4 +67,41 @@ def _text_element(tag: int, vr: bytes, text: str) -> bytes:
     value = text.encode("ascii")
     if len(value) % 2:
         value += b"\0" if vr == b"UI" else b" "
+    return _SHORT.pack(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+
+
+def edited_file_meta(
+    values: Mapping[int, bytes], sop_class_uid: str, instance_uid: str, transfer_syntax_uid: str
+) -> bytes:
+    """The same for an instance that was edited: what the source says of itself, but for what we know better."""
+    ours = {
+        0x00020001: b"\0\1",
+        MEDIA_STORAGE_SOP_CLASS_UID: _uid(sop_class_uid),
+        MEDIA_STORAGE_SOP_INSTANCE_UID: _uid(instance_uid),
+        TRANSFER_SYNTAX_UID: _uid(transfer_syntax_uid),
+        0x00020012: _uid(IMPLEMENTATION_CLASS_UID),
+        0x00020013: _uid(IMPLEMENTATION_VERSION_NAME, b" "),
+    }
+    elements = {tag: value for tag, value in values.items() if tag in _KEPT} | ours
+    body = b"".join(_raw_element(tag, elements[tag]) for tag in sorted(elements))
+    return bytes(PREAMBLE_LENGTH) + MAGIC + _GROUP_LENGTH.pack(_GROUP, 0, b"UL", 4, len(body)) + body
+
+
+_LONG = struct.Struct("<HH2sHI")
+_META_VRS = {0x00020001: b"OB", 0x00020013: b"SH", 0x00020016: b"AE", 0x00020017: b"AE", 0x00020018: b"AE"}
+_META_LONG = {0x00020026: b"UR", 0x00020027: b"UR", 0x00020028: b"UR", 0x00020102: b"OB"}
+
+
+_KEPT = frozenset({0x00020016, 0x00020017, 0x00020018, 0x00020100, *_META_LONG})
+
+
+def _uid(text: str, padding: bytes = b"\0") -> bytes:
+    value = text.encode("ascii")
+    return value + padding * (len(value) % 2)
+
+
+def _raw_element(tag: int, value: bytes) -> bytes:
+    vr = _META_VRS.get(tag) or _META_LONG.get(tag) or b"UI"
+    if vr in (b"OB", b"UR"):
+        return _LONG.pack(tag >> 16, tag & 0xFFFF, vr, 0, len(value)) + value
     return _SHORT.pack(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
