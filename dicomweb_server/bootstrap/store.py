@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dicomweb_server.bootstrap.jobs import job_service, register_kinds
 from dicomweb_server.bootstrap.modalities import configured_modalities
+from dicomweb_server.bootstrap.pixels import PixelWork
 from dicomweb_server.bootstrap.remotes import connect_remotes, known_peers, known_servers
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.metrics import Metrics
@@ -92,10 +93,13 @@ async def open_store(
         extra_tags=frozenset(attribute.tag for attribute in extra),
     )
     blobs, index = store.blobs, store.index
+    pixels = PixelWork(settings, processors)
+    retrieve = RetrieveService(index, blobs, workers)
     services = Services(
         ingest=IngestService(blobs, index, workers, policy, metrics, reader),
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
-        retrieve=RetrieveService(index, blobs, workers),
+        retrieve=retrieve,
+        pixels=pixels.service(retrieve, store, workers),
         delete=DeleteService(blobs, index),
         modalities=Modalities(configured_modalities(settings)),
         resources=ResourceService(store.resources),
@@ -113,6 +117,7 @@ async def open_store(
         await asyncio.gather(indexing, return_exceptions=True)
         await services.ingest.close()
         workers.close()
+        await asyncio.to_thread(pixels.close)
         if reader is not None:
             await asyncio.to_thread(reader.close)
         await store.close()

@@ -27,6 +27,8 @@ FRAME_TAGS = frozenset(
         0x7FE00002,  # ExtendedOffsetTableLengths
     }
 )
+# What a codec needs to know beside them: BitsStored, HighBit.
+_LAYOUT_TAGS = FRAME_TAGS | {0x00280101, 0x00280102}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Header:
     """One instance, located. Offsets of elements refer to `buffer`: the whole file, or the inflated data set.
 
     `start`, `end`: the data set in `buffer`, with what follows the pixel data. `layout`: the raw values of the
-    top-level elements that say how frames lie (`FRAME_TAGS`), of those that are there.
+    top-level elements that say how frames lie (`FRAME_TAGS`, BitsStored, HighBit), of those that are there.
     """
 
     buffer: Buffer
@@ -115,7 +117,7 @@ def _read_elements(opened: Header) -> Header:
     pixel_data = None
     layout: dict[int, bytes] = {}
     for element in walk(opened.buffer, opened.start, opened.end, opened.encoding):
-        if element.tag in FRAME_TAGS:
+        if element.tag in _LAYOUT_TAGS:
             layout.setdefault(element.tag, opened.buffer[element.start : element.end])
         elif element.tag in PIXEL_DATA_TAGS and pixel_data is None:
             length = element.end - element.start if element.defined else None

@@ -6,6 +6,7 @@ from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestService
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
@@ -19,6 +20,7 @@ class Services:
     ingest: IngestService
     search: SearchService
     retrieve: RetrieveService
+    pixels: PixelService
     delete: DeleteService
     resources: ResourceService
     jobs: JobService

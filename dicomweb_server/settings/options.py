@@ -85,6 +85,23 @@ class Settings(RemoteSettings):
         "Storage", Size(2**20, 2**42), "Largest instance that is accepted, in bytes.", default=2**34
     )
 
+    # Pixels
+    pixel_processes: int = _option(
+        "Pixels",
+        Integer(0, 1024),
+        "Processes that decode, encode and render images; 0: as many as there are processors.",
+        default=0,
+    )
+    pixel_memory: int = _option(
+        "Pixels", Size(2**28, 2**40), "Address space that each of them may take, in bytes.", default=2**32
+    )
+    pixel_time: float = _option(
+        "Pixels", Seconds(1, 3600), "Longest time for one piece of their work, mostly one frame.", default=60.0
+    )
+    pixel_cache: int = _option(
+        "Pixels", Size(0, 2**40), "Memory for frames that were decoded, encoded or rendered, in bytes.", default=2**28
+    )
+
     # Web
     http: bool = _option("Web", Toggle(), "Serve HTTP at all.", default=True)
     host: tuple[str, ...] = _option(

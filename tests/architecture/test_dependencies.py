@@ -11,6 +11,7 @@ from tests.architecture.tree import ROOT, parsed, python_files
 INSTALLED_AS = {
     "PIL": "pillow",
     "dicomweb_client": "dicomweb-client",
+    "jpeg_ls": "pyjpegls",
     "openapi_spec_validator": "openapi-spec-validator",
     "prometheus_client": "prometheus-client",
     "pytest_asyncio": "pytest-asyncio",
