@@ -149,6 +149,7 @@ async def _background(store: OpenStore) -> AsyncIterator[None]:
     """What runs beside the requests, for as long as the server does."""
     tasks = [
         asyncio.create_task(store.services.delete.sweep_forever(), name="sweep"),
+        asyncio.create_task(store.services.worklist.tidy_forever(), name="tidy-worklist"),
         asyncio.create_task(store.sweep_leftovers(time.time()), name="sweep-leftovers"),
     ]
     try:

@@ -39,6 +39,7 @@ def dimse_options(settings: Settings) -> DimseOptions:
         on_mismatch=OnMismatch(settings.on_mismatch),
         timeouts=Timeouts(silence=settings.dimse_timeout, idle=settings.dimse_timeout, response=settings.scu_timeout),
         stop_timeout=settings.stop_timeout,
+        worklist=settings.worklist,
         keep_associations=settings.association_close_delay,
     )
 

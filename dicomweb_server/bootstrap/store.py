@@ -13,6 +13,7 @@ from dicomweb_server.bootstrap.jobs import job_service, register_kinds
 from dicomweb_server.bootstrap.modalities import configured_modalities
 from dicomweb_server.bootstrap.pixels import PixelWork
 from dicomweb_server.bootstrap.remotes import connect_remotes, known_peers, known_servers
+from dicomweb_server.bootstrap.worklist import worklist_service
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
@@ -22,6 +23,7 @@ from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
@@ -106,6 +108,8 @@ async def open_store(
         jobs=job_service(settings, store),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),
+        worklist=worklist_service(settings, store),
+        performed=PerformedStepService(store.worklist),
     )
     register_kinds(services)
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")

@@ -19,6 +19,7 @@ JsonObject = Mapping[str, Any]
 
 # The dates and times that make one moment, for combined date-time matching (PS3.4 C.2.2.2.5.4).
 DATE_TIME_PAIRS = (
+    (0x00400002, 0x00400003),
     (0x00080020, 0x00080030),
     (0x00080021, 0x00080031),
     (0x00080022, 0x00080032),

@@ -52,7 +52,8 @@ def admission(
 
 def contexts(admitted: Admitted, options: DimseOptions) -> Contexts:
     """What a peer that was admitted may propose."""
-    return Contexts(admitted.allow, options.unknown_sop_classes, options.only_sop_classes, options.never_sop_classes)
+    allow = admitted.allow if options.worklist else admitted.allow - {Service.WORKLIST, Service.MPPS}
+    return Contexts(allow, options.unknown_sop_classes, options.only_sop_classes, options.never_sop_classes)
 
 
 def is_ae_title(title: str) -> bool:

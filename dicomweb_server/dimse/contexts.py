@@ -17,6 +17,8 @@ from dicomweb_server.services.modalities import Service
 
 __all__ = [
     "MODALITY_WORKLIST",
+    "PERFORMED_STEP",
+    "PERFORMED_STEP_RETRIEVE",
     "QUERY_LEVELS",
     "SERVICES",
     "STORAGE_CLASSES",
@@ -35,6 +37,8 @@ __all__ = [
 VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"  # Push Model
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"  # Information Model, C-FIND
+PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"  # N-CREATE, N-SET
+PERFORMED_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.4"  # N-GET
 
 
 # Storage classes whose instances belong to no study, so that there is nowhere to put them (PS3.4 annex GG).
@@ -89,6 +93,9 @@ QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
 SERVICES: Mapping[str, Service] = {
     VERIFICATION: Service.ECHO,
     STORAGE_COMMITMENT: Service.COMMITMENT,
+    MODALITY_WORKLIST: Service.WORKLIST,
+    PERFORMED_STEP: Service.MPPS,
+    PERFORMED_STEP_RETRIEVE: Service.MPPS,
     **dict.fromkeys(STORAGE_CLASSES, Service.STORE),
     **{uid: _QUERY_SERVICES[uid.rpartition(".")[2]] for uid in QUERY_LEVELS},
 }
@@ -124,11 +131,13 @@ class Contexts:
             return Support(_STORABLE, scp=is_allowed, scu=may_get)
         if not is_allowed:
             return ContextResult.USER_REJECTION
-        if service is Service.FIND:
+        if service in (Service.FIND, Service.WORKLIST):
             return Support(_IDENTIFIER_SYNTAXES, extended=find_information)
         if service in (Service.MOVE, Service.GET):
             return Support(_IDENTIFIER_SYNTAXES, extended=retrieve_information)
-        return Support(_IDENTIFIER_SYNTAXES if service is Service.COMMITMENT else _NATIVE)
+        if service is Service.COMMITMENT:  # whom we asked may report as SCP on an association of its own
+            return Support(_IDENTIFIER_SYNTAXES, scu=True)
+        return Support(_IDENTIFIER_SYNTAXES if service is Service.MPPS else _NATIVE)
 
     def service_of(self, abstract_syntax: str) -> Service | None:
         """The service that an abstract syntax belongs to, None if it has none here."""
@@ -144,7 +153,8 @@ class Contexts:
 
 def operation_name(service: Service) -> str:
     """What the operation of a service is called in PS3.7."""
-    return "N-ACTION" if service is Service.COMMITMENT else f"C-{service.name}"
+    others = {Service.COMMITMENT: "N-ACTION", Service.WORKLIST: "C-FIND", Service.MPPS: "N-CREATE, N-SET, N-GET"}
+    return others.get(service, f"C-{service.name}")
 
 
 def find_information(proposed: bytes) -> bytes:

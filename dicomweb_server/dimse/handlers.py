@@ -3,13 +3,23 @@
 from collections.abc import Callable, Mapping
 
 from dicomweb_server.dimse.commitment_scp import on_n_action
-from dicomweb_server.dimse.contexts import SERVICES, Service, is_storage
+from dicomweb_server.dimse.contexts import PERFORMED_STEP, SERVICES, Service, is_storage
 from dicomweb_server.dimse.message import CommandField
+from dicomweb_server.dimse.performed_scp import on_n_create, on_n_get, on_n_set
 from dicomweb_server.dimse.query_scp import on_c_find
 from dicomweb_server.dimse.retrieve_scp import on_c_get, on_c_move
 from dicomweb_server.dimse.session import Handler, Operation
 from dicomweb_server.dimse.status import SUCCESS
 from dicomweb_server.dimse.storage_scp import on_c_store
+from dicomweb_server.dimse.worklist_scp import on_worklist_find
+
+
+async def on_any_c_find(operation: Operation) -> None:
+    """C-FIND: of what is stored, or of the worklist."""
+    if SERVICES.get(operation.context.abstract_syntax) is Service.WORKLIST:
+        await on_worklist_find(operation)
+    else:
+        await on_c_find(operation)
 
 
 async def on_c_echo(operation: Operation) -> None:
@@ -17,15 +27,20 @@ async def on_c_echo(operation: Operation) -> None:
     operation.respond(SUCCESS)
 
 
-def _serves(service: Service) -> Callable[[str], bool]:
-    return lambda abstract_syntax: SERVICES.get(abstract_syntax) is service
+def _serves(*services: Service) -> Callable[[str], bool]:
+    return lambda abstract_syntax: SERVICES.get(abstract_syntax) in services
 
 
 HANDLERS: Mapping[int, Handler] = {
     CommandField.C_ECHO_RQ: Handler("C-ECHO", on_c_echo, _serves(Service.ECHO)),
     CommandField.C_STORE_RQ: Handler("C-STORE", on_c_store, is_storage, needs_dataset=True),
-    CommandField.C_FIND_RQ: Handler("C-FIND", on_c_find, _serves(Service.FIND), needs_dataset=True, long=True),
+    CommandField.C_FIND_RQ: Handler(
+        "C-FIND", on_any_c_find, _serves(Service.FIND, Service.WORKLIST), needs_dataset=True, long=True
+    ),
     CommandField.C_MOVE_RQ: Handler("C-MOVE", on_c_move, _serves(Service.MOVE), needs_dataset=True, long=True),
     CommandField.C_GET_RQ: Handler("C-GET", on_c_get, _serves(Service.GET), needs_dataset=True, long=True),
+    CommandField.N_CREATE_RQ: Handler("N-CREATE", on_n_create, PERFORMED_STEP.__eq__, needs_dataset=True),
+    CommandField.N_SET_RQ: Handler("N-SET", on_n_set, PERFORMED_STEP.__eq__, needs_dataset=True),
+    CommandField.N_GET_RQ: Handler("N-GET", on_n_get, _serves(Service.MPPS)),
     CommandField.N_ACTION_RQ: Handler("N-ACTION", on_n_action, _serves(Service.COMMITMENT), needs_dataset=True),
 }

@@ -129,6 +129,16 @@ def find_query(identifier: Identifier, level: Level, rules: Rules) -> Query:
     )
 
 
+def worklist_matches(identifier: Identifier, rules: Rules) -> tuple[Match, ...]:
+    """What an identifier of a worklist query matches; ServerError(BAD_REQUEST) for a key that cannot be matched.
+
+    A range of start dates and one of start times are one interval there (PS3.4 §K.2.2.1.2), negotiated or not.
+    """
+    matching = MatchingRules(empty_value=rules.empty_value, multiple_value=rules.multiple_value, combined_datetime=True)
+    asked = [key for key in identifier.keys if is_to_be_answered(key)]
+    return tuple(match for key in asked for match in _matches(key, (), matching))
+
+
 def is_supported(key: RequestKey, level: Level) -> bool:
     """Whether a key is one that can be answered at a level."""
     if key.tag in _NO_KEYS:

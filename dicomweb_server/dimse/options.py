@@ -91,4 +91,5 @@ class DimseOptions:
     on_mismatch: OnMismatch = OnMismatch.REFUSE
     timeouts: Timeouts = Timeouts()
     stop_timeout: float = 10.0
+    worklist: bool = True  # offer the modality worklist, and take performed procedure steps
     keep_associations: float = 5.0  # seconds that an association on which we sent stays open for what comes next

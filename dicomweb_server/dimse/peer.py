@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.contexts import MODALITY_WORKLIST, SERVICES, Service, query_class
 from dicomweb_server.dimse.destinations import Destinations
 from dicomweb_server.dimse.ending import AssociationLostError
-from dicomweb_server.dimse.found import read_match
 from dicomweb_server.dimse.gettable import storage_proposals
 from dicomweb_server.dimse.habits import adapted_keys
 from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, LEVEL_NAMES, QUERY_LEVEL, RequestKey
@@ -203,7 +203,7 @@ async def _identifier(message: Message, context: Context) -> dict[str, Any]:
     data = await message.data.whole(LARGEST_IDENTIFIER)
     if data is None:
         raise PeerError(f"the peer sent an identifier of more than {LARGEST_IDENTIFIER} bytes")
-    return read_match(data, context.transfer_syntax)
+    return data_set_json(data, context.transfer_syntax)
 
 
 async def _transfer(responses: AsyncGenerator[tuple[Context, Message], None], watch: Watch) -> Transfer:

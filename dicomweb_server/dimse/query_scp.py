@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.contexts import QUERY_LEVELS
 from dicomweb_server.dimse.find_request import FindRequest, find_request
 from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, Identifier, agreed_rules, read_identifier
@@ -60,11 +61,14 @@ async def _answer_all(operation: Operation, request: FindRequest) -> Status:
 
 
 async def _answer_matches(operation: Operation, request: FindRequest, matches: Sequence[bytes]) -> bool:
+    pending = PENDING if request.all_supported else PENDING_WITH_WARNING
+    return await send_matches(operation, pending, request.encoder(operation.context.transfer_syntax), matches)
+
+
+async def send_matches(operation: Operation, pending: Status, encoder: AnswerEncoder, matches: Sequence[bytes]) -> bool:
     """Send pending responses; False if cancelled."""
     context, session = operation.context, operation.session
-    pending = PENDING if request.all_supported else PENDING_WITH_WARNING
     command = encode(response(operation.request, pending.code, has_dataset=True))
-    encoder = request.encoder(context.transfer_syntax)
     for start in range(0, len(matches), _MATCHES_AT_ONCE):
         if operation.cancelled:
             return False

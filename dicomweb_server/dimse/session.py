@@ -139,6 +139,7 @@ class Session:
         handler = self._handlers.get(message.command.field)
         operation = Operation(self, message)
         await self._slots.acquire()
+        self._operations[message.command.message_id or 0] = operation  # a C-CANCEL may be right behind
         # Without an agreed window there is one operation at a time: only those that can be cancelled need a task.
         if self.terms.most_operations > 1 or (handler is not None and handler.long):
             task = asyncio.create_task(self._perform(operation, handler))
@@ -149,7 +150,6 @@ class Session:
 
     async def _perform(self, operation: Operation, handler: Handler | None) -> None:
         message_id = operation.request.message_id or 0
-        self._operations[message_id] = operation
         self.connection.begin_operation()
         started = asyncio.get_running_loop().time()
         try:

@@ -6,11 +6,13 @@ from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestService
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
+from dicomweb_server.services.worklist import WorklistService
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Services:
     delete: DeleteService
     resources: ResourceService
     jobs: JobService
+    worklist: WorklistService
+    performed: PerformedStepService
     modalities: Modalities = field(default_factory=Modalities)
     peers: Peers = field(default_factory=Peers)
     dicomweb_servers: DicomWebServers = field(default_factory=DicomWebServers)

@@ -20,7 +20,7 @@ from dicomweb_server.settings.kinds import (
 from dicomweb_server.settings.modalities import AE_TITLE, OPERATIONS, Modalities, Modality
 from dicomweb_server.settings.option import Option
 from dicomweb_server.settings.option import option as _option
-from dicomweb_server.settings.remote_options import RemoteSettings
+from dicomweb_server.settings.worklist_options import WorklistSettings
 
 _HOST = Text("a host name or an IP address", r"[A-Za-z0-9._:%-]{1,253}")
 _ORIGIN = Text('an origin such as "https://viewer.example", or "*"', r"\*|https?://[^/\s,]+")
@@ -38,7 +38,7 @@ _EXTRA = Text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(RemoteSettings):
+class Settings(WorklistSettings):
     """The whole configuration of one server."""
 
     # Storage
@@ -295,7 +295,7 @@ class Settings(RemoteSettings):
 
 def _options() -> dict[str, Option]:
     rows = {}
-    inherited = {item.name for item in dataclasses.fields(RemoteSettings)}
+    inherited = {item.name for item in dataclasses.fields(WorklistSettings)}
     for item in sorted(dataclasses.fields(Settings), key=lambda item: item.name in inherited):
         known = item.metadata
         rows[item.name] = Option(

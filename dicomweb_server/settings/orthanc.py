@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dicomweb_server.settings import orthanc_worklists
 from dicomweb_server.settings.failure import SettingsError
 from dicomweb_server.settings.orthanc_names import MET, MET_WHEN
 from dicomweb_server.settings.orthanc_remotes import DICOMWEB_KNOWN, DICOMWEB_OURS, dicomweb_remotes
@@ -325,6 +326,7 @@ _COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration
     (("KeepAlive", "KeepAliveTimeout"), ("keep_alive_timeout",), _keep_alive),
     (("LimitFindInstances",), ("search_limit",), _search_limit),
     (("DicomWeb",), ("dicomweb_root", "public_url", *DICOMWEB_OURS), _dicomweb),
+    ((orthanc_worklists.SECTION,), orthanc_worklists.OURS, orthanc_worklists.read_worklists),
 )
 EQUIVALENTS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
     sorted(
@@ -345,6 +347,8 @@ def _warn(configuration: Configuration, handled: set[str], warnings: list[str]) 
     names += [f"DicomWeb.{name}" for name in section if name not in _DICOMWEB_KNOWN]
     if section.get("Enable") is False:
         names.append("DicomWeb.Enable")
+    worklists = orthanc_worklists.SECTION
+    names += [f"{worklists}.{name}" for name in configuration.get(worklists, {}) if name not in orthanc_worklists.KNOWN]
     if names:
         warnings.append(
             f"{len(names)} options of the Orthanc configuration have no equivalent here and are not obeyed: "

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.storage import job_tables, remote_tables, tables, trigrams
+from dicomweb_server.storage import job_tables, remote_tables, tables, trigrams, worklist_tables
 
 # A step of a migration: SQL, or a function where SQL does not suffice.
 Step = str | Callable[[sqlite3.Connection], None]
@@ -16,6 +16,7 @@ Step = str | Callable[[sqlite3.Connection], None]
 # Each module of tables is imported here, or its tables were missing.
 assert job_tables.job.metadata is tables.metadata
 assert remote_tables.remote.metadata is tables.metadata
+assert worklist_tables.scheduled_step.metadata is tables.metadata
 
 # MIGRATIONS[n] leads from version n + 1 to n + 2, each in its own transaction. Version 1 is what `tables` said first.
 MIGRATIONS: Sequence[Sequence[Step]] = ()

@@ -23,6 +23,7 @@ from dicomweb_server.storage.resources_sqlite import SqliteResources
 from dicomweb_server.storage.run_mark import Leftovers, RunMark
 from dicomweb_server.storage.sqlite import Database
 from dicomweb_server.storage.transaction import Transaction
+from dicomweb_server.storage.worklist_sqlite import SqliteWorklist
 from dicomweb_server.storage.writer import Writer
 
 _log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Store:
         )
         self.index = SqliteIndex(self._database, self._writer)
         self.remotes = SqliteRemotes(self._database, self._writer)
+        self.worklist = SqliteWorklist(self._database, self._writer)
         self.resources = SqliteResources(self._database)
         self.jobs = SqliteJobs(self._database, self._writer)
 

@@ -29,9 +29,11 @@ from dicomweb_server.dimse.pdu import (
 from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.services import Services
 from dicomweb_server.services.ingest import IngestPolicy
+from dicomweb_server.services.worklist import WorklistOptions
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
+from dicomweb_server.storage.worklist_folder import WorklistFolder
 from tests.app.services import services_on
 
 AE_TITLE = "ARCHIVE"
@@ -68,12 +70,18 @@ class Node:
 
 @asynccontextmanager
 async def open_node(
-    folder: Path, policy: IngestPolicy | None = None, authenticator: Authenticator | None = None, **options: Any
+    folder: Path,
+    policy: IngestPolicy | None = None,
+    authenticator: Authenticator | None = None,
+    worklist_files: Path | None = None,
+    worklist_options: WorklistOptions | None = None,
+    **options: Any,
 ) -> AsyncIterator[Node]:
     """A server on a free port, over a new store; everybody may do everything unless told otherwise."""
     store = Store(folder, StoreOptions(sync=SyncMode.OFF))
     workers = Threads(2, "worker")
-    services = services_on(store, workers, policy)
+    files = WorklistFolder(worklist_files) if worklist_files is not None else None
+    services = services_on(store, workers, policy, files, worklist_options)
     defaults = DimseOptions(ae_title=AE_TITLE, port=0, unknown_allow=frozenset(Service), stop_timeout=2.0)
     server = DimseServer(services, replace(defaults, **options), authenticator=authenticator)
     try:

@@ -4,16 +4,25 @@ from dicomweb_server.services import Services
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
 from dicomweb_server.services.jobs import JobService
+from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
+from dicomweb_server.services.worklist import WorklistOptions, WorklistService
 from dicomweb_server.storage.store import Store
 from dicomweb_server.storage.threads import Threads
+from dicomweb_server.storage.worklist_folder import WorklistFolder
 from tests.pixel_workers import InlineWorkers
 
 
-def services_on(store: Store, workers: Threads, policy: IngestPolicy | None = None) -> Services:
+def services_on(
+    store: Store,
+    workers: Threads,
+    policy: IngestPolicy | None = None,
+    files: WorklistFolder | None = None,
+    worklist_options: WorklistOptions | None = None,
+) -> Services:
     """One of each."""
     retrieve = RetrieveService(store.index, store.blobs, workers)
     return Services(
@@ -24,4 +33,6 @@ def services_on(store: Store, workers: Threads, policy: IngestPolicy | None = No
         delete=DeleteService(store.blobs, store.index, grace=0),
         jobs=JobService(store.jobs),
         resources=ResourceService(store.resources),
+        worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
+        performed=PerformedStepService(store.worklist),
     )

@@ -244,12 +244,30 @@ def test_what_is_not_obeyed_is_named_once_in_one_warning(tmp_path: Path) -> None
         StorageCompression=True,
         StoreDicom=True,  # always so
         LuaScripts=[],  # nothing is asked for
-        Worklists={"Enable": True},
+        Worklists={"Enable": True, "Unknown": 1},
         DicomWeb={"Enable": True, "Root": "/dicom-web/", "StudiesMetadata": "Full"},
     )
     assert len(warnings) == 1
-    assert warnings[0].endswith("DicomWeb.StudiesMetadata, StableAge, StorageCompression, Worklists")
+    assert warnings[0].endswith("DicomWeb.StudiesMetadata, StableAge, StorageCompression, Worklists.Unknown")
     assert warnings[0].startswith("4 options")
+
+
+def test_worklists_in_a_folder_and_in_the_database(tmp_path: Path) -> None:
+    folder = settings_of(
+        tmp_path, Worklists={"Enable": True, "Database": "/lists", "FilterIssuerAet": True, "LimitAnswers": 7}
+    )
+    assert (folder.worklist_folder, folder.worklist_own_station, folder.worklist_limit) == (Path("/lists"), True, 7)
+    assert folder.worklist_keep == 0
+    database = settings_of(
+        tmp_path,
+        Worklists={"Directory": "/lists", "SaveInOrthancDatabase": True, "DeleteWorklistsOnStableStudy": False},
+    )
+    assert (database.worklist_folder, database.worklist_keep) == (None, 86400)
+    assert not database.worklist_remove_stored
+    assert settings_of(tmp_path, Worklists={"Enable": False, "Directory": "/lists"}).worklist_folder is None
+    for wrong in (True, {"SaveInOrthancDatabase": True, "DeleteWorklistsDelay": "a day"}):
+        with pytest.raises(SettingsError, match="Worklists"):
+            settings_of(tmp_path, Worklists=wrong)
 
 
 def test_nothing_to_warn_of(tmp_path: Path) -> None:

@@ -1,0 +1,20 @@
+"""Settings → the modality worklist."""
+
+from dicomweb_server.services.worklist import WorklistOptions, WorklistService
+from dicomweb_server.settings import Settings
+from dicomweb_server.storage.store import Store
+from dicomweb_server.storage.worklist_folder import WorklistFolder
+
+
+def worklist_service(settings: Settings, store: Store) -> WorklistService:
+    """The worklist over an open store, and over a folder if there is one."""
+    files = WorklistFolder(settings.worklist_folder) if settings.worklist_folder is not None else None
+    options = WorklistOptions(
+        own_station_only=settings.worklist_own_station,
+        limit=settings.worklist_limit,
+        add_study_uid=settings.worklist_study_uid,
+        remove_when_stored=settings.worklist_remove_stored,
+        keep=settings.worklist_keep,
+        interval=settings.worklist_interval,
+    )
+    return WorklistService(store.worklist, store.worklist, files, options)

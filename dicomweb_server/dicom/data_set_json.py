@@ -1,0 +1,32 @@
+"""PURE: a whole data set of no instance (identifiers, worklist files, performed steps) ↔ DICOM JSON. Bounded as any."""
+
+from typing import Any
+
+import orjson
+
+from dicomweb_server.dicom.header import Header, open_dataset, open_part10
+from dicomweb_server.dicom.part10 import MAGIC, PREAMBLE_LENGTH
+from dicomweb_server.dicom.reading import start_reading
+from dicomweb_server.dicom.runs import NO_RUNS
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
+
+_NO_TAGS: frozenset[int] = frozenset()
+
+
+def data_set_json(data: bytes, transfer_syntax_uid: str) -> dict[str, Any]:
+    """The attributes of a bare data set; ServerError(CANNOT_UNDERSTAND) if it is none."""
+    return _json(open_dataset(data, transfer_syntax_uid))
+
+
+def read_document(data: bytes) -> dict[str, Any]:
+    """The attributes of a file: a Part 10 one, or a bare data set in explicit or implicit VR little endian."""
+    if data[PREAMBLE_LENGTH : PREAMBLE_LENGTH + len(MAGIC)] == MAGIC:
+        return _json(open_part10(data))
+    return data_set_json(data, EXPLICIT_VR_LITTLE_ENDIAN)
+
+
+def _json(header: Header) -> dict[str, Any]:
+    reading = start_reading(header, _NO_TAGS, NO_RUNS)
+    reading.read(header.start, header.end, open_ended=False)
+    found: dict[str, Any] = orjson.loads(reading.json())
+    return found

@@ -1,0 +1,101 @@
+"""N-CREATE, N-SET and N-GET of modality performed procedure steps (PS3.4 annex F): what modalities report."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from dicomweb_server.dicom.data_set_json import data_set_json
+from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.dimse.answers import AnswerEncoder
+from dicomweb_server.dimse.identifiers import RequestKey
+from dicomweb_server.dimse.session import Operation
+from dicomweb_server.dimse.status import (
+    ATTRIBUTES_NOT_USED,
+    DUPLICATE_INSTANCE,
+    INVALID_ARGUMENT,
+    INVALID_VALUE,
+    MISSING_ATTRIBUTE,
+    NO_SUCH_INSTANCE,
+    PROCESSING_FAILURE,
+    SUCCESS,
+    Status,
+    comment,
+)
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.services.performed import StepProblem, StepProblemError
+
+_LARGEST_REPORT = 8 << 20  # with every image that was made in it
+_STATUSES: Mapping[StepProblem, Status] = {
+    StepProblem.MISSING: MISSING_ATTRIBUTE,
+    StepProblem.INVALID: INVALID_VALUE,
+    StepProblem.DUPLICATE: DUPLICATE_INSTANCE,
+    StepProblem.UNKNOWN: NO_SUCH_INSTANCE,
+    # PS3.4 §F.7.2.2.2
+    StepProblem.FINAL: Status(0x0110, "Performed Procedure Step Object may no longer be updated"),
+}
+_NO_LONGER_UPDATED = 0xA506  # the Error ID of that
+
+
+async def on_n_create(operation: Operation) -> None:
+    """A step has begun; a UID is made for it if the modality gave none (PS3.7 §10.1.5.1.4)."""
+    instance_uid = operation.request.affected_sop_instance_uid or f"2.25.{uuid.uuid4().int}"
+    if not is_valid_uid(instance_uid):
+        operation.respond(Status(0x0117, "the SOP Instance UID is ill-formed"))
+        return
+    try:
+        await operation.terms.services.performed.begin(instance_uid, await _report(operation))
+    except ServerError as error:
+        _refuse(operation, error)
+        return
+    operation.respond(SUCCESS, affected_sop_instance_uid=instance_uid)
+
+
+async def on_n_set(operation: Operation) -> None:
+    """A step goes on, or is over."""
+    try:
+        fixed = await operation.terms.services.performed.change(
+            operation.request.sop_instance_uid, await _report(operation)
+        )
+    except ServerError as error:
+        _refuse(operation, error)
+        return
+    if fixed:
+        operation.respond(ATTRIBUTES_NOT_USED, attributes=tuple(fixed))
+    else:
+        operation.respond(SUCCESS)
+
+
+async def on_n_get(operation: Operation) -> None:
+    """What is known of a step: the attributes that are asked for, all if none are (PS3.4 §F.8.2.1)."""
+    try:
+        step = await operation.terms.services.performed.step(operation.request.sop_instance_uid)
+    except ServerError as error:
+        _refuse(operation, error)
+        return
+    asked = operation.request.attributes
+    tags = asked if asked else [int(tag, 16) for tag in step.document]
+    keys = [RequestKey(tag, attribute["vr"], "") for tag in tags if (attribute := step.document.get(f"{tag:08X}"))]
+    encoder = AnswerEncoder(keys, {}, operation.context.transfer_syntax)
+    operation.respond(SUCCESS, encoder.encode(orjson.dumps(step.document)))
+
+
+async def _report(operation: Operation) -> dict[str, Any]:
+    data = await operation.dataset.whole(_LARGEST_REPORT)
+    if data is None:
+        raise ServerError(Reason.TOO_LARGE, f"the report has more than {_LARGEST_REPORT} bytes")
+    return data_set_json(data, operation.context.transfer_syntax)
+
+
+def _refuse(operation: Operation, error: ServerError) -> None:
+    if isinstance(error, StepProblemError):
+        more: dict[str, object] = {"error_id": _NO_LONGER_UPDATED} if error.problem is StepProblem.FINAL else {}
+        if error.tags:
+            more["attributes"] = error.tags
+        status = _STATUSES[error.problem]
+        operation.respond(Status(status.code, status.comment or comment(error.detail)), **more)
+    elif error.reason in (Reason.CANNOT_UNDERSTAND, Reason.TOO_LARGE):
+        operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
+    else:
+        operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))

@@ -1,0 +1,37 @@
+"""C-FIND of the modality worklist: the scheduled steps, asked and answered in identifiers (PS3.4 annex K)."""
+
+import orjson
+
+from dicomweb_server.dimse.answers import AnswerEncoder
+from dicomweb_server.dimse.identifiers import agreed_rules, is_to_be_answered, worklist_matches
+from dicomweb_server.dimse.query_scp import requested_identifier, send_matches
+from dicomweb_server.dimse.session import Operation
+from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, Status, query_status
+from dicomweb_server.errors import ServerError
+from dicomweb_server.services.worklist import WorklistSearch
+
+
+async def on_worklist_find(operation: Operation) -> None:
+    """Every attribute can be matched and returned: what a step does not have comes back empty (PS3.4 §K.4.1.1.3)."""
+    try:
+        operation.respond(await _answered(operation))
+    except ServerError as error:
+        operation.respond(query_status(error))
+
+
+async def _answered(operation: Operation) -> Status:
+    context, terms = operation.context, operation.terms
+    identifier = await requested_identifier(operation)
+    rules = agreed_rules(terms.extended.get(context.abstract_syntax, b""))
+    search = WorklistSearch(
+        worklist_matches(identifier, rules),
+        terms.origin.calling_ae_title,
+        terms.origin.called_ae_title,
+        rules.fuzzy,
+    )
+    found, is_all = await terms.services.worklist.find(search)
+    keys = [key for key in identifier.keys if is_to_be_answered(key)]
+    encoder = AnswerEncoder(keys, {}, context.transfer_syntax, identifier.character_set)
+    if not await send_matches(operation, PENDING, encoder, [orjson.dumps(each) for each in found]):
+        return CANCELLED
+    return SUCCESS if is_all else Status(0xA700, f"cut after {len(found)} matches, a limit of this server")

@@ -1,0 +1,242 @@
+"""WorklistService: the modality worklist: steps that REST scheduled and those in files, with what became of them."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.compose import compose_data_set
+from dicomweb_server.dicom.matching import matches
+from dicomweb_server.dicom.query import Match, MatchKind, Query
+from dicomweb_server.dicom.scheduled import (
+    SCHEDULED_STEP_ID,
+    SCHEDULED_STEP_SEQUENCE,
+    SCHEDULED_STEP_STATUS,
+    STATION_AE_TITLE,
+    STUDY_INSTANCE_UID,
+    items_of,
+    start_of,
+    step_of,
+    study_uid_of,
+    text_of,
+    with_status,
+)
+from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.worklist import (
+    PerformedSteps,
+    ScheduledStep,
+    ScheduledStepFiles,
+    ScheduledSteps,
+    StepReference,
+)
+
+__all__ = ["ScheduledStep", "WorklistOptions", "WorklistSearch", "WorklistService"]
+
+_logger = logging.getLogger("dicomweb_server.worklist")
+_START_DATE_PATH = (0x00400100, 0x00400002)
+_STATUS_PATH = (0x00400100, 0x00400020)
+_SCHEDULED = "SCHEDULED"
+_OVER = frozenset({"COMPLETED", "DISCONTINUED", "CANCELED"})
+_IN_PROGRESS = "IN PROGRESS"
+_LARGEST_ITEM = 1 << 20
+_CHARACTER_SET = "00080005"
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistOptions:
+    """How the worklist is kept.
+
+    `own_station_only`: whoever asks gets the steps of its own AE title; `limit`: most answers to one query, 0 is all;
+    `add_study_uid`: to steps that come without; `remove_when_stored`: a step of ours goes when its study has come and
+    has not changed for `stable_after` seconds; `keep`: seconds after which it goes anyway, 0 is never.
+    """
+
+    own_station_only: bool = False
+    limit: int = 0
+    add_study_uid: bool = True
+    remove_when_stored: bool = True
+    stable_after: float = 60.0
+    keep: float = 0.0
+    interval: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistSearch:
+    """A query of the worklist, and who asks under which name of ours."""
+
+    matches: tuple[Match, ...]
+    calling_ae_title: str = ""
+    called_ae_title: str = ""
+    fuzzy: bool = False
+
+
+class WorklistService:
+    """Scheduled procedure steps. A step that is over is found only by a query for its status."""
+
+    def __init__(
+        self,
+        scheduled: ScheduledSteps,
+        performed: PerformedSteps,
+        files: ScheduledStepFiles | None = None,
+        options: WorklistOptions | None = None,
+    ) -> None:
+        self._scheduled = scheduled
+        self._performed = performed
+        self._files = files
+        self._options = options or WorklistOptions()
+
+    async def find(self, search: WorklistSearch) -> tuple[list[Mapping[str, Any]], bool]:
+        """The worklist items that match, by the start of their steps; and whether these are all of them."""
+        steps = [each for each in await self._between(search.matches) if _is_offered(each, search)]
+        found = await asyncio.to_thread(self._matching, steps, search)
+        by_status = tuple(match for match in search.matches if match.path == _STATUS_PATH)
+        found = [each for each in await self._with_statuses(found) if _has_status(each.document, by_status)]
+        limit = self._options.limit
+        return [each.document for each in found[: limit or None]], not limit or len(found) <= limit
+
+    async def all(self) -> list[ScheduledStep]:
+        """Every step, also those that are over, by start."""
+        return await self._with_statuses(await self._between(()))
+
+    async def step(self, step_id: str) -> ScheduledStep:
+        """One step; ServerError(NOT_FOUND)."""
+        found = await self._scheduled.scheduled_step(step_id)
+        if found is None and self._files is not None:
+            found = next((each for each in await self._files.scheduled_steps() if each.step_id == step_id), None)
+        if found is None:
+            raise ServerError(Reason.NOT_FOUND, "there is no such scheduled step")
+        return (await self._with_statuses([found]))[0]
+
+    async def schedule(self, document: Mapping[str, Any]) -> ScheduledStep:
+        """Add a worklist item; ServerError(BAD_REQUEST, CANNOT_UNDERSTAND) if it is none."""
+        step_id = str(uuid.uuid4())
+        step = ScheduledStep(step_id, self._checked(document, step_id), time.time())
+        await self._scheduled.put_scheduled_step(step)
+        return step
+
+    async def reschedule(self, step_id: str, document: Mapping[str, Any]) -> ScheduledStep:
+        """Replace a worklist item of ours; ServerError as `schedule`, NOT_FOUND, or BAD_REQUEST for one in a file."""
+        old = await self._own(step_id)
+        if not study_uid_of(document) and study_uid_of(old.document):
+            document = {**document, STUDY_INSTANCE_UID: old.document[STUDY_INSTANCE_UID]}
+        step = replace(old, document=self._checked(document, step_id))
+        await self._scheduled.put_scheduled_step(step)
+        return step
+
+    async def remove(self, step_id: str) -> None:
+        """Remove a worklist item of ours; ServerError NOT_FOUND, or BAD_REQUEST for one in a file."""
+        await self._own(step_id)
+        await self._scheduled.remove_scheduled_steps([step_id])
+
+    async def tidy(self) -> int:
+        """Remove the steps of ours that are not to be kept longer; how many."""
+        options, now = self._options, time.time()
+        gone: dict[str, None] = {}
+        if options.remove_when_stored:
+            gone.update(dict.fromkeys(await self._scheduled.finished_before(now - options.stable_after)))
+        if options.keep:
+            steps = await self._scheduled.scheduled_steps()
+            gone.update(dict.fromkeys(each.step_id for each in steps if each.created < now - options.keep))
+        return await self._scheduled.remove_scheduled_steps(list(gone)) if gone else 0
+
+    async def tidy_forever(self) -> None:
+        """Do it now and then."""
+        while True:
+            await asyncio.sleep(self._options.interval)
+            try:
+                removed = await self.tidy()
+            except ServerError as error:  # the next time may go better
+                _logger.warning("scheduled steps could not be tidied", extra={"detail": error.detail})
+                continue
+            if removed:
+                _logger.info("scheduled steps were removed", extra={"steps": removed})
+
+    async def _own(self, step_id: str) -> ScheduledStep:
+        found = await self._scheduled.scheduled_step(step_id)
+        if found is None:
+            await self.step(step_id)
+            raise ServerError(Reason.BAD_REQUEST, "this step is in a file, which only its writer changes")
+        return found
+
+    def _checked(self, document: Mapping[str, Any], step_id: str) -> dict[str, Any]:
+        item = {tag: attribute for tag, attribute in document.items() if tag != _CHARACTER_SET}
+        if len(compose_data_set(item)) > _LARGEST_ITEM:
+            raise ServerError(Reason.TOO_LARGE, f"a worklist item of more than {_LARGEST_ITEM} bytes")
+        if len(items_of(item, SCHEDULED_STEP_SEQUENCE)) != 1:
+            raise ServerError(Reason.BAD_REQUEST, "expected one item in the Scheduled Procedure Step Sequence")
+        study_uid = study_uid_of(item)
+        if study_uid and not is_valid_uid(study_uid):
+            raise ServerError(Reason.BAD_REQUEST, "the Study Instance UID is ill-formed")
+        if not study_uid and self._options.add_study_uid:
+            item[STUDY_INSTANCE_UID] = {"vr": "UI", "Value": [f"2.25.{uuid.UUID(step_id).int}"]}
+        step = dict(step_of(item))
+        if not text_of(step, SCHEDULED_STEP_ID):  # by it a performed step names it
+            step[SCHEDULED_STEP_ID] = {"vr": "SH", "Value": [f"{uuid.UUID(step_id).int % 10**15:015}"]}
+        if not text_of(step, SCHEDULED_STEP_STATUS):
+            step[SCHEDULED_STEP_STATUS] = {"vr": "CS", "Value": [_SCHEDULED]}
+        return {**item, SCHEDULED_STEP_SEQUENCE: {"vr": "SQ", "Value": [step]}}
+
+    async def _between(self, keys: Sequence[Match]) -> list[ScheduledStep]:
+        first, last = _dates(keys)
+        steps = list(await self._scheduled.scheduled_steps(first, last))
+        if self._files is not None:
+            steps = sorted([*steps, *await self._files.scheduled_steps()], key=lambda each: start_of(each.document))
+        return steps
+
+    def _matching(self, steps: Sequence[ScheduledStep], search: WorklistSearch) -> list[ScheduledStep]:
+        keys = [match for match in search.matches if match.path != _STATUS_PATH]
+        query = Query(Level.STUDY, matches=tuple(keys), fuzzy=search.fuzzy, combined_datetime=True)
+        own = search.calling_ae_title if self._options.own_station_only else ""
+        return [
+            each
+            for each in steps
+            if (not own or own in _values(step_of(each.document), STATION_AE_TITLE)) and matches(each.document, query)
+        ]
+
+    async def _with_statuses(self, steps: Sequence[ScheduledStep]) -> list[ScheduledStep]:
+        references = [
+            StepReference(study_uid_of(each.document), text_of(step_of(each.document), SCHEDULED_STEP_ID))
+            for each in steps
+        ]
+        statuses = await self._performed.statuses([each for each in references if each.scheduled_step_id])
+        return [
+            replace(step, document=with_status(step.document, _status(performed)))
+            if (performed := statuses.get(reference))
+            else step
+            for step, reference in zip(steps, references, strict=True)
+        ]
+
+
+def _status(performed: Iterable[str]) -> str:
+    """What the performed steps say about the scheduled one."""
+    statuses = set(performed)
+    if _IN_PROGRESS in statuses:
+        return "STARTED"
+    return "COMPLETED" if "COMPLETED" in statuses else "DISCONTINUED"
+
+
+def _is_offered(step: ScheduledStep, search: WorklistSearch) -> bool:
+    return not step.worklist or step.worklist == search.called_ae_title
+
+
+def _has_status(document: Mapping[str, Any], keys: tuple[Match, ...]) -> bool:
+    if not any(match.kind is not MatchKind.UNIVERSAL for match in keys):
+        return text_of(step_of(document), SCHEDULED_STEP_STATUS) not in _OVER
+    return matches(document, Query(Level.STUDY, matches=keys))
+
+
+def _values(document: Mapping[str, Any], tag: str) -> list[str]:
+    return [str(value).strip() for value in document.get(tag, {}).get("Value") or ()]
+
+
+def _dates(keys: Iterable[Match]) -> tuple[str, str]:
+    """The range of start dates that is asked for."""
+    for match in keys:
+        if match.path == _START_DATE_PATH and match.kind in (MatchKind.SINGLE, MatchKind.RANGE):
+            return match.values[0], match.values[-1]
+    return "", ""

@@ -1,0 +1,53 @@
+"""The options of the modality worklist."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicomweb_server.settings.kinds import FilePath, Integer, Seconds, Toggle
+from dicomweb_server.settings.option import option
+from dicomweb_server.settings.remote_options import RemoteSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorklistSettings(RemoteSettings):
+    """A part of the settings."""
+
+    worklist: bool = option(
+        "Worklist",
+        Toggle(),
+        "Answer queries of the modality worklist, and take reports of performed procedure steps (MPPS).",
+        default=True,
+    )
+    worklist_folder: Path | None = option(
+        "Worklist",
+        FilePath(optional=True),
+        "Folder of worklist files (*.wl) that others write; those in a folder below it are for who calls by its name.",
+        default=None,
+    )
+    worklist_own_station: bool = option(
+        "Worklist",
+        Toggle(),
+        "Offer each node only the steps that are scheduled for its own AE title.",
+        default=False,
+    )
+    worklist_limit: int = option(
+        "Worklist", Integer(0, 1_000_000), "Most answers to one query of the worklist; 0 is all.", default=0
+    )
+    worklist_study_uid: bool = option(
+        "Worklist", Toggle(), "Give steps that are scheduled without a Study Instance UID a new one.", default=True
+    )
+    worklist_remove_stored: bool = option(
+        "Worklist",
+        Toggle(),
+        "Remove a step that was scheduled by REST when its study is stored and has not changed for a minute.",
+        default=True,
+    )
+    worklist_keep: float = option(
+        "Worklist",
+        Seconds(0, 10**9),
+        "How long after it was scheduled by REST a step is removed in any case; 0 is never.",
+        default=0.0,
+    )
+    worklist_interval: float = option(
+        "Worklist", Seconds(1, 86400), "How often is looked for steps to be removed.", default=60.0
+    )
