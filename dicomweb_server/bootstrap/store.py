@@ -104,7 +104,7 @@ async def open_store(
         pixels=pixels.service(retrieve, store, workers),
         delete=DeleteService(blobs, index),
         modalities=Modalities(configured_modalities(settings)),
-        resources=ResourceService(store.resources),
+        resources=ResourceService(store.resources, index),
         jobs=job_service(settings, store),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),

@@ -78,6 +78,18 @@ def locate(data: bytes | memoryview | mmap.mmap, path: Path) -> BulkValue:
     raise _nothing(scope.path + f"{path[-1]:08X}")
 
 
+def stored_value(data: bytes | memoryview | mmap.mmap, path: Path) -> tuple[bytes, bool]:
+    """The bytes of any value as the file has them, and whether they are fragments; NOT_FOUND if nothing is there."""
+    header = open_part10(data)
+    scope = _top(header)
+    for tag, number in zip(path[0:-1:2], path[1::2], strict=True):
+        scope = _nth_item(header, scope, tag, number)
+    found, _ = _scan(header, scope, lambda element: element.tag == path[-1])
+    if not found:
+        raise _nothing(scope.path + f"{path[-1]:08X}")
+    return bytes(header.buffer[found[0].start : found[0].end]), not found[0].defined
+
+
 def all_bulk(data: bytes | memoryview | mmap.mmap) -> Iterator[BulkValue]:
     """Every value of a Part 10 file that its DICOM JSON leaves to a URI, in the order of the bytes."""
     header = open_part10(data)

@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
 from dicomweb_server.dicom.origin import Origin
-from dicomweb_server.dicomweb.intake import Intake
 from dicomweb_server.dicomweb.store_answer import read_store_answer
 from dicomweb_server.errors import ServerError
 from dicomweb_server.http.client import WebAnswerStream, WebClient, WebClientOptions, refusal
+from dicomweb_server.http.intake import Intake
 from dicomweb_server.services.contents import Buffer, Content, ContentReader
 from dicomweb_server.services.ingest import IngestOutcome, IngestService
 from dicomweb_server.services.peers import DicomWebServer, PeerError, Received, Sent

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.dicomweb.context import Context, origin_of
-from dicomweb_server.dicomweb.intake import Intake
 from dicomweb_server.dicomweb.store_response import OFFERS, store_response
-from dicomweb_server.dicomweb.stow_archive import store_archive
 from dicomweb_server.dicomweb.stow_metadata import store_metadata
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.http.archived_instances import store_archive
 from dicomweb_server.http.body import chunks
 from dicomweb_server.http.headers import accepted, header
+from dicomweb_server.http.intake import Intake
 from dicomweb_server.wire import multipart
 from dicomweb_server.wire.media_types import (
     DICOM,

@@ -12,8 +12,8 @@ import orjson
 from dicomweb_server.dicom.compose import BulkPart, compose
 from dicomweb_server.dicom.dicom_xml import from_xml
 from dicomweb_server.dicom.uids import is_valid_uid
-from dicomweb_server.dicomweb.intake import Intake
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.http.intake import Intake
 from dicomweb_server.services.ingest import Staged, StagingFile
 from dicomweb_server.wire import multipart
 from dicomweb_server.wire.media_types import DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM, MediaType, parse_media_type

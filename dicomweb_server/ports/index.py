@@ -123,7 +123,7 @@ class Index(Protocol):
         """patients, studies, series, instances, bytes."""
 
     async def known_keys(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys that an instance refers to, or that are garbage waiting for the sweep."""
+        """Those of the keys that an instance or attachment refers to, or that are garbage waiting for the sweep."""
 
     async def close(self) -> None:
         """Finish what is queued and close."""

@@ -1,12 +1,15 @@
 """Resources: patients, studies, series and instances under Orthanc's identifiers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.orthanc_id import orthanc_id
+from dicomweb_server.dicom.query import Query
 from dicomweb_server.ports.index import Scope, StoredInstance
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,98 @@ class Resource:
         return Scope(self.study_uid, self.series_uid or None, self.instance_uid or None)
 
 
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of the file of an instance beside its contents, and of who sent it."""
+
+    key: str
+    size: int
+    digest: bytes
+    transfer_syntax_uid: str
+    sop_class_uid: str
+    protocol: str
+    address: str
+    calling_ae_title: str
+    called_ae_title: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A resource with what is shown of it.
+
+    `document`: DICOM JSON of an instance below it, which speaks for all; `values`: those of its own columns and its
+    parents', by tag, which win over it. `children`: Orthanc's identifiers, in the order of arrival. `counts`: of what
+    is below it, by keyword. `updated`: seconds of the epoch. `instances`, `size`: below it.
+    """
+
+    resource: Resource
+    document: bytes
+    values: Mapping[int, str]
+    children: Sequence[str]
+    updated: float
+    instances: int
+    size: int
+    counts: Mapping[str, str] = field(default_factory=dict)
+    labels: Sequence[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    attachments: Sequence[str] = ()
+    is_protected: bool = False
+    file: FileFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What a search for resources asks beside a Query: what clients added, and parents by Orthanc's identifiers.
+
+    `labels`, `labels_constraint` ("All", "Any" or "None"); `metadata`: pairs of a name and a pattern with * and ?.
+    `patient`, `study`, `series`: rows of parents. `order`: metadata to sort by, and whether descending.
+    """
+
+    labels: tuple[str, ...] = ()
+    labels_constraint: str = "All"
+    metadata: tuple[tuple[str, str], ...] = ()
+    patient: int | None = None
+    study: int | None = None
+    series: int | None = None
+    metadata_order: tuple[tuple[str, bool], ...] = ()
+
+
 class Resources(Protocol):
     """Finding by Orthanc's identifiers, which the index keeps beside DICOM's."""
 
     async def find_resource(self, level: Level, digest: bytes) -> Resource | None:
         """The resource at a level; None if there is none."""
 
+    async def of_scopes(self, scopes: Sequence[Scope]) -> Sequence[Resource | None]:
+        """The instances of scopes; None for those that are not there."""
+
     async def scopes_below(self, resource: Resource) -> Sequence[Scope]:
         """The studies of a patient in the order of their arrival; of anything else its own scope."""
 
     async def instances_below(self, resource: Resource) -> Sequence[StoredInstance]:
         """All its instances: by study, series number, instance number."""
+
+    async def listed(self, level: Level, since: int, limit: int | None) -> Sequence[int]:
+        """Rows of a level in the order of arrival, so many after the first `since`."""
+
+    async def matching(self, query: Query, restriction: Restriction) -> Sequence[int]:
+        """Rows of the query's level that match, cut to its offset and limit."""
+
+    async def related(self, resource: Resource, level: Level) -> Sequence[int]:
+        """Rows of a level that are below the resource, or the one above it."""
+
+    async def ids(self, level: Level, rows: Sequence[int]) -> Sequence[str]:
+        """Orthanc's identifiers of rows, in that order; those deleted meanwhile left out."""
+
+    async def describe(self, level: Level, rows: Sequence[int], convert: Callable[[Described], T]) -> Sequence[T]:
+        """What is shown of rows, each converted at once, in that order; those deleted meanwhile left out."""
+
+    async def documents_below(self, resource: Resource, convert: Callable[[Resource, bytes], T]) -> Sequence[T]:
+        """The DICOM JSON of every instance below, each converted at once."""
+
+    async def lookup(self, tag: int, value: str) -> Sequence[Resource]:
+        """Resources whose Patient ID, UID or accession number (the tag) is exactly this, folded as names are."""
+
+    async def lowest_ancestor(self, resource: Resource) -> Resource | None:
+        """The nearest of its parents that is still there."""

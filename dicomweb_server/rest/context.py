@@ -12,7 +12,8 @@ from dicomweb_server.services import Services
 class RestOptions:
     """The settings of the REST interface.
 
-    `max_json_size`: of a JSON body; `max_request_size`: of any other, after its content coding was undone.
+    `stable_age`: seconds without a change after which a patient, study or series is called stable. `max_json_size`:
+    of a JSON body; `max_request_size`: of any other, after its content coding was undone.
     """
 
     name: str = ""
@@ -23,6 +24,7 @@ class RestOptions:
     has_users: bool = False
     overwrites: bool = False
     dicomweb_root: str = "/dicom-web"
+    stable_age: float = 60.0
     max_json_size: int = 1 << 26
     max_request_size: int = 1 << 36
     max_instance_size: int = 1 << 34

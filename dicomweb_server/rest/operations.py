@@ -1,9 +1,27 @@
 """THE table of the REST interface: routing, OpenAPI and documents are made of it; each module brings its rows."""
 
-from dicomweb_server.rest import jobs, system
+from dicomweb_server.rest import (
+    deletion,
+    files,
+    find,
+    jobs,
+    resources,
+    system,
+    tags,
+    upload,
+)
 from dicomweb_server.rest.table import Table
 
-OPERATIONS: Table = (*system.OPERATIONS, *jobs.OPERATIONS)
+OPERATIONS: Table = (
+    *system.OPERATIONS,
+    *resources.OPERATIONS,
+    *upload.OPERATIONS,
+    *files.OPERATIONS,
+    *tags.OPERATIONS,
+    *find.OPERATIONS,
+    *deletion.OPERATIONS,
+    *jobs.OPERATIONS,
+)
 
 # Orthanc's DICOMweb plugin has its client's routes below the root of the service: /dicom-web/servers.
 BELOW_DICOMWEB: Table = ()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
@@ -32,6 +33,10 @@ class DeleteService:
         if deleted == 0:
             raise ServerError(Reason.NOT_FOUND, "there is no such study, series or instance")
         return deleted
+
+    async def delete_all(self, scopes: Sequence[Scope]) -> int:
+        """Delete what is below several; those that are gone already are passed over. How many instances went."""
+        return sum([await self._index.delete(scope) for scope in scopes])
 
     async def sweep(self) -> int:
         """Remove blobs whose instances are gone since the grace time; how many."""

@@ -1,9 +1,9 @@
 """Retrieve: what is stored, found under its identifiers and told by where it lies. Reading it is `contents`' part."""
 
 import mmap
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
-from dicomweb_server.dicom.bulk_data import BulkValue, all_bulk, locate, parse_path
+from dicomweb_server.dicom.bulk_data import BulkValue, all_bulk, locate, parse_path, stored_value
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import open_part10, read_header
 from dicomweb_server.dicom.reencode import reencode
@@ -104,6 +104,16 @@ class RetrieveService:
         steps = parse_path(path)
         file = await self._blobs.map(instance.key)
         return await self._workers.run(lambda: locate(file, steps))
+
+    async def stored_value(self, instance: StoredInstance, path: Sequence[int]) -> tuple[bytes, bool]:
+        """The bytes of any value as the file has them (tags, and items from 1), and whether they are fragments."""
+        file = await self._blobs.map(instance.key)
+        return await self._workers.run(lambda: stored_value(file, tuple(path)))
+
+    async def file_meta(self, instance: StoredInstance) -> Mapping[int, bytes]:
+        """The elements of the file meta information, as the file has them."""
+        file = await self._blobs.map(instance.key)
+        return open_part10(file).file_meta
 
     async def bulk_values(self, instance: StoredInstance) -> list[BulkValue]:
         """Every value that the metadata of an instance leaves to a URI."""

@@ -13,6 +13,7 @@ from dicomweb_server.ports.index import Added, NewInstance, OnDuplicate
 from dicomweb_server.storage.amendments import Amendments
 from dicomweb_server.storage.ledger import Ledger
 from dicomweb_server.storage.metadata_codec import SAME_AS_TEMPLATE
+from dicomweb_server.storage.orthanc_ids import renew_orthanc_ids
 from dicomweb_server.storage.parent_rows import ParentRows
 from dicomweb_server.storage.parents import Parents, SeriesState, StudyState
 from dicomweb_server.storage.patients import Patients, identity_of
@@ -97,6 +98,9 @@ class Additions:
         INSERT_INSTANCE.run(self._connection, self._rows)
         self._rows.clear()
         self._parent_rows.write_changed(homes)
+        for study in {study.id: study for study, _ in homes if study.is_moved}.values():
+            renew_orthanc_ids(self._connection, study.id, study.uid, study.identity)
+            study.is_moved = False
 
     def _load(self, instances: Sequence[NewInstance]) -> None:
         self._parents.load({new.parsed.record.study_uid for new in instances})

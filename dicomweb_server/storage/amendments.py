@@ -6,7 +6,6 @@ from dicomweb_server.dicom.attributes import Attribute, Level
 from dicomweb_server.dicom.record import InstanceRecord
 from dicomweb_server.dicom.searchable import extra_forms
 from dicomweb_server.storage import tables
-from dicomweb_server.storage.orthanc_ids import renew_orthanc_ids
 from dicomweb_server.storage.parents import SeriesState, StudyState
 from dicomweb_server.storage.patients import Patients, identity_of
 from dicomweb_server.storage.sqlite import Connection
@@ -70,7 +69,7 @@ class Amendments:
         patient, study.identity = self._patients.of(values)
         self._patients.write()
         self._connection.execute("UPDATE study SET patient = ? WHERE id = ?", (patient, study.id))
-        renew_orthanc_ids(self._connection, study.id, study.uid, study.identity)
+        study.is_moved = True
         self._patients.left_by_study(before)
 
     def _update_study(self, study: StudyState, values: Mapping[str, str]) -> None:

@@ -142,12 +142,13 @@ def by_key(connection: sqlite3.Connection, after: str, limit: int) -> list[Store
 
 
 def known_keys(connection: sqlite3.Connection, keys: Sequence[str]) -> set[str]:
-    """Those keys that an instance or the garbage has."""
+    """Those keys that an instance, an attachment or the garbage has."""
     listed = orjson.dumps(list(keys)).decode()
     rows = connection.execute(
         "SELECT key FROM instance WHERE key IN (SELECT value FROM json_each(?)) "
-        "UNION ALL SELECT key FROM garbage WHERE key IN (SELECT value FROM json_each(?))",
-        (listed, listed),
+        "UNION ALL SELECT key FROM garbage WHERE key IN (SELECT value FROM json_each(?)) "
+        "UNION ALL SELECT key FROM attachment WHERE key IN (SELECT value FROM json_each(?))",
+        (listed, listed, listed),
     )
     return {key for (key,) in rows}
 

@@ -58,6 +58,7 @@ class StudyState:
     values: Mapping[str, str] = field(default_factory=dict)
     series: dict[str, SeriesState] = field(default_factory=dict)
     is_changed: bool = False
+    is_moved: bool = False  # to another patient: what depends on it is to be renewed
     is_recounted: bool = False  # modalities and SOP classes are to be read from the rows
     new_series: int = 0  # that this transaction adds, as are the next two
     instances: int = 0

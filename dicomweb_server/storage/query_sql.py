@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 import orjson
 
@@ -26,6 +27,7 @@ from dicomweb_server.storage.query_statement import (
     candidates_statement,
     count_statement,
     documents_statement,
+    ids_statement,
     page_statement,
     rows_statement,
 )
@@ -170,6 +172,19 @@ def _verified_page(connection: Connection, prepared: _Prepared, deadline: float)
     matched = _completed(connection, prepared, statement, ids=orjson.dumps(page_ids).decode())
     page = _page(query, matched, total)
     return page if is_exact else replace(page, is_remaining_exact=False)
+
+
+def matching_ids(connection: Connection, query: Query, deadline: float, *, is_cut: bool = True) -> list[int]:
+    """The ids of the rows that match, in order; if `is_cut`, to the query's offset and limit."""
+    prepared = _prepared(query, connection.extra_paths.current, connection.extra_paths.configured)
+    offset = query.offset if is_cut else 0
+    limit = query.limit if is_cut else None
+    if prepared.plan.verified:
+        stop = None if limit is None else offset + limit
+        return list(islice(_verified_ids(connection, prepared, deadline), offset, stop))
+    statement = ids_statement(prepared.plan.shape, query.order)
+    limits = {"limit": _ENDLESS if limit is None else limit, "offset": offset}
+    return [row for (row,) in connection.execute(statement.sql, statement.parameters(prepared.plan.values, **limits))]
 
 
 def _verified_ids(connection: Connection, prepared: _Prepared, deadline: float) -> Iterator[int]:

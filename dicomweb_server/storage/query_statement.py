@@ -136,6 +136,13 @@ def candidates_statement(shape: Shape, orders: tuple[Order, ...]) -> Statement:
 
 
 @lru_cache(maxsize=_KEPT)
+def ids_statement(shape: Shape, orders: tuple[Order, ...]) -> Statement:
+    """The ids of a page in the order of the answer. Parameters: `limit`, `offset`."""
+    page = _page_ids(shape, orders)
+    return _compiled(select(page.c.id).select_from(page))
+
+
+@lru_cache(maxsize=_KEPT)
 def documents_statement(shape: Shape, fields: tuple[Field, ...], depth: Level, *, with_metadata: bool) -> Statement:
     """Rows (id, object, metadata, template) of the data sets down to `depth` of some `ids` (a JSON array).
 

@@ -8,12 +8,13 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.storage import job_tables, remote_tables, tables, trigrams, worklist_tables
+from dicomweb_server.storage import annotation_tables, job_tables, remote_tables, tables, trigrams, worklist_tables
 
 # A step of a migration: SQL, or a function where SQL does not suffice.
 Step = str | Callable[[sqlite3.Connection], None]
 
 # Each module of tables is imported here, or its tables were missing.
+assert annotation_tables.label.metadata is tables.metadata
 assert job_tables.job.metadata is tables.metadata
 assert remote_tables.remote.metadata is tables.metadata
 assert worklist_tables.scheduled_step.metadata is tables.metadata
@@ -30,7 +31,7 @@ def definition() -> list[str]:
         statements.append(str(CreateTable(table).compile(dialect=dialect)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    return statements + trigrams.definition()
+    return [*statements, *trigrams.definition(), *annotation_tables.triggers()]
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -32,7 +32,7 @@ def services_on(
         pixels=PixelService(retrieve, store.blobs, workers, InlineWorkers(), memory=1 << 24),
         delete=DeleteService(store.blobs, store.index, grace=0),
         jobs=JobService(store.jobs),
-        resources=ResourceService(store.resources),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
+        resources=ResourceService(store.resources, store.index),
     )

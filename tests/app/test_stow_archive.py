@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dicomweb_server.dicomweb import stow_archive
+from dicomweb_server.http import archived_instances as stow_archive
 from tests.app.dicomweb_harness import Archive, instance, items, open_archive, split_parts, values
 from tests.builders import make_instance
 

@@ -1,4 +1,4 @@
-"""STOW-RS of a ZIP archive: each entry is an instance. Bounded in entries, sizes and ratio; names are never used."""
+"""A ZIP archive that was sent: each entry is an instance. Bounded in entries, sizes and ratio; names are never used."""
 
 import asyncio
 import io
@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
 
-from dicomweb_server.dicomweb.intake import Intake
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.http.intake import Intake
 from dicomweb_server.services.ingest import Staged
 from dicomweb_server.wire.media_types import MediaType
 
@@ -28,7 +28,7 @@ _END64 = struct.Struct("<4sQ2H2I4Q")
 _LONGEST_COMMENT = 0xFFFF
 
 
-async def store_archive(body: AsyncIterator[bytes], intake: Intake, media_type: MediaType) -> None:
+async def store_archive(body: AsyncIterator[bytes], intake: Intake, _media_type: MediaType | None = None) -> None:
     """Spool the archive, which must be whole to be read, then store its entries one by one."""
     spool = intake.spool()
     try:

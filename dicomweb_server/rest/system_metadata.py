@@ -1,0 +1,58 @@
+"""Metadata that the server itself keeps of a resource, under Orthanc's names and numbers."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.services.resources import Described
+
+NUMBERS: Mapping[str, int] = {
+    "IndexInSeries": 1,
+    "ReceptionDate": 2,
+    "RemoteAET": 3,
+    "ExpectedNumberOfInstances": 4,
+    "ModifiedFrom": 5,
+    "AnonymizedFrom": 6,
+    "LastUpdate": 7,
+    "Origin": 8,
+    "TransferSyntax": 9,
+    "SopClassUid": 10,
+    "RemoteIP": 11,
+    "CalledAET": 12,
+    "HttpUsername": 13,
+    "HttpHost": 14,
+    "PixelDataOffset": 15,
+    "MainDicomTagsSignature": 16,
+    "MainDicomSequences": 17,
+    "PixelDataVR": 18,
+}
+FIRST_OF_USERS, LAST_OF_USERS = 1024, 65535
+_ORIGINS = {"dimse": "DicomProtocol", "rest": "RestApi", "stow": "RestApi", "import": "Unknown", "job": "Unknown"}
+
+
+def system_metadata(described: Described, document: Mapping[str, Any]) -> dict[str, str]:
+    """What the index knows; values that are not known are left out."""
+    file = described.file
+    if file is None:
+        return {"LastUpdate": _moment(described.updated)}
+    found = {
+        "ReceptionDate": _moment(described.updated),
+        "Origin": _ORIGINS.get(file.protocol, "Unknown"),
+        "RemoteIP": file.address,
+        "TransferSyntax": file.transfer_syntax_uid,
+        "SopClassUid": file.sop_class_uid,
+        "RemoteAET": file.calling_ae_title,
+    }
+    if file.protocol == "dimse":
+        found["CalledAET"] = file.called_ae_title
+    else:
+        found["HttpUsername"] = file.user
+    number = document.get("00541330") or document.get("00200013")
+    if described.resource.level is Level.INSTANCE and number and number.get("Value"):
+        found["IndexInSeries"] = str(number["Value"][0])
+    return found
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
