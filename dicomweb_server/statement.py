@@ -34,7 +34,13 @@ _CHOICES: tuple[tuple[str, str], ...] = (
     ("Other bytes under a known SOP Instance UID", "kept, replaced or rejected: setting `on_duplicate`"),
     ("A part of STOW-RS that cannot be read", "an item of the Other Failures Sequence"),
     ("A deleted resource", "404"),
-    ("Transcoding and rendering", "not offered: 406"),
+    ("Transcoding", "not offered: 406"),
+    (
+        "Rendering",
+        "by the modality LUT, then the first VOI LUT or window, MONOCHROME1 inverted; without a window, images of more"
+        " than 8 bits from their lowest to their highest value; a series is represented by its middle image, a"
+        " multi-frame image by its Representative Frame Number or first frame",
+    ),
     ("Preamble (PS3.10 §7.1)", "cleared on receipt unless it is that of a TIFF file: setting `preamble`"),
 )
 

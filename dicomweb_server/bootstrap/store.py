@@ -24,6 +24,7 @@ from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDupli
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
+from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchLimits, SearchService
@@ -97,11 +98,13 @@ async def open_store(
     blobs, index = store.blobs, store.index
     pixels = PixelWork(settings, processors)
     retrieve = RetrieveService(index, blobs, workers)
+    pixel_service = pixels.service(retrieve, store, workers)
     services = Services(
         ingest=IngestService(blobs, index, workers, policy, metrics, reader),
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
         retrieve=retrieve,
-        pixels=pixels.service(retrieve, store, workers),
+        pixels=pixel_service,
+        rendering=RenderingService(retrieve, blobs, workers, pixel_service),
         delete=DeleteService(blobs, index),
         modalities=Modalities(configured_modalities(settings)),
         resources=ResourceService(store.resources, index),

@@ -28,7 +28,7 @@ async def retrieve_frames(request: Request, context: Context) -> Response:
     instance = retrieve.peek(scope) or await retrieve.instance(scope)
     frames = FrameIndex.unpack(instance.frames)
     listed = request.scope["path_params"].get("frames")
-    numbers = _listed_numbers(listed) if listed is not None else range(1, frames.count + 1)
+    numbers = listed_numbers(listed) if listed is not None else range(1, frames.count + 1)
     if not numbers:
         frames.locate(1)  # says why there are none
     offer = chosen_offer(accept_text(request.scope), instance.transfer_syntax_uid, alone=len(numbers) == 1)
@@ -80,7 +80,8 @@ def pixel_offers(transfer_syntax_uid: str, *, alone: bool) -> tuple[Offer, ...]:
     return (parts, Offer(syntax.media_type, transfer_syntax=named, stored=True)) if alone else (parts,)
 
 
-def _listed_numbers(listed: str) -> list[int]:
+def listed_numbers(listed: str) -> list[int]:
+    """The numbers of a list; ServerError(BAD_REQUEST) if it is ill-formed."""
     if not _LIST.fullmatch(listed):
         raise ServerError(
             Reason.BAD_REQUEST, "the list of frames is ill-formed: numbers from 1 expected, separated by commas"

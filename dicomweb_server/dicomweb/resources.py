@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from dicomweb_server.dicom.rendering.icc_profile import ColourSpace
+from dicomweb_server.dicom.rendering.image_format import IMAGE_TYPES
 from dicomweb_server.dicomweb import qido
 from dicomweb_server.dicomweb.bulk_data import retrieve_bulk_data, retrieve_bulk_value, retrieve_pixel_data
 from dicomweb_server.dicomweb.capabilities import WADL, capabilities
@@ -10,7 +12,7 @@ from dicomweb_server.dicomweb.deletion import delete
 from dicomweb_server.dicomweb.frames import retrieve_frames
 from dicomweb_server.dicomweb.instances import retrieve_instance, retrieve_instances
 from dicomweb_server.dicomweb.metadata import retrieve_metadata
-from dicomweb_server.dicomweb.rendered import retrieve_rendered
+from dicomweb_server.dicomweb.rendered import THUMBNAIL_TYPES, retrieve_rendered, retrieve_thumbnail
 from dicomweb_server.dicomweb.stow import ACCEPTED, store_instances
 from dicomweb_server.http.description import Description, Parameter
 from dicomweb_server.http.routing import Endpoint, Operation
@@ -37,6 +39,37 @@ _INCLUDE = Parameter(
     {"type": "array", "items": {"type": "string"}},
 )
 
+_RENDERED = (
+    *IMAGE_TYPES, *(f'{RELATED}; type="{name}"' for name in IMAGE_TYPES),
+    "text/html", "text/plain", "image/svg+xml", "application/pdf", "video/mp4", "video/mpeg",
+)  # fmt: skip
+_NOT_RENDERED = (400, 404, 406, 409, 413, 416, 500, 503)
+
+
+def _text(name: str, text: str, example: str) -> Parameter:
+    return Parameter(name, text, {"type": "string", "examples": [example]})
+
+
+_VIEWPORT = _text(
+    "viewport",
+    "Largest width and height, and the region as left, top, width, height; a negative width or height flips it",
+    "256,256",
+)
+_RENDERING = (
+    _text("window", "Centre, width, and linear, linear-exact or sigmoid", "40,400,linear"),
+    _VIEWPORT,
+    Parameter("quality", "Of lossy formats", {"type": "integer", "minimum": 1, "maximum": 100}),
+    _text("annotation", "What is written into the picture: patient, technique, or both", "patient,technique"),
+    Parameter(
+        "iccprofile",
+        "Whether an ICC profile is embedded, and which",
+        {"type": "string", "enum": [space.value for space in ColourSpace]},
+    ),
+    Parameter("overlays", "Whether overlays are drawn (extension)", {"type": "boolean"}),
+    _text("presentationSeries", "Series of a presentation state of the study, which is to be applied", "1.2.3.4"),
+    _text("presentationInstance", "The presentation state", "1.2.3.4.5"),
+)
+
 _RETRIEVED = {
     200: "All that was asked for",
     206: "A byte range; or all but what is damaged, with a Warning",
@@ -49,9 +82,14 @@ _STORED = {
 
 
 def _retrieve(
-    path: str, endpoint: Endpoint[Context], name: str, summary: str, produces: Sequence[str], *more: Parameter
+    path: str,
+    endpoint: Endpoint[Context],
+    name: str,
+    summary: str,
+    produces: Sequence[str],
+    *more: Parameter,
+    errors: Sequence[int] = (400, 404, 406, 416, 500),
 ) -> Operation[Context]:
-    errors = (400, 404, 406, 416, 500)
     said = Description(name, summary, _RETRIEVE, _RETRIEVED, produces, parameters=(_ACCEPT, *more), errors=errors)
     return Operation("GET", path, endpoint, said)
 
@@ -84,8 +122,8 @@ def _retrieve_level(title: str, noun: str, path: str) -> Table:
             f"All pixel data of the {noun}",
             octets,
         ),
-        _rendered(f"{path}/rendered", f"retrieve{title}Rendered", f"The {noun} as an image (not offered yet)"),
-        _rendered(f"{path}/thumbnail", f"retrieve{title}Thumbnail", f"A small image of the {noun} (not offered yet)"),
+        _rendered(f"{path}/rendered", f"retrieve{title}Rendered", f"The {noun} as a picture, page or video"),
+        _thumbnail(f"{path}/thumbnail", f"retrieve{title}Thumbnail", f"A small picture of the {noun}"),
         Operation(
             "DELETE",
             path,
@@ -98,8 +136,11 @@ def _retrieve_level(title: str, noun: str, path: str) -> Table:
 
 
 def _rendered(path: str, name: str, summary: str) -> Operation[Context]:
-    said = Description(name, summary, _RETRIEVE, {}, parameters=(_ACCEPT,), errors=(400, 404, 406))
-    return Operation("GET", path, retrieve_rendered, said)
+    return _retrieve(path, retrieve_rendered, name, summary, _RENDERED, *_RENDERING, errors=_NOT_RENDERED)
+
+
+def _thumbnail(path: str, name: str, summary: str) -> Operation[Context]:
+    return _retrieve(path, retrieve_thumbnail, name, summary, THUMBNAIL_TYPES, _VIEWPORT, errors=_NOT_RENDERED)
 
 
 def _frames() -> Table:
@@ -109,14 +150,8 @@ def _frames() -> Table:
             f"{INSTANCE}/frames/{{frames}}", retrieve_frames, "retrieveFrames", "Frames by their numbers", octets
         ),
         _retrieve(f"{INSTANCE}/frames", retrieve_frames, "retrieveAllFrames", "All frames", octets),
-        _rendered(
-            f"{INSTANCE}/frames/{{frames}}/rendered", "retrieveFramesRendered", "Frames as an image (not offered yet)"
-        ),
-        _rendered(
-            f"{INSTANCE}/frames/{{frames}}/thumbnail",
-            "retrieveFramesThumbnail",
-            "A small image of frames (not offered yet)",
-        ),
+        _rendered(f"{INSTANCE}/frames/{{frames}}/rendered", "retrieveFramesRendered", "Frames as pictures"),
+        _thumbnail(f"{INSTANCE}/frames/{{frames}}/thumbnail", "retrieveFramesThumbnail", "A small picture of a frame"),
         _retrieve(
             f"{INSTANCE}/bulkdata/{{path:path}}",
             retrieve_bulk_value,

@@ -8,6 +8,7 @@ from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
@@ -23,6 +24,7 @@ class Services:
     search: SearchService
     retrieve: RetrieveService
     pixels: PixelService
+    rendering: RenderingService
     delete: DeleteService
     resources: ResourceService
     jobs: JobService

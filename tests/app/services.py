@@ -6,6 +6,7 @@ from dicomweb_server.services.ingest import IngestPolicy, IngestService
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
@@ -25,11 +26,13 @@ def services_on(
 ) -> Services:
     """One of each."""
     retrieve = RetrieveService(store.index, store.blobs, workers)
+    pixels = PixelService(retrieve, store.blobs, workers, InlineWorkers(), memory=1 << 24)
     return Services(
         ingest=IngestService(store.blobs, store.index, workers, policy),
         search=SearchService(store.index),
         retrieve=retrieve,
-        pixels=PixelService(retrieve, store.blobs, workers, InlineWorkers(), memory=1 << 24),
+        pixels=pixels,
+        rendering=RenderingService(retrieve, store.blobs, workers, pixels),
         delete=DeleteService(store.blobs, store.index, grace=0),
         jobs=JobService(store.jobs),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),

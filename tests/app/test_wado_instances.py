@@ -199,15 +199,6 @@ async def test_a_lost_file_does_not_hide_the_others(archive: Archive) -> None:
     assert (lost.status_code, lost.json()["reason"]) == (500, "STORAGE_DAMAGED")
 
 
-async def test_rendering_is_explained_away(archive: Archive) -> None:
-    (one,) = await archive.add(make_instance())
-    for path in (one.study_path, one.series_path, one.path, one.path + "/frames/1"):
-        for name in ("rendered", "thumbnail"):
-            response = await archive.get(f"{path}/{name}", "image/jpeg")
-            assert (response.status_code, response.json()["reason"]) == (406, "NOT_ACCEPTABLE")
-    assert (await archive.get(f"/studies/{generate_uid()}/rendered")).status_code == 404
-
-
 async def test_deletion(archive: Archive) -> None:
     first, second, third = await series(archive)
     gone = await archive.send("DELETE", first.path)

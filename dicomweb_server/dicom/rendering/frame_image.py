@@ -20,7 +20,7 @@ from dicomweb_server.dicom.rendering.transforms import grayscale_of
 
 _PHOTOMETRIC_INTERPRETATION, _PIXEL_PRESENTATION = 0x00280004, 0x00089205
 _BITS_STORED, _BITS_ALLOCATED = 0x00280101, 0x00280100
-_YELLOW = (255, 220, 0)
+YELLOW = (255, 220, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ def frame_image(
     shown = samples_of(attributes, decoded, options, grayscale)
     if options.overlays and shown.dtype == np.uint8:
         unmasked = decoded.pixels if decoded.unmasked is None else decoded.unmasked
-        shown = with_overlays(shown.astype(np.uint8), overlays_of(data_set, frame_number, unmasked), _YELLOW)
-    return finished(shown, attributes, options)
+        shown = with_overlays(shown.astype(np.uint8), overlays_of(data_set, frame_number, unmasked), YELLOW)
+    return with_picture(shown, attributes, options)
 
 
-def finished(shown: Shown, attributes: FrameAttributes, options: RenderingOptions) -> Picture:
+def with_picture(shown: Shown, attributes: FrameAttributes, options: RenderingOptions) -> Picture:
     """Shown samples as a picture: profile, size and annotations."""
     picture = Image.fromarray(np.ascontiguousarray(shown))
     picture = placed(picture, options.viewport, aspect_ratio(attributes))

@@ -43,6 +43,12 @@ def overlays_of(data_set: DataSet, frame_number: int, unmasked: Pixels | None = 
     return [overlay for overlay in found if overlay is not None]
 
 
+def has_embedded_overlays(data_set: DataSet) -> bool:
+    """Whether an overlay is in bits of the pixels that hold no value (retired, but stored all over the world)."""
+    groups = (group << 16 for group in range(_FIRST, _LAST + 1, 2))
+    return any(data_set.integer(group | _BITS_ALLOCATED) > 1 and group | _DATA not in data_set for group in groups)
+
+
 def _overlay(data_set: DataSet, group: int, frame_number: int, unmasked: Pixels | None) -> Overlay | None:
     rows, columns = data_set.integer(group | _ROWS), data_set.integer(group | _COLUMNS)
     if rows <= 0 or columns <= 0:

@@ -1,0 +1,221 @@
+"""Rendering: stored instances as pictures, pages and drawings, made in processes of their own."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from dicomweb_server.dicom.data_set import DataSet, data_set_of
+from dicomweb_server.dicom.frames import FrameIndex
+from dicomweb_server.dicom.header import open_part10
+from dicomweb_server.dicom.rendering.icc_profile import ColourSpace
+from dicomweb_server.dicom.rendering.icon import labelled_icon
+from dicomweb_server.dicom.rendering.image_format import ANIMATED_TYPES, Encoded
+from dicomweb_server.dicom.rendering.options import RenderingOptions, Viewport
+from dicomweb_server.dicom.rendering.presentation_state import PRESENTATION_STATES, referenced_images
+from dicomweb_server.dicom.rendering.rendering_job import RenderingJob, Source, SourceFrame, perform
+from dicomweb_server.dicom.rendering.segmentation import SEGMENTATIONS, frames_beside, segment_frames, source_image
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.blobs import Blobs
+from dicomweb_server.ports.index import Scope, StoredInstance
+from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.workers import Workers
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_REPRESENTATIVE_FRAME = 0x00286010
+_THUMBNAIL_QUALITY = 80
+_LARGEST_HEAD = 256 << 20
+_MOST_ANIMATED = 256  # frames of one animation
+_LARGEST_ANIMATION = 256 << 20  # bytes of its frames as they are stored
+
+
+class Kind(Enum):
+    """What can be shown of an instance; the value is what its icon says."""
+
+    IMAGE = "IMG"
+    SEGMENTATION = "SEG"
+    PRESENTATION_STATE = "PR"
+    VIDEO = "VIDEO"
+    DOCUMENT = "DOC"
+    REPORT = "SR"
+    WAVEFORM = "WAVE"
+    OTHER = "DICOM"
+
+
+def kind_of(instance: StoredInstance) -> Kind:
+    """By its SOP class, and by whether it has frames."""
+    below = instance.sop_class_uid.removeprefix(_STORAGE)
+    if instance.sop_class_uid in PRESENTATION_STATES:
+        return Kind.PRESENTATION_STATE
+    for prefix, kind in (("104.", Kind.DOCUMENT), ("88.", Kind.REPORT), ("9.", Kind.WAVEFORM)):
+        if below.startswith(prefix) and below != instance.sop_class_uid:
+            return kind
+    frames = FrameIndex.unpack(instance.frames)
+    if frames.video:
+        return Kind.VIDEO
+    if not frames.tag:
+        return Kind.OTHER
+    return Kind.SEGMENTATION if instance.sop_class_uid in SEGMENTATIONS else Kind.IMAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An instance, and which of its frames are to be shown; none: what has no frames."""
+
+    instance: StoredInstance
+    frames: tuple[int, ...] = ()
+
+
+class RenderingService:
+    """Chooses what represents a study, series or instance, and has it rendered."""
+
+    def __init__(self, retrieve: RetrieveService, blobs: Blobs, workers: Workers, pixels: PixelService) -> None:
+        self._retrieve = retrieve
+        self._blobs = blobs
+        self._workers = workers
+        self._pixels = pixels
+
+    async def representative(self, scope: Scope) -> StoredInstance:
+        """The instance that stands for a study or series: from the middle of its first series with images."""
+        if scope.instance_uid is not None:
+            return self._retrieve.peek(scope) or await self._retrieve.instance(scope)
+        instances = await self._retrieve.instances(scope)
+        for wanted in (frozenset({Kind.IMAGE}), frozenset(Kind) - {Kind.OTHER}, frozenset(Kind)):
+            found = [instance for instance in instances if kind_of(instance) in wanted]
+            if found:
+                series = [instance for instance in found if instance.series_uid == found[0].series_uid]
+                return series[len(series) // 2]
+        return instances[0]
+
+    async def rendered(
+        self,
+        shown: Shown,
+        media_type: str,
+        options: RenderingOptions,
+        state: StoredInstance | None = None,
+    ) -> Encoded:
+        """A picture, page or drawing; several frames become an animation. ServerError says why it cannot be made."""
+        kind = kind_of(shown.instance)
+        if kind is Kind.PRESENTATION_STATE:
+            return await self._presented(shown.instance, media_type, options)
+        if kind is Kind.SEGMENTATION and len(shown.frames) == 1:
+            return await self._segmented(shown, media_type, options)
+        source = await self._source(shown.instance, shown.frames)
+        head = (await self._source(state)).head if state is not None else b""
+        return await self._made(RenderingJob(source, media_type, options, head))
+
+    async def main_frame(self, instance: StoredInstance, *, middle: bool = False) -> int:
+        """The frame that stands for an instance: the one it names itself, the middle one, or the first."""
+        frames = FrameIndex.unpack(instance.frames)
+        if frames.count <= 1:
+            return 1
+        data_set = await self._data_set(instance)
+        named = data_set.integer(_REPRESENTATIVE_FRAME)
+        return named if 1 <= named <= frames.count else frames.count // 2 + 1 if middle else 1
+
+    async def thumbnail(
+        self, instance: StoredInstance, frame_number: int | None, media_type: str, viewport: Viewport
+    ) -> bytes:
+        """A small picture of an instance or of one of its frames, made once and kept."""
+        key = (instance.key, "thumbnail", str(frame_number), media_type, repr(viewport))
+
+        async def make() -> bytes:
+            return (await self._thumbnail(instance, frame_number, media_type, viewport)).data
+
+        return await self._pixels.kept(key, make)
+
+    async def _thumbnail(
+        self, instance: StoredInstance, frame_number: int | None, media_type: str, viewport: Viewport
+    ) -> Encoded:
+        kind = kind_of(instance)
+        options = RenderingOptions(viewport, quality=_THUMBNAIL_QUALITY, colour_space=ColourSpace.NONE)
+        if kind in (Kind.IMAGE, Kind.SEGMENTATION):
+            number = await self.main_frame(instance, middle=True) if frame_number is None else frame_number
+            return await self.rendered(Shown(instance, (number,)), media_type, options)
+        if frame_number is not None:
+            FrameIndex.unpack(instance.frames).locate(frame_number)
+        if kind is Kind.PRESENTATION_STATE:
+            with contextlib.suppress(ServerError):
+                return await self._presented(instance, media_type, options)
+        return await self._pixels.run(labelled_icon, kind.value, media_type, viewport)
+
+    async def presentation_state(self, study_uid: str, series_uid: str, instance_uid: str) -> StoredInstance:
+        """A presentation state of a study; ServerError if it is none, or not there."""
+        state = await self._retrieve.instance(Scope(study_uid, series_uid, instance_uid))
+        if kind_of(state) is not Kind.PRESENTATION_STATE:
+            raise ServerError(Reason.BAD_REQUEST, "what should be a presentation state is none that can be applied")
+        return state
+
+    async def _made(self, job: RenderingJob) -> Encoded:
+        return await self._pixels.run(perform, job)
+
+    async def _source(self, instance: StoredInstance, numbers: Sequence[int] = ()) -> Source:
+        frames = FrameIndex.unpack(instance.frames)
+        contents = [self._retrieve.frame(instance, frames, number) for number in numbers]
+        reader = self._retrieve.contents
+        data = [await reader.read(content) for content in contents]
+        made = tuple(SourceFrame(number, one) for number, one in zip(numbers, data, strict=True))
+        return Source(await self._head(instance, frames), frames.tag, frames.vr, made, instance.instance_uid)
+
+    async def _head(self, instance: StoredInstance, frames: FrameIndex) -> bytes:
+        """What precedes the pixel data in the file; all of it if there are none, or if it is deflated."""
+        size = instance.size if frames.deflated or not frames.tag else min(frames.offset, instance.size)
+        if size > _LARGEST_HEAD:
+            raise ServerError(Reason.TOO_LARGE, f"{size} bytes beside the pixels are more than rendering looks through")
+        peeked = self._blobs.peek(instance.key, 0, size)
+        return peeked if peeked is not None else await self._blobs.read(instance.key, 0, size)
+
+    async def _data_set(self, instance: StoredInstance) -> DataSet:
+        head = await self._head(instance, FrameIndex.unpack(instance.frames))
+        return await self._workers.run(lambda: data_set_of(open_part10(head)))
+
+    async def _presented(self, state: StoredInstance, media_type: str, options: RenderingOptions) -> Encoded:
+        """The first image that is stored here of those a presentation state speaks of."""
+        data_set = await self._data_set(state)
+        for reference in await self._workers.run(lambda: list(referenced_images(data_set))):
+            image = await self._find(Scope(state.study_uid, reference.series_uid, reference.instance_uid))
+            if image is not None and kind_of(image) is Kind.IMAGE:
+                source = await self._source(image, (reference.frames or (1,))[:1])
+                head = await self._head(state, FrameIndex.unpack(state.frames))
+                return await self._made(RenderingJob(source, media_type, options, head))
+        raise ServerError(Reason.NOT_FOUND, "none of the images that the presentation state is for is stored here")
+
+    async def _segmented(self, shown: Shown, media_type: str, options: RenderingOptions) -> Encoded:
+        """All segments that lie where the one of a frame does, on their image if that is stored here."""
+        data_set = await self._data_set(shown.instance)
+        beside = await self._workers.run(lambda: frames_beside(segment_frames(data_set), shown.frames[0]))
+        reference = source_image(data_set, beside[0])
+        background = Source(b"")
+        if reference is not None:
+            image = await self._image_in_study(shown.instance.study_uid, reference.series_uid, reference.instance_uid)
+            if image is not None:
+                background = await self._source(image, reference.frames)
+        source = await self._source(shown.instance, [frame.number for frame in beside])
+        asked = replace(source, frames=tuple(sorted(source.frames, key=lambda one: one.number != shown.frames[0])))
+        return await self._made(RenderingJob(asked, media_type, options, background=background))
+
+    async def _image_in_study(self, study_uid: str, series_uid: str, instance_uid: str) -> StoredInstance | None:
+        if series_uid:
+            return await self._find(Scope(study_uid, series_uid, instance_uid))
+        try:
+            instances = await self._retrieve.instances(Scope(study_uid))
+        except ServerError:
+            return None
+        return next((one for one in instances if one.instance_uid == instance_uid), None)
+
+    async def _find(self, scope: Scope) -> StoredInstance | None:
+        try:
+            return self._retrieve.peek(scope) or await self._retrieve.instance(scope)
+        except ServerError:
+            return None
+
+
+def animated_frames(instance: StoredInstance, media_type: str) -> tuple[int, ...]:
+    """The frames of an animation of all of an instance: every one, or every so many if there are too many."""
+    frames = FrameIndex.unpack(instance.frames)
+    if media_type not in ANIMATED_TYPES or frames.count <= 1:
+        return ()
+    size = max(frames.size(1), 1)
+    step = max(1, -(-frames.count // _MOST_ANIMATED), -(-frames.count * size // _LARGEST_ANIMATION))
+    return tuple(range(1, frames.count + 1, step))
