@@ -19,6 +19,7 @@ from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
 from dicomweb_server.server.reader_process import ReaderProcess
 from dicomweb_server.services import Services
+from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
@@ -99,6 +100,7 @@ async def open_store(
     pixels = PixelWork(settings, processors)
     retrieve = RetrieveService(index, blobs, workers)
     pixel_service = pixels.service(retrieve, store, workers)
+    modalities = Modalities(configured_modalities(settings))
     services = Services(
         ingest=IngestService(blobs, index, workers, policy, metrics, reader),
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
@@ -106,7 +108,8 @@ async def open_store(
         pixels=pixel_service,
         rendering=RenderingService(retrieve, blobs, workers, pixel_service),
         delete=DeleteService(blobs, index),
-        modalities=Modalities(configured_modalities(settings)),
+        modalities=modalities,
+        commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
         resources=ResourceService(store.resources, index),
         jobs=job_service(settings, store),
         peers=known_peers(settings),

@@ -3,6 +3,7 @@
 from dicomweb_server.dimse.destinations import Destinations
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.peer import DimsePeer
+from dicomweb_server.dimse.pool import AssociationPool
 from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.services import Services
 
@@ -12,12 +13,13 @@ class DimseClient:
 
     def __init__(self, services: Services, options: DimseOptions) -> None:
         self.user = ServiceUser(services, options)
-        self.destinations = Destinations(self.user)
+        self._pool = AssociationPool(self.user)
+        self.destinations = Destinations(self.user, self._pool)
 
     def peer(self, modality: Modality) -> DimsePeer:
         """The way to a modality."""
-        return DimsePeer(modality, self.user, self.destinations)
+        return DimsePeer(modality, self.user, self.destinations, self._pool)
 
     async def close(self) -> None:
         """Release the associations that are kept."""
-        await self.destinations.close()
+        await self._pool.close()

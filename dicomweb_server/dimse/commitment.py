@@ -1,14 +1,17 @@
 """PURE: what storage commitment says in data sets (PS3.4 annex J): a request's references, a report's results."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.element_head import element_head, implicit_head, item_head
 from dicomweb_server.dicom.elements import items, walk
+from dicomweb_server.dicom.scheduled import items_of, text_of
 from dicomweb_server.dicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, is_valid_uid, transfer_syntax, uid_from
 from dicomweb_server.dicom.value_field import padded
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.services.commitment import Reference
+from dicomweb_server.services.modalities import Reference
 
 PUSH_MODEL_INSTANCE = "1.2.840.10008.1.20.1.1"  # the well-known SOP instance
 REQUEST_ACTION = 1
@@ -58,6 +61,37 @@ def read_request(data: bytes, transfer_syntax_uid: str) -> CommitmentRequest:
     if not all(is_valid_uid(each.sop_class_uid) and is_valid_uid(each.instance_uid) for each in references):
         raise ServerError(Reason.BAD_REQUEST, "an item of the Referenced SOP Sequence has no UIDs")
     return CommitmentRequest(transaction_uid, tuple(references))
+
+
+@dataclass(frozen=True, slots=True)
+class ToldReport:
+    """What another answers for, and what not, with the Failure Reasons."""
+
+    transaction_uid: str
+    committed: tuple[Reference, ...]
+    failed: tuple[tuple[Reference, int], ...]
+
+
+def read_report(data: bytes, transfer_syntax_uid: str) -> ToldReport:
+    """The event information of an N-EVENT-REPORT (PS3.4 table J.3-2); ServerError if it is none."""
+    document = data_set_json(data, transfer_syntax_uid)
+    transaction_uid = text_of(document, f"{_TRANSACTION_UID:08X}")
+    if not is_valid_uid(transaction_uid):
+        raise ServerError(Reason.BAD_REQUEST, "expected a Transaction UID")
+    return ToldReport(
+        transaction_uid,
+        tuple(_reference(item) for item in items_of(document, f"{_REFERENCED:08X}")),
+        tuple((_reference(item), _failure_reason(item)) for item in items_of(document, f"{_FAILED:08X}")),
+    )
+
+
+def _reference(item: Mapping[str, Any]) -> Reference:
+    return Reference(text_of(item, f"{_CLASS_UID:08X}"), text_of(item, f"{_INSTANCE_UID:08X}"))
+
+
+def _failure_reason(item: Mapping[str, Any]) -> int:
+    text = text_of(item, f"{_FAILURE_REASON:08X}")
+    return int(text) if text.isdecimal() else _PROCESSING_FAILURE
 
 
 @dataclass(frozen=True, slots=True)

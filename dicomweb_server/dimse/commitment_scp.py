@@ -1,11 +1,18 @@
-"""N-ACTION of storage commitment: taken on at once, reported when it is verified (PS3.4 §J.3)."""
+"""Storage commitment (PS3.4 §J.3): requests are taken on, reported when verified; reports on ours are noted."""
 
-from dicomweb_server.dimse.commitment import LARGEST_REQUEST, PUSH_MODEL_INSTANCE, REQUEST_ACTION, read_request
+from dicomweb_server.dimse.commitment import (
+    LARGEST_REQUEST,
+    PUSH_MODEL_INSTANCE,
+    REQUEST_ACTION,
+    read_report,
+    read_request,
+)
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import (
     INVALID_ARGUMENT,
     NO_SUCH_ACTION,
     NO_SUCH_INSTANCE,
+    PROCESSING_FAILURE,
     SUCCESS,
     Status,
     comment,
@@ -30,5 +37,34 @@ async def on_n_action(operation: Operation) -> None:
     except ServerError as error:
         operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
         return
+    try:
+        owed = await terms.reports.take(wanted, terms.origin.calling_ae_title)
+    except ServerError as error:  # it cannot be kept, so it may not be answered
+        operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))
+        return
     operation.respond(SUCCESS, action_type_id=REQUEST_ACTION)
-    terms.reports.begin(wanted, operation.session.exchange, context, terms.origin.calling_ae_title)
+    terms.reports.begin(owed, operation.session.exchange, context)
+
+
+async def on_n_event_report(operation: Operation) -> None:
+    """N-EVENT-REPORT of storage commitment: what a modality says that we asked (PS3.4 §J.3.3)."""
+    terms = operation.terms
+    data = await operation.dataset.whole(LARGEST_REQUEST)
+    try:
+        if data is None:
+            raise ServerError(Reason.TOO_LARGE, f"the report has more than {LARGEST_REQUEST} bytes")
+        told = read_report(data, operation.context.transfer_syntax)
+    except ServerError as error:
+        operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
+        return
+    try:
+        is_ours = await terms.services.commitments.told(
+            told.transaction_uid, terms.origin.calling_ae_title, told.committed, told.failed
+        )
+    except ServerError as error:
+        operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))
+        return
+    if is_ours:
+        operation.respond(SUCCESS, event_type_id=operation.request.event_type_id)
+    else:
+        operation.respond(Status(PROCESSING_FAILURE.code, "no such transaction was asked for"))

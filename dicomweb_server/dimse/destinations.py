@@ -20,9 +20,9 @@ logger = logging.getLogger("dicomweb_server.dimse")
 class Destinations:
     """The ways to all modalities."""
 
-    def __init__(self, user: ServiceUser) -> None:
+    def __init__(self, user: ServiceUser, pool: AssociationPool) -> None:
         self._user = user
-        self._pool = AssociationPool(user)
+        self._pool = pool
 
     async def send(self, modality: Modality, operations: SubOperations, originator: Originator | None = None) -> None:
         """Run the sub-operations; those for which the destination is not there count as failed.
@@ -38,10 +38,6 @@ class Destinations:
                 pass
             if not operations.cancelled():
                 operations.fail(queue)
-
-    async def close(self) -> None:
-        """Release what is kept."""
-        await self._pool.close()
 
 
 class _Batch:

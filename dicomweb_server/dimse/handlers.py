@@ -8,6 +8,7 @@ from dicomweb_server.dimse.message import CommandField
 from dicomweb_server.dimse.performed_scp import on_n_create, on_n_get, on_n_set
 from dicomweb_server.dimse.query_scp import on_c_find
 from dicomweb_server.dimse.retrieve_scp import on_c_get, on_c_move
+from dicomweb_server.dimse.scu import N_EVENT_REPORT
 from dicomweb_server.dimse.session import Handler, Operation
 from dicomweb_server.dimse.status import SUCCESS
 from dicomweb_server.dimse.storage_scp import on_c_store
@@ -42,5 +43,6 @@ HANDLERS: Mapping[int, Handler] = {
     CommandField.N_CREATE_RQ: Handler("N-CREATE", on_n_create, PERFORMED_STEP.__eq__, needs_dataset=True),
     CommandField.N_SET_RQ: Handler("N-SET", on_n_set, PERFORMED_STEP.__eq__, needs_dataset=True),
     CommandField.N_GET_RQ: Handler("N-GET", on_n_get, _serves(Service.MPPS)),
+    CommandField.N_EVENT_REPORT_RQ: N_EVENT_REPORT,
     CommandField.N_ACTION_RQ: Handler("N-ACTION", on_n_action, _serves(Service.COMMITMENT), needs_dataset=True),
 }

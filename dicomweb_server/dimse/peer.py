@@ -19,6 +19,7 @@ from dicomweb_server.dimse.items import RoleSelection
 from dicomweb_server.dimse.message import Command, CommandField, encode
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import Modality
+from dicomweb_server.dimse.pool import AssociationPool
 from dicomweb_server.dimse.requests import ask_commitment, refusal, store_file
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, Proposals, RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.status import Status
@@ -49,10 +50,13 @@ _COMMANDS: dict[Service | None, CommandField] = {
 class DimsePeer:
     """One modality as a peer."""
 
-    def __init__(self, modality: Modality, user: ServiceUser, destinations: Destinations) -> None:
+    def __init__(
+        self, modality: Modality, user: ServiceUser, destinations: Destinations, pool: AssociationPool
+    ) -> None:
         self._modality = modality
         self._user = user
         self._destinations = destinations
+        self._pool = pool
 
     async def echo(self) -> None:
         """C-ECHO; PeerError if the peer is not there, or not well."""
@@ -77,7 +81,7 @@ class DimsePeer:
 
     async def commit(self, references: Sequence[Reference], transaction_uid: str) -> None:
         """N-ACTION of storage commitment; the report comes later."""
-        await ask_commitment(references, transaction_uid, self._modality, self._user)
+        self._pool.linger(await ask_commitment(references, transaction_uid, self._modality, self._user))
 
     async def find(self, level: Level, keys: Attributes) -> AsyncGenerator[dict[str, Any], None]:
         """C-FIND: the matches as they come. Whoever stops early ends the association."""

@@ -25,6 +25,7 @@ class AssociationPool:
         self._user = user
         self._keep = user.options.keep_associations
         self._idle: dict[tuple[object, ...], _Idle] = {}
+        self._lingering: dict[RequestedAssociation, asyncio.TimerHandle] = {}
         self._releasing: set[asyncio.Task[None]] = set()
 
     async def take(self, modality: Modality, proposals: Sequence[Proposal]) -> RequestedAssociation:
@@ -51,12 +52,24 @@ class AssociationPool:
         end = asyncio.get_running_loop().call_later(self._keep, self._expire, key)
         self._idle[key] = _Idle(association, tuple(association.proposals), end)
 
+    def linger(self, association: RequestedAssociation) -> None:
+        """It is not needed any more, but the peer may still have something to say on it."""
+        loop = asyncio.get_running_loop()
+        self._lingering[association] = loop.call_later(self._keep, self._let_go, association)
+
     async def close(self) -> None:
         """Release all."""
+        for association, end in list(self._lingering.items()):
+            end.cancel()
+            self._let_go(association)
         for key in list(self._idle):
             self._idle[key].end.cancel()
             self._expire(key)
         await asyncio.gather(*self._releasing, return_exceptions=True)
+
+    def _let_go(self, association: RequestedAssociation) -> None:
+        del self._lingering[association]
+        self._release(association)
 
     def _expire(self, key: tuple[object, ...]) -> None:
         self._release(self._idle.pop(key).association)

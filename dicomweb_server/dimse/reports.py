@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
 
 from dicomweb_server.dimse.commitment import PUSH_MODEL_INSTANCE, CommitmentReport, CommitmentRequest
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
@@ -15,14 +16,15 @@ from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, ServiceUser
 from dicomweb_server.errors import ServerError
 from dicomweb_server.services import Services
-from dicomweb_server.services.commitment import refused
+from dicomweb_server.services.commitment import OwedReport
+from dicomweb_server.services.verification import refused
 
 logger = logging.getLogger("dicomweb_server.dimse")
-WAITS: Sequence[float] = (5, 15, 60, 300, 900, 3600)  # seconds between attempts, then it is given up
+WAITS: Sequence[float] = (0, 5, 15, 60, 300, 900, *[3600] * 24)  # seconds before each attempt, then it is given up
 
 
 class Reports:
-    """The requests that are not yet answered; lost with the process."""
+    """The requests that are not yet answered; kept over restarts."""
 
     def __init__(self, services: Services, options: DimseOptions, user: ServiceUser) -> None:
         self._user = user
@@ -30,47 +32,58 @@ class Reports:
         self._options = options
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, request: CommitmentRequest, exchange: Exchange, context: Context, calling_ae_title: str) -> None:
+    async def resume(self) -> None:
+        """Go on with what was not delivered when the server stopped."""
+        for owed in await self._services.commitments.table.owed():
+            self._begin(self._report(owed, None, None))
+
+    async def take(self, request: CommitmentRequest, calling_ae_title: str) -> OwedReport:
+        """Keep a request, so that it will be answered whatever comes."""
+        table = self._services.commitments.table
+        return await table.add_owed(request.transaction_uid, calling_ae_title, request.references)
+
+    def begin(self, owed: OwedReport, exchange: Exchange, context: Context) -> None:
         """Verify and report, in the background."""
-        task = asyncio.create_task(self._report(request, exchange, context, calling_ae_title))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(self._report(owed, exchange, context))
 
     async def stop(self) -> None:
-        """Give up what is not delivered."""
+        """Leave what is not delivered to the next start."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _report(
-        self, request: CommitmentRequest, exchange: Exchange, context: Context, calling_ae_title: str
-    ) -> None:
-        names = {"transaction": request.transaction_uid, "peer": calling_ae_title}
+    def _begin(self, reporting: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(reporting)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _report(self, owed: OwedReport, exchange: Exchange | None, context: Context | None) -> None:
+        names = {"transaction": owed.transaction_uid, "peer": owed.ae_title}
         try:
-            reasons = await refused(request.references, self._services)
+            reasons = await refused(owed.references, self._services)
+            request = CommitmentRequest(owed.transaction_uid, owed.references)
+            report = CommitmentReport(request, reasons, self._options.ae_title)
+            delivered = exchange is not None and context is not None and await self._told(report, exchange, context)
+            delivered = delivered or await self._delivered(report, owed)
+            await self._services.commitments.table.remove_owed(owed.number)
         except ServerError as error:
             logger.error("storage commitment failed", extra=names | {"detail": error.detail})
             return
-        report = CommitmentReport(request, reasons, self._options.ae_title)
-        delivered = await self._deliver(report, exchange, context, calling_ae_title)
         failed = sum(reason is not None for reason in reasons)
         level = logging.INFO if delivered and not failed else logging.WARNING
         fields: dict[str, object] = {"instances": len(reasons), "failed": failed, "delivered": delivered}
         logger.log(level, "storage commitment", extra={**names, **fields})
 
-    async def _deliver(
-        self, report: CommitmentReport, exchange: Exchange, context: Context, calling_ae_title: str
-    ) -> bool:
-        if await self._told(report, exchange, context):
-            return True
-        modalities = self._options.modalities.values()
-        modality = next((each for each in modalities if each.ae_title == calling_ae_title), None)
-        if modality is None:
-            return False
-        for wait in (0.0, *WAITS):
-            await asyncio.sleep(wait)
+    async def _delivered(self, report: CommitmentReport, owed: OwedReport) -> bool:
+        """On associations of ours, later and later; False if the peer is not known, or it is given up."""
+        for attempt in range(owed.attempts, len(WAITS)):
+            await asyncio.sleep(WAITS[attempt] if attempt > owed.attempts else 0)
+            modality = _with_ae_title(self._options.modalities.values(), owed.ae_title)
+            if modality is None:
+                return False
             if await self._told_anew(report, modality):
                 return True
+            await self._services.commitments.table.note_attempts(owed.number, attempt + 1)
         return False
 
     async def _told(self, report: CommitmentReport, exchange: Exchange, context: Context) -> bool:
@@ -108,3 +121,7 @@ class Reports:
             raise
         await association.release()
         return told
+
+
+def _with_ae_title(modalities: Iterable[Modality], ae_title: str) -> Modality | None:
+    return next((each for each in modalities if each.ae_title == ae_title), None)

@@ -18,7 +18,7 @@ from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.services.modalities import PeerAwayError, PeerError, Reference
+from dicomweb_server.services.modalities import PeerError, Reference
 
 
 def refusal(what: str, status: Status) -> PeerError:
@@ -42,7 +42,9 @@ async def store_file(part10: bytes, modality: Modality, user: ServiceUser) -> Re
         affected_sop_instance_uid=reference.instance_uid,
         priority=0,
     )
-    status = await _asked(modality, user, (reference.sop_class_uid, (syntax,)), command, memoryview(part10)[start:])
+    proposal = (reference.sop_class_uid, (syntax,))
+    association, status = await _asked(modality, user, proposal, command, memoryview(part10)[start:])
+    await association.release()
     if status.outcome == "failure":
         raise refusal("C-STORE", status)
     return reference
@@ -50,8 +52,11 @@ async def store_file(part10: bytes, modality: Modality, user: ServiceUser) -> Re
 
 async def ask_commitment(
     references: Sequence[Reference], transaction_uid: str, modality: Modality, user: ServiceUser
-) -> None:
-    """N-ACTION: have the modality answer for instances; it reports later (PS3.4 §J.3.2)."""
+) -> RequestedAssociation:
+    """N-ACTION: have the modality answer for instances (PS3.4 §J.3.2).
+
+    It may report on the same association, which is therefore the caller's to release.
+    """
     request = CommitmentRequest(transaction_uid, tuple(references))
     command = Command(
         field=CommandField.N_ACTION_RQ,
@@ -60,9 +65,11 @@ async def ask_commitment(
         requested_sop_instance_uid=PUSH_MODEL_INSTANCE,
         action_type_id=REQUEST_ACTION,
     )
-    status = await _asked(modality, user, (STORAGE_COMMITMENT, IDENTIFIER_SYNTAXES), command, request)
+    association, status = await _asked(modality, user, (STORAGE_COMMITMENT, IDENTIFIER_SYNTAXES), command, request)
     if status.outcome == "failure":
+        await association.release()
         raise refusal("N-ACTION", status)
+    return association
 
 
 async def _asked(
@@ -71,8 +78,8 @@ async def _asked(
     proposal: tuple[str, tuple[str, ...]],
     command: Command,
     dataset: memoryview | CommitmentRequest,
-) -> Status:
-    """The status of one request on an association of its own; PeerError if there is none."""
+) -> tuple[RequestedAssociation, Status]:
+    """An association of its own, and the status of one request on it; PeerError if there is none."""
     try:
         association = await user.associate(modality, [proposal])
         try:
@@ -80,10 +87,9 @@ async def _asked(
         except BaseException:
             await association.abort("the request was given up")
             raise
-        await association.release()
     except AssociationLostError as error:
-        raise PeerAwayError(str(error)) from error
-    return status
+        raise PeerError(str(error)) from error
+    return association, status
 
 
 async def _answered(

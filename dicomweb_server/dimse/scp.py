@@ -51,8 +51,8 @@ class DimseServer:
         self._services = services
         self._meter = meter or NoMeter()
         self._own_client = DimseClient(services, options) if client is None else None
-        self._client = client or cast(DimseClient, self._own_client)
-        self._reports = Reports(services, options, self._client.user)
+        self.client = client or cast(DimseClient, self._own_client)
+        self._reports = Reports(services, options, self.client.user)
         self._listeners: list[asyncio.Server] = []
         self._waiting: dict[Connection, None] = {}  # connections without an association, oldest first
         self._sessions: dict[Connection, Session] = {}
@@ -92,6 +92,7 @@ class DimseServer:
         except BaseException:
             await self._close_listeners()
             raise
+        await self._reports.resume()
 
     async def stop(self) -> None:
         """Take no more associations, let operations end for a while, then abort what is left."""
@@ -202,7 +203,7 @@ class DimseServer:
             services=self._services,
             meter=self._meter,
             reports=self._reports,
-            destinations=self._client.destinations,
+            destinations=self.client.destinations,
         )
         session = Session(connection, terms, HANDLERS)
         self._sessions[connection] = session

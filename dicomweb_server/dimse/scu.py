@@ -13,8 +13,9 @@ from dicomweb_server.dicom.uids import (
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
 from dicomweb_server.dimse.association import Role
+from dicomweb_server.dimse.commitment_scp import on_n_event_report
 from dicomweb_server.dimse.connection import Connection
-from dicomweb_server.dimse.contexts import VERIFICATION, is_storage
+from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, VERIFICATION, is_storage
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError
 from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, RoleSelection, UserInformation
 from dicomweb_server.dimse.message import Command, CommandField
@@ -30,9 +31,14 @@ from dicomweb_server.services import Services
 
 IDENTIFIER_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 _MOST_OUTSTANDING = 8
-# What the peer may ask of us on an association that we requested: to store what we get by C-GET.
+# What peers tell about what we asked of them; on an association of theirs, too.
+N_EVENT_REPORT = Handler(
+    "N-EVENT-REPORT", on_n_event_report, STORAGE_COMMITMENT.__eq__, needs_dataset=True, from_scp=True
+)
+# What the peer may ask of us on an association that we requested: to store what we get by C-GET, to note a report.
 _HANDLERS: Mapping[int, Handler] = {
-    CommandField.C_STORE_RQ: Handler("C-STORE", on_c_store, is_storage, needs_dataset=True)
+    CommandField.N_EVENT_REPORT_RQ: N_EVENT_REPORT,
+    CommandField.C_STORE_RQ: Handler("C-STORE", on_c_store, is_storage, needs_dataset=True),
 }
 
 Proposals = Sequence[tuple[str, tuple[str, ...]]]

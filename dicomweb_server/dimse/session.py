@@ -21,6 +21,7 @@ from dicomweb_server.dimse.status import PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPO
 from dicomweb_server.dimse.streaming import DataStream, Message
 from dicomweb_server.dimse.sub_operations import Originator, SubOperations
 from dicomweb_server.services import Services
+from dicomweb_server.services.commitment import OwedReport
 
 logger = logging.getLogger("dicomweb_server.dimse")
 
@@ -28,8 +29,11 @@ logger = logging.getLogger("dicomweb_server.dimse")
 class ReportQueue(Protocol):
     """Verifies and reports storage commitment in the background."""
 
-    def begin(self, request: CommitmentRequest, exchange: Exchange, context: Context, calling_ae_title: str) -> None:
-        """Take on a request."""
+    async def take(self, request: CommitmentRequest, calling_ae_title: str) -> OwedReport:
+        """Keep a request, so that it will be answered whatever comes."""
+
+    def begin(self, owed: OwedReport, exchange: Exchange, context: Context) -> None:
+        """Verify and report."""
 
 
 class Outbound(Protocol):
@@ -86,13 +90,17 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """How one kind of request is answered. `long`: it takes its time, and can be cancelled meanwhile."""
+    """How one kind of request is answered.
+
+    `long`: it takes its time, and can be cancelled meanwhile; `from_scp`: it is the SCP who sends it, not the SCU.
+    """
 
     name: str
     answer: Callable[[Operation], Awaitable[None]]
     serves: Callable[[str], bool]  # abstract syntax → whether requests about it may be of this kind
     needs_dataset: bool = False
     long: bool = False
+    from_scp: bool = False
 
 
 class Session:
@@ -174,16 +182,17 @@ class Session:
         request, context = operation.request, operation.context
         if handler is None or not handler.serves(context.abstract_syntax):
             operation.respond(UNRECOGNIZED_OPERATION)
-        elif request.sop_class_uid != context.abstract_syntax or not self._peer_may_request(context):
+        elif request.sop_class_uid != context.abstract_syntax or not self._peer_may(context, handler):
             operation.respond(SOP_CLASS_NOT_SUPPORTED)
         elif handler.needs_dataset and operation.data is None:
             self.connection.abort(f"{handler.name} without a data set")
         else:
             await handler.answer(operation)
 
-    def _peer_may_request(self, context: Context) -> bool:
-        acceptor = self.connection.association.role is Role.ACCEPTOR
-        return context.requestor_is_scu if acceptor else context.requestor_is_scp
+    def _peer_may(self, context: Context, handler: Handler) -> bool:
+        peer_is_requestor = self.connection.association.role is Role.ACCEPTOR
+        # The acceptor is SCP where the requestor is SCU, and the other way round (PS3.7 §D.3.3.4).
+        return context.requestor_is_scu if peer_is_requestor is not handler.from_scp else context.requestor_is_scp
 
     def _respond_if_possible(self, operation: Operation) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestService
 from dicomweb_server.services.jobs import JobService
@@ -28,6 +29,7 @@ class Services:
     delete: DeleteService
     resources: ResourceService
     jobs: JobService
+    commitments: CommitmentService
     worklist: WorklistService
     performed: PerformedStepService
     modalities: Modalities = field(default_factory=Modalities)

@@ -1,74 +1,67 @@
-"""Commitment: are these instances safely stored? By reading every byte of them, not by what the index believes."""
+"""CommitmentService: what others shall answer for, and what they want us to (PS3.4 annex J); kept over restarts."""
 
-import asyncio
-import hashlib
+import time
+import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
-import orjson
-
-from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.query import Include, Match, MatchKind, Query
-from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.ports.index import Scope, StoredInstance
-from dicomweb_server.ports.peers import Reference
-from dicomweb_server.services import Services
+from dicomweb_server.ports.commitment import AskedCommitment, CommitmentTable, OwedReport
+from dicomweb_server.ports.peers import Modality, Reference
+from dicomweb_server.services.modalities import Modalities
 
-__all__ = ["Reference", "refused"]
-
-_STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
-_AT_ONCE = 500  # instances looked up by one search
+__all__ = ["AskedCommitment", "CommitmentService", "OwedReport", "Reference"]
 
 
-async def refused(references: Sequence[Reference], services: Services) -> list[Reason | None]:
-    """For each instance why the server cannot answer for it, None if it does.
+class CommitmentService:
+    """`most_asked`: of our requests that are remembered, with what was told about them."""
 
-    NOT_FOUND; MISMATCHED_IDENTITY: it has another SOP class; STORAGE_DAMAGED; INTERNAL: it could not be read.
-    """
-    found: list[Reason | None] = []
-    for start in range(0, len(references), _AT_ONCE):
-        batch = references[start : start + _AT_ONCE]
-        places = await _places(batch, services)
-        found += [await _judged(reference, places.get(reference.instance_uid, []), services) for reference in batch]
-    return found
+    def __init__(self, table: CommitmentTable, modalities: Modalities, most_asked: int = 100) -> None:
+        self.table = table
+        self._modalities = modalities
+        self._most_asked = most_asked
 
+    async def ask(self, modality: Modality, references: Sequence[Reference], transaction_uid: str = "") -> str:
+        """Ask a modality to answer for instances; the transaction's UID, by which `asked` tells what it said.
 
-async def _places(references: Sequence[Reference], services: Services) -> dict[str, list[Scope]]:
-    """Where instances of these UIDs are; a UID that is stored in two series has two places."""
-    uids = tuple(dict.fromkeys(each.instance_uid for each in references if is_valid_uid(each.instance_uid)))
-    if not uids:
-        return {}
-    query = Query(
-        level=Level.INSTANCE,
-        matches=(Match((_INSTANCE,), "UI", MatchKind.UID_LIST, uids),),
-        include=tuple(Include((tag,)) for tag in (_STUDY, _SERIES, _INSTANCE)),
-    )
-    places: dict[str, list[Scope]] = {}
-    for match in (await services.search.find(query)).matches:
-        attributes = orjson.loads(match.replace(b"\1", b""))
-        study, series, instance = (attributes[f"{tag:08X}"]["Value"][0] for tag in (_STUDY, _SERIES, _INSTANCE))
-        places.setdefault(instance, []).append(Scope(study, series, instance))
-    return places
-
-
-async def _judged(reference: Reference, places: Sequence[Scope], services: Services) -> Reason | None:
-    reason: Reason | None = Reason.NOT_FOUND
-    for place in places:
+        PeerError if it cannot be asked; ServerError(BAD_REQUEST) for no instances.
+        """
+        if not references:
+            raise ServerError(Reason.BAD_REQUEST, "there are no instances to ask for")
+        transaction_uid = transaction_uid or f"2.25.{uuid.uuid4().int}"
+        asked = AskedCommitment(transaction_uid, modality.ae_title, tuple(references), time.time())
+        await self.table.put_asked(asked, self._most_asked)  # before, for the answer may be quick
         try:
-            instance = await services.retrieve.instance(place)
-            if instance.sop_class_uid != reference.sop_class_uid:
-                reason = Reason.MISMATCHED_IDENTITY
-            elif await _digest(instance, services) == instance.digest:
-                return None
-            else:
-                reason = Reason.STORAGE_DAMAGED
-        except ServerError as error:
-            reason = error.reason if error.reason in (Reason.NOT_FOUND, Reason.STORAGE_DAMAGED) else Reason.INTERNAL
-    return reason
+            await self._modalities.peer(modality).commit(references, transaction_uid)
+        except BaseException:
+            await self.table.remove_asked(transaction_uid)
+            raise
+        return transaction_uid
 
+    async def told(
+        self,
+        transaction_uid: str,
+        ae_title: str,
+        committed: Sequence[Reference],
+        failed: Sequence[tuple[Reference, int]],
+    ) -> bool:
+        """A modality has answered; False if nobody asked that one for that."""
+        asked = await self.table.asked(transaction_uid)
+        if asked is None or asked.ae_title != ae_title:
+            return False
+        wanted = frozenset(asked.references)
+        answered = replace(
+            asked,
+            is_answered=True,
+            committed=tuple(each for each in committed if each in wanted),
+            failed=tuple(each for each in failed if each[0] in wanted),
+        )
+        await self.table.put_asked(answered, self._most_asked)
+        return True
 
-async def _digest(instance: StoredInstance, services: Services) -> bytes:
-    digest = hashlib.sha256()
-    async for piece in services.retrieve.contents.stream(services.retrieve.file(instance)):
-        await asyncio.to_thread(digest.update, piece)
-    return digest.digest()
+    async def asked(self, transaction_uid: str) -> AskedCommitment:
+        """A request of ours, and what is known of it; ServerError(NOT_FOUND)."""
+        found = await self.table.asked(transaction_uid)
+        if found is None:
+            raise ServerError(Reason.NOT_FOUND, "no such storage commitment was asked for")
+        return found

@@ -192,6 +192,7 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "DicomModalities": ("modalities", _modalities),
     "DicomScpTimeout": ("dimse_timeout", _none_is(3600)),
     "DicomScuTimeout": ("scu_timeout", _none_is(3600)),
+    "StorageCommitmentReportsSize": ("commitment_reports", _same),
     "DicomAssociationCloseDelay": ("association_close_delay", _same),
     "MaximumPduLength": ("max_pdu_length", _same),
     "ConcurrentJobs": ("concurrent_jobs", _processors),

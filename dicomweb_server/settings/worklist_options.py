@@ -1,4 +1,4 @@
-"""The options of the modality worklist."""
+"""The options of the modality worklist and of storage commitment; a part of the table of options."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,12 @@ from dicomweb_server.settings.remote_options import RemoteSettings
 class WorklistSettings(RemoteSettings):
     """A part of the settings."""
 
+    commitment_reports: int = option(
+        "DIMSE",
+        Integer(1, 100_000),
+        "How many storage commitments that this server asked for are remembered, with what was told about them.",
+        default=100,
+    )
     worklist: bool = option(
         "Worklist",
         Toggle(),

@@ -8,7 +8,15 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.storage import annotation_tables, job_tables, remote_tables, tables, trigrams, worklist_tables
+from dicomweb_server.storage import (
+    annotation_tables,
+    commitment_tables,
+    job_tables,
+    remote_tables,
+    tables,
+    trigrams,
+    worklist_tables,
+)
 
 # A step of a migration: SQL, or a function where SQL does not suffice.
 Step = str | Callable[[sqlite3.Connection], None]
@@ -17,6 +25,7 @@ Step = str | Callable[[sqlite3.Connection], None]
 assert annotation_tables.label.metadata is tables.metadata
 assert job_tables.job.metadata is tables.metadata
 assert remote_tables.remote.metadata is tables.metadata
+assert commitment_tables.owed_report.metadata is tables.metadata
 assert worklist_tables.scheduled_step.metadata is tables.metadata
 
 # MIGRATIONS[n] leads from version n + 1 to n + 2, each in its own transaction. Version 1 is what `tables` said first.

@@ -11,6 +11,7 @@ from dicomweb_server.dicom.attributes import Attribute
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.storage import recovery, schema
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
+from dicomweb_server.storage.commitment_sqlite import SqliteCommitments
 from dicomweb_server.storage.data_folder import DataFolder
 from dicomweb_server.storage.durability import SyncMode, durability
 from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
@@ -95,6 +96,7 @@ class Store:
         )
         self.index = SqliteIndex(self._database, self._writer)
         self.remotes = SqliteRemotes(self._database, self._writer)
+        self.commitments = SqliteCommitments(self._database, self._writer)
         self.worklist = SqliteWorklist(self._database, self._writer)
         self.resources = SqliteResources(self._database)
         self.jobs = SqliteJobs(self._database, self._writer)

@@ -84,6 +84,7 @@ async def open_node(
     services = services_on(store, workers, policy, files, worklist_options)
     defaults = DimseOptions(ae_title=AE_TITLE, port=0, unknown_allow=frozenset(Service), stop_timeout=2.0)
     server = DimseServer(services, replace(defaults, **options), authenticator=authenticator)
+    services.modalities.connect_by(server.client.peer)
     try:
         await server.start()
         yield Node(server, services, store)

@@ -1,5 +1,6 @@
 """What the tests of C-FIND, C-GET and C-MOVE share: stored studies, identifiers, and pynetdicom as the other side."""
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pynetdicom import AE, build_context, evt
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dimse.options import Modality, Timeouts
+from dicomweb_server.services.commitment import AskedCommitment
 from tests.app.dimse_harness import AE_TITLE, Node
 from tests.builders import make_instance
 
@@ -83,6 +85,14 @@ def move(
             association.send_c_cancel(5, query_model=model)
     association.release()
     return answers
+
+
+async def answered(node: Node, transaction: str) -> AskedCommitment:
+    """What was told about a commitment that was asked for, when it has been."""
+    async with asyncio.timeout(10):
+        while not (asked := await node.services.commitments.asked(transaction)).is_answered:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return asked
 
 
 def counters(status: Dataset) -> tuple[int | None, ...]:

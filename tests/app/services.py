@@ -1,9 +1,11 @@
 """All services over a store, as `bootstrap` makes them, for the harnesses of the adapters."""
 
 from dicomweb_server.services import Services
+from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
 from dicomweb_server.services.jobs import JobService
+from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.rendering import RenderingService
@@ -27,6 +29,7 @@ def services_on(
     """One of each."""
     retrieve = RetrieveService(store.index, store.blobs, workers)
     pixels = PixelService(retrieve, store.blobs, workers, InlineWorkers(), memory=1 << 24)
+    modalities = Modalities()
     return Services(
         ingest=IngestService(store.blobs, store.index, workers, policy),
         search=SearchService(store.index),
@@ -35,6 +38,8 @@ def services_on(
         rendering=RenderingService(retrieve, store.blobs, workers, pixels),
         delete=DeleteService(store.blobs, store.index, grace=0),
         jobs=JobService(store.jobs),
+        modalities=modalities,
+        commitments=CommitmentService(store.commitments, modalities),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
         resources=ResourceService(store.resources, store.index),

@@ -127,6 +127,34 @@ async def test_reported_on_an_association_of_ours_when_theirs_is_gone(
         assert (event_type, report.TransactionUID) == (1, "2.25.7")
 
 
+async def test_what_is_not_delivered_survives_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_server.dimse.reports.WAITS", (0.1, 0.1, 100))
+    port = free_port()
+    modalities = {"asker": Modality("ASKER", "127.0.0.1", port)}
+    asker = Asker()
+    async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
+        stored = await fill(node, *study(2))
+        await asyncio.to_thread(asker.ask, node.port, action("2.25.8", stored), stay=0)
+        await asyncio.sleep(0.4)
+        (owed,) = await node.services.commitments.table.owed()
+        assert owed.attempts > 0
+    ae = AE("ASKER")
+    ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
+    handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, asker.report)]
+    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+    assert server is not None
+    try:
+        async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
+            event_type, report = await asyncio.to_thread(asker.told.get, timeout=5)
+            assert (event_type, report.TransactionUID) == (1, "2.25.8")
+            assert uids(report.ReferencedSOPSequence) == {each.SOPInstanceUID for each in stored}
+            async with asyncio.timeout(3):
+                while await node.services.commitments.table.owed():  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+    finally:
+        await asyncio.to_thread(server.shutdown)
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [({"action_type": 2}, 0x0123), ({"instance": "1.2.3"}, 0x0112)],

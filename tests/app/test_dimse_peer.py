@@ -18,10 +18,10 @@ from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.gettable import storage_proposals
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.peer import DimsePeer
-from dicomweb_server.services.modalities import Attributes, PeerError, Transfer
+from dicomweb_server.services.modalities import Attributes, PeerError, Reference, Transfer
 from dicomweb_server.services.retrieve import Scope, StoredInstance
 from tests.app.dimse_harness import AE_TITLE, Node, needs_dcmtk, open_node
-from tests.app.dimse_peers import IMPATIENT, fill, free_port, study
+from tests.app.dimse_peers import IMPATIENT, answered, fill, free_port, study
 from tests.builders import fake_jpeg, make_encapsulated
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -171,9 +171,16 @@ async def test_orthanc(tmp_path: Path) -> None:
             (found,) = [each async for each in remote.find(Level.STUDY, keys(PatientID="P7", StudyInstanceUID=""))]
             assert found["0020000D"]["Value"] == [sent[0].StudyInstanceUID]
             named = keys(StudyInstanceUID=sent[0].StudyInstanceUID)
+            transaction = await here.services.commitments.ask(
+                Modality("ORTHANC", "127.0.0.1", port),
+                [Reference(each.SOPClassUID, each.SOPInstanceUID) for each in sent] + [Reference(CT, "1.2.3")],
+            )
             await here.services.delete.delete(Scope(sent[0].StudyInstanceUID))
             assert (await remote.move(Level.STUDY, named, "HERE")).completed == 3
             assert await here.instances() == 3
+            told = await answered(here, transaction)
+            assert len(told.committed) == 3
+            assert told.failed == ((Reference(CT, "1.2.3"), 0x0112),)
         finally:
             process.terminate()
             await process.wait()

@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicomweb_server.dimse.commitment import CommitmentReport, CommitmentRequest, read_request
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.services.commitment import Reference
+from dicomweb_server.services.modalities import Reference
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 BOTH = pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
