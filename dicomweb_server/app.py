@@ -12,7 +12,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb_server import __version__
-from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_service, open_store, rest_services, start_dimse
+from dicomweb_server.bootstrap import (
+    Holder,
+    OpenStore,
+    dicomweb_service,
+    open_store,
+    rest_services,
+    start_dimse,
+    wado_uri_service,
+)
 from dicomweb_server.dicomweb.openapi import TAGS, describe
 from dicomweb_server.errors import ServerError, StartError
 from dicomweb_server.http import errors
@@ -70,7 +78,10 @@ class Application(FastAPI):
         if self.openapi_schema is None:
             description = super().openapi()
             root = self.settings.dicomweb_root
-            for below in (describe(root), *(rest_openapi.describe(root) if self.settings.rest else ())):
+            for below in (
+                describe(root, self.settings.wado_uri_root),
+                *(rest_openapi.describe(root) if self.settings.rest else ()),
+            ):
                 description["paths"] = below["paths"] | description["paths"]
                 for kind, parts in below["components"].items():
                     description.setdefault("components", {}).setdefault(kind, {}).update(parts)
@@ -79,11 +90,14 @@ class Application(FastAPI):
 
     def _front_door(self) -> ASGIApp:
         root, service = self.settings.dicomweb_root, dicomweb_service(self.settings, self.holder)
+        wado_uri = wado_uri_service(self.settings, self.holder)
         if not self.settings.rest:
-            return FrontDoor(root, service, super().__call__)
+            return FrontDoor(root, service, super().__call__, others=wado_uri)
         at_root, below = rest_services(self.settings, self.holder)
         within = dict.fromkeys((one.path.split("/")[1] for one in BELOW_DICOMWEB), below)
-        return FrontDoor(root, service, super().__call__, others=dict.fromkeys(ROOTS, at_root), within=within)
+        return FrontDoor(
+            root, service, super().__call__, others={**dict.fromkeys(ROOTS, at_root), **wado_uri}, within=within
+        )
 
     def _layered(self) -> ASGIApp:
         """From the outside in: observation, CORS, cross-site guard, users, front door."""

@@ -1,6 +1,6 @@
 """The composition root: the one place where ports meet implementations, and where settings become options."""
 
-from dicomweb_server.bootstrap.dicomweb import dicomweb_options, dicomweb_service
+from dicomweb_server.bootstrap.dicomweb import dicomweb_options, dicomweb_service, wado_uri_service
 from dicomweb_server.bootstrap.dimse import dimse_options, start_dimse
 from dicomweb_server.bootstrap.process import process_options, statement
 from dicomweb_server.bootstrap.rest import rest_services
@@ -17,4 +17,5 @@ __all__ = [
     "rest_services",
     "start_dimse",
     "statement",
+    "wado_uri_service",
 ]

@@ -1,6 +1,7 @@
 """Settings → the DICOMweb resources, as an application."""
 
 from dicomweb_server.bootstrap.store import Holder
+from dicomweb_server.dicomweb import wado_uri
 from dicomweb_server.dicomweb.context import Context, DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.http.routing import Service
@@ -26,3 +27,13 @@ def dicomweb_service(settings: Settings, holder: Holder) -> Service[Context]:
     """The DICOMweb resources below their root, as an application."""
     options = dicomweb_options(settings)
     return Service(settings.dicomweb_root, OPERATIONS, lambda: Context(holder.services(), options))
+
+
+def wado_uri_service(settings: Settings, holder: Holder) -> dict[str, Service[Context]]:
+    """WADO-URI under the first segment of its path; empty if it is switched off."""
+    root = settings.wado_uri_root
+    if not root:
+        return {}
+    options = dicomweb_options(settings)
+    service = Service(root, wado_uri.OPERATIONS, lambda: Context(holder.services(), options))
+    return {root.strip("/"): service}

@@ -30,10 +30,15 @@ _REENCODED = _UNNAMED | {DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN}
 
 async def retrieve_instance(request: Request, context: Context) -> Response:
     """One instance, as a part or alone."""
-    scope = scope_of(request)
-    http, retrieve = request.scope, context.services.retrieve
+    scope, retrieve = scope_of(request), context.services.retrieve
     instance = retrieve.peek(scope) or await retrieve.instance(scope)
-    offer = chosen_offer(accept_text(http), instance.transfer_syntax_uid, alone=True)
+    return await instance_response(request, context, instance, accept_text(request.scope))
+
+
+async def instance_response(request: Request, context: Context, instance: StoredInstance, accept: str) -> Response:
+    """An instance in the representation that was accepted."""
+    http, retrieve = request.scope, context.services.retrieve
+    offer = chosen_offer(accept, instance.transfer_syntax_uid, alone=True)
     if offer.media_type == ZIP:
         return await _set_response(request, context, [instance], [offer])
     digest = instance.digest.hex()[:32]

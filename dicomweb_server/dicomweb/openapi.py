@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dicomweb_server.dicomweb import wado_uri
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.http.description import openapi
 
@@ -73,6 +74,7 @@ _STORE_RESPONSE = {
 TAGS = (
     {"name": "Search (QIDO-RS)", "description": "Find patients, studies, series and instances (PS3.18 §10.6)."},
     {"name": "Retrieve (WADO-RS)", "description": "Instances, metadata, frames and bulk data (PS3.18 §10.4)."},
+    {"name": "Retrieve (WADO-URI)", "description": "One instance by query parameters (PS3.18 chapter 9)."},
     {"name": "Store (STOW-RS)", "description": "Store instances (PS3.18 §10.5)."},
     {"name": "Delete", "description": "Delete studies, series and instances; an extension of the standard."},
     {"name": "Capabilities", "description": "What the service offers (PS3.18 §8.9)."},
@@ -80,8 +82,8 @@ TAGS = (
 )
 
 
-def describe(root: str) -> dict[str, Any]:
-    """`paths` and `components` of the services below `root`, to be merged into the description of the server."""
+def describe(root: str, wado_uri_root: str | None = None) -> dict[str, Any]:
+    """`paths` and `components` of the services below `root`, and of WADO-URI at its own, for that of the server."""
     retrieving = [operation for operation in OPERATIONS if operation.method != "POST"]
     storing = [operation for operation in OPERATIONS if operation.method == "POST"]
     document = openapi(
@@ -90,6 +92,8 @@ def describe(root: str) -> dict[str, Any]:
     stored = openapi(
         root, storing, _VARIABLES, {"application/dicom+json": {"$ref": "#/components/schemas/StoreResponse"}}
     )
+    if wado_uri_root:
+        document["paths"] |= openapi(wado_uri_root, wado_uri.OPERATIONS, {}, {})["paths"]
     for path, operations in stored["paths"].items():
         document["paths"].setdefault(path, {}).update(operations)
     document["components"]["schemas"] |= {

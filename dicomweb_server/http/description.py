@@ -30,6 +30,7 @@ class Parameter:
     text: str
     schema: Schema
     named_by_attributes: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,14 @@ def _response(status: int, said: Description, bodies: Mapping[str, Schema], form
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    described = {"name": parameter.name, "in": "query", "description": parameter.text, "schema": parameter.schema}
+    described: dict[str, Any] = {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.text,
+        "schema": parameter.schema,
+    }
+    if parameter.required:
+        described["required"] = True
     if parameter.named_by_attributes:
         return described | {"style": "form", "explode": True}
     if parameter.schema.get("type") == "array":

@@ -29,6 +29,7 @@ _NETWORK = Text(
 )
 _UID = Text("a UID", r"[0-9.]{1,64}")
 _ROOT = Text('a path that starts with "/" and does not end with it', r"(/[A-Za-z0-9._~-]+)+")
+_SEGMENT = Text('empty, or a path of one segment such as "/wado"', r"/[A-Za-z0-9._~-]+", optional=True)
 _URL = Text("empty, or a URL that starts with http:// or https://", r"https?://[^/\s?#]+(/[^\s?#]*)?", optional=True)
 _PORT = Integer(0, 65535)
 _EXTRA = Text(
@@ -109,6 +110,9 @@ class Settings(WorklistSettings):
     )
     http_port: int = _option("Web", _PORT, "Port of HTTP; 0 takes any free one.", default=8042)
     dicomweb_root: str = _option("Web", _ROOT, "Path below which the DICOMweb services are.", default="/dicom-web")
+    wado_uri_root: str | None = _option(
+        "Web", _SEGMENT, "Path of WADO-URI at the root of the server; empty to have none.", default="/wado"
+    )
     rest: bool = _option(
         "Web", Toggle(), "Serve the REST interface in Orthanc's style at the root of the server.", default=True
     )

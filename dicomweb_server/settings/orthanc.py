@@ -291,6 +291,10 @@ def _dicomweb(configuration: Configuration, values: Values) -> None:
         raise SettingsError("DicomWeb is not allowed; allowed is an object")
     root = "/" + str(section.get("Root", "/dicom-web/")).strip("/")
     values["dicomweb_root"] = (root, "DicomWeb.Root")
+    if not _flag("DicomWeb.EnableWado", section.get("EnableWado", True)):
+        values["wado_uri_root"] = ("", "DicomWeb.EnableWado")
+    elif "WadoRoot" in section:
+        values["wado_uri_root"] = ("/" + str(section["WadoRoot"]).strip("/"), "DicomWeb.WadoRoot")
     host = str(section.get("Host", ""))
     if host:
         scheme = "https" if _flag("DicomWeb.Ssl", section.get("Ssl", False)) else "http"
@@ -326,7 +330,7 @@ _COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration
     ),
     (("KeepAlive", "KeepAliveTimeout"), ("keep_alive_timeout",), _keep_alive),
     (("LimitFindInstances",), ("search_limit",), _search_limit),
-    (("DicomWeb",), ("dicomweb_root", "public_url", *DICOMWEB_OURS), _dicomweb),
+    (("DicomWeb",), ("dicomweb_root", "wado_uri_root", "public_url", *DICOMWEB_OURS), _dicomweb),
     ((orthanc_worklists.SECTION,), orthanc_worklists.OURS, orthanc_worklists.read_worklists),
 )
 EQUIVALENTS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
