@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dicomweb_server.services import Services
+from dicomweb_server.services.archive_job import ArchiveKind
 from dicomweb_server.services.jobs import JobKind, JobOptions, JobService
 from dicomweb_server.settings import Settings
 from dicomweb_server.storage.store import Store
@@ -18,7 +19,10 @@ def job_service(settings: Settings, store: Store) -> JobService:
 
 def job_kinds(services: Services) -> Sequence[JobKind]:
     """One of each kind that there is."""
-    return ()
+    return (
+        ArchiveKind("Archive", services.archives, services.resources),
+        ArchiveKind("Media", services.archives, services.resources),
+    )
 
 
 def register_kinds(services: Services) -> None:

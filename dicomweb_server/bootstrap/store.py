@@ -19,6 +19,7 @@ from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
 from dicomweb_server.server.reader_process import ReaderProcess
 from dicomweb_server.services import Services
+from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
@@ -101,6 +102,7 @@ async def open_store(
     retrieve = RetrieveService(index, blobs, workers)
     pixel_service = pixels.service(retrieve, store, workers)
     modalities = Modalities(configured_modalities(settings))
+    resources = ResourceService(store.resources, index)
     services = Services(
         ingest=IngestService(blobs, index, workers, policy, metrics, reader),
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
@@ -110,7 +112,8 @@ async def open_store(
         delete=DeleteService(blobs, index),
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
-        resources=ResourceService(store.resources, index),
+        resources=resources,
+        archives=ArchiveService(resources, retrieve, store.titles, workers),
         jobs=job_service(settings, store),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),

@@ -17,7 +17,7 @@ from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, require_uid
 from dicomweb_server.dicom.value_field import cannot_encode, inline_binary, padded, value_field
 from dicomweb_server.errors import Reason, ServerError
 
-__all__ = ["BulkPart", "compose", "compose_data_set"]
+__all__ = ["BulkPart", "compose", "compose_data_set", "encoded"]
 
 Pieces = list[bytes | memoryview]
 Bulk = Mapping[str, Sequence[BulkPart]]
@@ -61,6 +61,13 @@ def compose(document: object, bulk: Bulk) -> Pieces:
 def compose_data_set(document: object) -> bytes:
     """The bare data set, in explicit VR little endian, of a DICOM JSON object without bulk data; ServerError."""
     return b"".join(_Composer({}).data_set(document, "", 0))
+
+
+def encoded(document: object) -> bytes:
+    """The elements of a DICOM JSON object without bulk data in Explicit VR Little Endian, text in UTF-8."""
+    attributes = dict(_attributes(document, ""))
+    _label_as_utf8(attributes)
+    return b"".join(_Composer({}).data_set(attributes, "", 0))
 
 
 def _attributes(document: object, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -35,6 +35,17 @@ async def json_body(request: Request, context: Context, limit: int | None = None
         raise ServerError(Reason.BAD_REQUEST, f"the body is not valid JSON: {_said(error)}") from None
 
 
+async def any_body(request: Request, context: Context, limit: int | None = None) -> Any:
+    """A body in JSON, or nothing at all, which is None."""
+    body = await whole_body(request, limit or context.options.max_json_size)
+    if not body.strip():
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ServerError(Reason.BAD_REQUEST, f"the body is not valid JSON: {_said(error)}") from None
+
+
 def _said(error: orjson.JSONDecodeError) -> str:
     # The parser's words and the place, never what stands there.
     return f"{error.msg[:100]}: line {error.lineno}, column {error.colno}" if error.doc else "it is empty"

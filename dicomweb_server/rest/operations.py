@@ -1,6 +1,7 @@
 """THE table of the REST interface: routing, OpenAPI and documents are made of it; each module brings its rows."""
 
 from dicomweb_server.rest import (
+    archives,
     deletion,
     files,
     find,
@@ -20,6 +21,7 @@ OPERATIONS: Table = (
     *tags.OPERATIONS,
     *find.OPERATIONS,
     *deletion.OPERATIONS,
+    *archives.OPERATIONS,
     *jobs.OPERATIONS,
 )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestService
@@ -32,6 +33,7 @@ class Services:
     commitments: CommitmentService
     worklist: WorklistService
     performed: PerformedStepService
+    archives: ArchiveService
     modalities: Modalities = field(default_factory=Modalities)
     peers: Peers = field(default_factory=Peers)
     dicomweb_servers: DicomWebServers = field(default_factory=DicomWebServers)

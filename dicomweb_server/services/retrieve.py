@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dicomweb_server.dicom.bulk_data import BulkValue, all_bulk, locate, parse_path, stored_value
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import open_part10, read_header
+from dicomweb_server.dicom.instance import parse_instance
 from dicomweb_server.dicom.reencode import reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.errors import Reason, ServerError
@@ -56,6 +57,11 @@ class RetrieveService:
     def metadata(self, scope: Scope) -> AsyncIterator[Sequence[bytes]]:
         """The metadata of all instances below a scope, in batches; an empty one is of an instance that is damaged."""
         return self._index.metadata(scope)
+
+    async def read_metadata(self, instance: StoredInstance) -> bytes:
+        """The metadata of one instance, made anew of its file."""
+        file = await self._blobs.map(instance.key)
+        return (await self._workers.run(lambda: parse_instance(file))).metadata
 
     async def present(self, instances: Sequence[StoredInstance]) -> list[bool]:
         """Of each instance, whether its file is there as it was stored, as far as its size tells."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from dicomweb_server.dicom.attributes import Attribute
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.storage import recovery, schema
+from dicomweb_server.storage.archives_sqlite import SqliteTitles
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
 from dicomweb_server.storage.commitment_sqlite import SqliteCommitments
 from dicomweb_server.storage.data_folder import DataFolder
@@ -100,6 +101,7 @@ class Store:
         self.worklist = SqliteWorklist(self._database, self._writer)
         self.resources = SqliteResources(self._database)
         self.jobs = SqliteJobs(self._database, self._writer)
+        self.titles = SqliteTitles(self._database)
 
     def _recover(self, options: StoreOptions, *, rebuild: bool) -> None:
         folder, writing = self._folder, self._database.writing

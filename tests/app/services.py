@@ -1,6 +1,8 @@
 """All services over a store, as `bootstrap` makes them, for the harnesses of the adapters."""
 
+from dicomweb_server.bootstrap.jobs import register_kinds
 from dicomweb_server.services import Services
+from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
@@ -30,7 +32,8 @@ def services_on(
     retrieve = RetrieveService(store.index, store.blobs, workers)
     pixels = PixelService(retrieve, store.blobs, workers, InlineWorkers(), memory=1 << 24)
     modalities = Modalities()
-    return Services(
+    resources = ResourceService(store.resources, store.index)
+    services = Services(
         ingest=IngestService(store.blobs, store.index, workers, policy),
         search=SearchService(store.index),
         retrieve=retrieve,
@@ -42,5 +45,8 @@ def services_on(
         commitments=CommitmentService(store.commitments, modalities),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
-        resources=ResourceService(store.resources, store.index),
+        resources=resources,
+        archives=ArchiveService(resources, retrieve, store.titles, workers),
     )
+    register_kinds(services)
+    return services

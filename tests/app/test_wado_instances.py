@@ -150,7 +150,7 @@ def files_in(data: bytes) -> dict[str, bytes]:
 
 
 async def test_a_zip_archive(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("services.contents", "dicomweb.archive"):
+    for module in ("services.contents", "services.zip_stream"):
         monkeypatch.setattr(f"dicomweb_server.{module}.WHOLE_SIZE", 100_000)
     instances = await series(archive)
     (large,) = await archive.add(make_instance(rows=400, columns=400, StudyInstanceUID=instances[0].study))

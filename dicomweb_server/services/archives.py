@@ -1,0 +1,166 @@
+"""ArchiveService: ZIP archives and DICOM media of whatever resources, made while they are sent, never in memory."""
+
+import itertools
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any
+
+import orjson
+
+from dicomweb_server.dicom.directory import Directory, FileReference
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.archives import SeriesTitles
+from dicomweb_server.ports.index import Scope, StoredInstance
+from dicomweb_server.services.archive_names import archive_names
+from dicomweb_server.services.contents import Buffer, Content
+from dicomweb_server.services.resources import Resource, ResourceService
+from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.workers import Workers
+from dicomweb_server.services.zip_stream import zip_entries, zip_size
+from dicomweb_server.wire.zip_archive import ZipWriter
+
+TARGETS = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN})
+_FILE_SET_ID = "ARCHIVE"
+_MOST_ON_MEDIA = 1_000_000  # the names of more files would not fit a File ID (PS3.10 §8.2)
+_BATCH = 200
+
+
+class Layout(Enum):
+    """What an archive is for."""
+
+    FOLDERS = "folders"  # by patient, study and series
+    MEDIA = "media"  # a file-set with its DICOMDIR
+    EXTENDED_MEDIA = "extended media"  # whose DICOMDIR says more than it must
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveWish:
+    """How an archive is wanted. `transcode`: the transfer syntax of its files, None for what they are stored in."""
+
+    layout: Layout = Layout.FOLDERS
+    transcode: str | None = None
+    ascii_names: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive whose files are known, and of which nothing is made yet."""
+
+    wish: ArchiveWish
+    instances: Sequence[StoredInstance]
+    names: Sequence[str]
+    contents: Sequence[Content]
+
+    @property
+    def content_size(self) -> int:
+        """Bytes of all files as they are stored."""
+        return sum(one.size for one in self.instances)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the archive, if that is known."""
+        return zip_size(self.names, self.contents) if self.wish.layout is Layout.FOLDERS else None
+
+
+class ArchiveService:
+    """Plans archives, and gives their bytes."""
+
+    def __init__(
+        self, resources: ResourceService, retrieve: RetrieveService, titles: SeriesTitles, workers: Workers
+    ) -> None:
+        self._resources = resources
+        self._retrieve = retrieve
+        self._titles = titles
+        self._workers = workers
+
+    async def plan(self, resources: Sequence[Resource], wish: ArchiveWish) -> Archive:
+        """The archive of all instances of these resources, each once. ServerError: BAD_REQUEST, TOO_LARGE."""
+        check_transcoding(wish)
+        found: dict[tuple[str, str, str], StoredInstance] = {}
+        for resource in resources:
+            for one in await self._resources.instances(resource):
+                found.setdefault((one.study_uid, one.series_uid, one.instance_uid), one)
+        instances = list(found.values())
+        contents = [self._content(one, wish) for one in instances]
+        return Archive(wish, instances, await self._names(instances, wish), contents)
+
+    async def pieces(self, archive: Archive) -> AsyncIterator[Buffer]:
+        """The bytes of an archive."""
+        writer = ZipWriter()
+        async for piece in zip_entries(writer, self._retrieve.contents, archive.names, archive.contents):
+            yield piece
+        if archive.wish.layout is not Layout.FOLDERS:
+            directory = await self._directory(archive)
+            size, checksum = directory.size, 0
+            yield writer.begin("DICOMDIR", size)
+            for piece in directory.pieces():
+                checksum = zlib.crc32(piece, checksum)
+                yield piece
+            yield writer.end(checksum)
+        yield writer.finish()
+
+    async def _names(self, instances: Sequence[StoredInstance], wish: ArchiveWish) -> list[str]:
+        if wish.layout is not Layout.FOLDERS:
+            if len(instances) > _MOST_ON_MEDIA:
+                raise ServerError(Reason.TOO_LARGE, f"media hold at most {_MOST_ON_MEDIA} instances")
+            return [f"IMAGES/IM{number}" for number in range(len(instances))]
+        studies = list(dict.fromkeys(one.study_uid for one in instances))
+        titles = await self._titles.series_titles(studies)
+        return list(archive_names(instances, titles, ascii_only=wish.ascii_names))
+
+    async def _directory(self, archive: Archive) -> Directory:
+        directory = Directory(_FILE_SET_ID, extended=archive.wish.layout is Layout.EXTENDED_MEDIA)
+        pairs = zip(archive.instances, archive.names, strict=True)
+        for (study_uid, series_uid), group in itertools.groupby(pairs, lambda pair: _series_of(pair[0])):
+            waiting = {one.instance_uid: (one, _reference(one, name, archive.wish)) for one, name in group}
+            scope = Scope(study_uid, series_uid, next(iter(waiting)) if len(waiting) == 1 else None)
+            async for batch in self._retrieve.metadata(scope):
+                for start in range(0, len(batch), _BATCH):
+                    await self._workers.run(partial(_add, directory, batch[start : start + _BATCH], waiting))
+            for instance, file in waiting.values():  # their metadata are damaged, or gone since the archive was planned
+                directory.add(file, _document(await self._retrieve.read_metadata(instance)))
+        return directory
+
+    def _content(self, instance: StoredInstance, wish: ArchiveWish) -> Content:
+        if wish.transcode is None or wish.transcode == instance.transfer_syntax_uid:
+            return self._retrieve.file(instance)
+        return self._retrieve.native_file(instance, wish.transcode)
+
+
+def check_transcoding(wish: ArchiveWish) -> None:
+    """ServerError(BAD_REQUEST) for a transfer syntax that nothing can be brought to."""
+    if wish.transcode is not None and wish.transcode not in TARGETS:
+        raise ServerError(Reason.BAD_REQUEST, "Transcode is no transfer syntax that this server can make")
+
+
+def _series_of(instance: StoredInstance) -> tuple[str, str]:
+    return instance.study_uid, instance.series_uid
+
+
+def _reference(instance: StoredInstance, name: str, wish: ArchiveWish) -> FileReference:
+    syntax = wish.transcode or instance.transfer_syntax_uid
+    return FileReference(name.replace("/", "\\"), instance.sop_class_uid, instance.instance_uid, syntax)
+
+
+def _document(metadata: bytes) -> dict[str, Any]:
+    # Bulk data URIs begin with a byte that no JSON has.
+    document: dict[str, Any] = orjson.loads(metadata.replace(b"\1", b""))
+    return document
+
+
+def _add(
+    directory: Directory, batch: Sequence[bytes], waiting: dict[str, tuple[StoredInstance, FileReference]]
+) -> None:
+    for metadata in batch:
+        document = _document(metadata) if metadata else {}
+        _, file = waiting.pop(_text(document, "00080018"), (None, None))
+        if file is not None:
+            directory.add(file, document)
+
+
+def _text(document: Mapping[str, Any], tag: str) -> str:
+    return str((document.get(tag, {}).get("Value") or [""])[0])
