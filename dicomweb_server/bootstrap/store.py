@@ -89,14 +89,7 @@ async def open_store(
     processors = os.cpu_count() or 1
     workers = Threads(max(2, processors), "worker")
     reader = ReaderProcess() if processors > 1 else None
-    policy = IngestPolicy(
-        on_duplicate=OnDuplicate(settings.on_duplicate),
-        accepted_sop_classes=frozenset(settings.accepted_sop_classes),
-        rejected_sop_classes=frozenset(settings.rejected_sop_classes),
-        max_instance_size=settings.max_instance_size,
-        preamble=Preamble(settings.preamble),
-        extra_tags=frozenset(attribute.tag for attribute in extra),
-    )
+    policy = _policy(settings, frozenset(attribute.tag for attribute in extra))
     blobs, index = store.blobs, store.index
     pixels = PixelWork(settings, processors)
     retrieve = RetrieveService(index, blobs, workers)
@@ -134,6 +127,17 @@ async def open_store(
         if reader is not None:
             await asyncio.to_thread(reader.close)
         await store.close()
+
+
+def _policy(settings: Settings, extra_tags: frozenset[int]) -> IngestPolicy:
+    return IngestPolicy(
+        on_duplicate=OnDuplicate(settings.on_duplicate),
+        accepted_sop_classes=frozenset(settings.accepted_sop_classes),
+        rejected_sop_classes=frozenset(settings.rejected_sop_classes),
+        max_instance_size=settings.max_instance_size,
+        preamble=Preamble(settings.preamble),
+        extra_tags=extra_tags,
+    )
 
 
 def _opened(settings: Settings, options: StoreOptions, *, rebuild: bool) -> Store:
