@@ -11,7 +11,9 @@ from dicomweb_server.dimse.options import DimseOptions, OnMismatch, Timeouts, Tl
 from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.errors import StartError
 from dicomweb_server.server.metrics import Metrics
+from dicomweb_server.server.user_check import UserCheck
 from dicomweb_server.settings import Settings
+from dicomweb_server.settings.passwords import verify_password
 
 
 def dimse_options(settings: Settings) -> DimseOptions:
@@ -39,6 +41,7 @@ def dimse_options(settings: Settings) -> DimseOptions:
         on_mismatch=OnMismatch(settings.on_mismatch),
         timeouts=Timeouts(silence=settings.dimse_timeout, idle=settings.dimse_timeout, response=settings.scu_timeout),
         stop_timeout=settings.stop_timeout,
+        require_identity=settings.dimse_require_user,
         worklist=settings.worklist,
         keep_associations=settings.association_close_delay,
     )
@@ -76,7 +79,8 @@ async def _listening(
     if not settings.dimse:
         yield None
         return
-    server = DimseServer(store.services, options, metrics, client=client)
+    users = UserCheck(settings.users, verify_password) if settings.users else None
+    server = DimseServer(store.services, options, metrics, users, client)
     metrics.add_gauges(lambda: {"associations_open": server.associations})
     try:
         await server.start()

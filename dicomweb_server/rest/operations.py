@@ -10,6 +10,7 @@ from dicomweb_server.rest import (
     system,
     tags,
     upload,
+    worklists,
 )
 from dicomweb_server.rest.table import Table
 
@@ -23,6 +24,7 @@ OPERATIONS: Table = (
     *deletion.OPERATIONS,
     *archives.OPERATIONS,
     *jobs.OPERATIONS,
+    *worklists.OPERATIONS,
 )
 
 # Orthanc's DICOMweb plugin has its client's routes below the root of the service: /dicom-web/servers.

@@ -134,6 +134,8 @@ def _refuse_contradictions(settings: Settings) -> None:
         extra_attributes(settings.extra_attributes)
     if settings.dimse_tls_port is not None and not settings.dimse_tls_certificate:
         raise SettingsError("dimse_tls_port is given without dimse_tls_certificate; allowed is both")
+    if settings.dimse_require_user and not settings.users:
+        raise SettingsError("dimse_require_user is true without users; allowed is both")
     if settings.tls_key and not settings.tls_certificate:
         raise SettingsError("tls_key is given without tls_certificate; allowed is both, or the certificate alone")
     if settings.tls_client_ca and not settings.tls_certificate:

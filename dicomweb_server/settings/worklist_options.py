@@ -1,4 +1,4 @@
-"""The options of the modality worklist and of storage commitment; a part of the table of options."""
+"""Further options of DIMSE and those of the modality worklist; a part of the table of options."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,12 @@ from dicomweb_server.settings.remote_options import RemoteSettings
 class WorklistSettings(RemoteSettings):
     """A part of the settings."""
 
+    dimse_require_user: bool = option(
+        "DIMSE",
+        Toggle(),
+        "Refuse nodes that do not say who they are by the name and password of one of `users` (PS3.7 D.3.3.7).",
+        default=False,
+    )
     commitment_reports: int = option(
         "DIMSE",
         Integer(1, 100_000),

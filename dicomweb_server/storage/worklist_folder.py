@@ -87,9 +87,13 @@ def _files(folder: Path) -> Iterator[tuple[str, str, "os.DirEntry[str]"]]:
         if entry.is_dir():
             for below in os.scandir(entry.path):
                 if _is_worklist_file(below):
-                    yield f"{entry.name}/{below.name}", entry.name, below
+                    yield f"{entry.name}:{_stem(below)}", entry.name, below
         elif _is_worklist_file(entry):
-            yield entry.name, "", entry
+            yield _stem(entry), "", entry
+
+
+def _stem(entry: "os.DirEntry[str]") -> str:
+    return entry.name[: -len(_SUFFIX)]
 
 
 def _is_worklist_file(entry: "os.DirEntry[str]") -> bool:

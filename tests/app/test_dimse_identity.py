@@ -8,6 +8,10 @@ import pytest
 from pynetdicom import AE, build_context
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
+from dicomweb_server.bootstrap import open_store, start_dimse
+from dicomweb_server.server.metrics import Metrics
+from dicomweb_server.settings import Settings, SettingsError, load
+from dicomweb_server.settings.passwords import hash_password
 from tests.app.dimse_harness import VERIFICATION, open_node
 
 
@@ -32,6 +36,21 @@ def associate(port: int, password: bytes | None) -> tuple[bool, bytes | None]:
         association.release()
         return True, answered.server_response if answered is not None else None
     return False, None
+
+
+async def test_the_users_of_the_web_are_those_of_dimse(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, dimse_port=0, users={"jane": hash_password("right")}, dimse_require_user=True)
+    async with open_store(settings) as store, start_dimse(settings, store, Metrics()) as server:
+        assert server is not None
+        port = server.ports[0]
+        assert await asyncio.to_thread(associate, port, b"right") == (True, b"")
+        assert await asyncio.to_thread(associate, port, b"wrong") == (False, None)
+        assert await asyncio.to_thread(associate, port, None) == (False, None)
+
+
+def test_users_are_required_only_where_there_are_some() -> None:
+    with pytest.raises(SettingsError, match="without users"):
+        load({"dimse_require_user": "true"})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dicomweb_server.server import users
+from dicomweb_server.server import user_check
 from dicomweb_server.server.users import BasicAuthentication
 
 
@@ -101,7 +101,7 @@ async def test_failures_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server()
     for number in range(10):
         await server.ask(basic(f"alice:{number}"))
-    monkeypatch.setattr(users, "_FAILURES_FORGOTTEN_AFTER", -1.0)
+    monkeypatch.setattr(user_check, "_FAILURES_FORGOTTEN_AFTER", -1.0)
     assert (await server.ask(basic("alice:secret-a")))["status"] == 200
 
 

@@ -33,7 +33,7 @@ async def test_names_and_worklists(tmp_path: Path) -> None:
     (tmp_path / "LIST" / "a.wl").write_bytes(encoded(item()))
     (tmp_path / "b.wl").write_bytes(encoded(item()))
     steps = await WorklistFolder(tmp_path).scheduled_steps()
-    assert [(step.step_id, step.worklist) for step in steps] == [("LIST/a.wl", "LIST"), ("b.wl", "")]
+    assert [(step.step_id, step.worklist) for step in steps] == [("LIST:a", "LIST"), ("b", "")]
 
 
 async def test_read_again_when_changed_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
