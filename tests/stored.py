@@ -44,11 +44,18 @@ def make_new(
     return NewInstance(parsed, key, len(data), hashlib.sha256(data).digest(), origin)
 
 
+def place(blobs: Blobs, *staged: Staged) -> list[str]:
+    """Write them; their keys."""
+    keys = [blobs.placement(one).place() for one in staged]
+    blobs.release(staged)
+    return keys
+
+
 async def place_new(blobs: Blobs, *uids: str, data: bytes | None = None, **values: Any) -> NewInstance:
     """An instance to add whose blob is placed."""
     new = make_new("", *uids, data=data, **values)
     content = new.parsed.record.instance_uid.encode() if data is None else data
-    [key] = await blobs.place([Staged(size=len(content), data=content)])
+    [key] = place(blobs, Staged(size=len(content), data=content))
     return NewInstance(new.parsed, key, new.size, new.digest, new.origin)
 
 

@@ -26,6 +26,20 @@ def received_at(key: str) -> float:
     return int(key[:12], 16) / 1000
 
 
+class Placement(Protocol):
+    """One staged instance on its way to a key of its own."""
+
+    @property
+    def key(self) -> str:
+        """Where its bytes are; "" until they are written."""
+
+    def place(self) -> str:
+        """Write them, unless that was done, and tell the key. Blocks; for any thread, one at a time.
+
+        They are durable only after `Index.add` has returned. ServerError(OUT_OF_RESOURCES) where there is no room.
+        """
+
+
 class StagingFile(Protocol):
     """A spool that takes the bytes of one instance as they arrive, hashing and counting them."""
 
@@ -45,14 +59,14 @@ class Blobs(Protocol):
     def stage(self) -> StagingFile:
         """A new spool: memory up to a limit, a file beyond it."""
 
-    async def place(self, staged: Sequence[Staged]) -> list[str]:
-        """Write each under a new key, all or none. Durable only after `Index.add` that refers to them has returned.
+    def placement(self, staged: Staged) -> Placement:
+        """How to write it under a new key; nothing is written yet. Whoever has placed it calls `release`."""
 
-        On success the staged are used up; ServerError(OUT_OF_RESOURCES) where there is no room.
-        """
+    def release(self, staged: Sequence[Staged]) -> None:
+        """These were placed: free the memory that they hold."""
 
     async def discard(self, staged: Sequence[Staged]) -> None:
-        """Free what these hold, unless they were placed. Safe to call twice."""
+        """Free what these hold, which were not placed. Safe to call twice."""
 
     async def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of a blob; ServerError(STORAGE_DAMAGED) if it is missing or too short."""

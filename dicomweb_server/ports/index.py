@@ -9,6 +9,7 @@ from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.dicom.record import ParsedInstance
+from dicomweb_server.ports.blobs import Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,10 @@ class Added(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NewInstance:
-    """One instance to add, whose blob is placed but not yet durable."""
+    """One instance to add. Its blob is under `key`, not yet durable; if that is "", `placement` writes it.
+
+    The index calls `placement` if it really adds the instance, so that nothing is written for what is known.
+    """
 
     parsed: ParsedInstance
     key: str
@@ -48,6 +52,14 @@ class NewInstance:
     digest: bytes
     origin: Origin
     received: float | None = None  # seconds of the epoch; None: now
+    placement: Placement | None = None
+
+    def placed(self) -> str:
+        """The key, after the blob was written if need be."""
+        if self.key:
+            return self.key
+        assert self.placement is not None
+        return self.placement.place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +97,6 @@ class Index(Protocol):
 
     async def add(self, instances: Sequence[NewInstance], on_duplicate: OnDuplicate) -> list[Added]:
         """Make rows and blobs durable together; returns when both are, so that the sender may be answered."""
-
-    async def digests(self, scopes: Sequence[Scope]) -> list[bytes | None]:
-        """The digest stored for each instance scope, None where it is not stored."""
 
     async def find(self, query: Query) -> Page:
         """Matches of a query at its level."""

@@ -2,26 +2,26 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Protocol
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.record import InstanceRecord
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.ports.blobs import Blobs, Staged, StagingFile
-from dicomweb_server.ports.index import Added, Index, NewInstance, OnDuplicate, Scope
+from dicomweb_server.ports.blobs import Blobs, Placement, Staged, StagingFile
+from dicomweb_server.ports.index import Added, Index, NewInstance, OnDuplicate
 from dicomweb_server.services.admission import (
     Admitted,
     GroupReader,
     IngestPolicy,
     Preamble,
     Refused,
-    admit,
     without_message,
 )
+from dicomweb_server.services.group_admission import GroupAdmission
 from dicomweb_server.services.workers import Workers
 
 __all__ = [
@@ -37,18 +37,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-
-# Groups at a time, so that one is read while another is written; each takes what waits, up to these limits. Large
-# instances gain from more lanes (hashing and writing run beside the interpreter), small ones lose by them.
-_LANES = 1
-_LANES_FOR_MANY = 2
-_LANES_FOR_LARGE = 4
-_GROUP_INSTANCES = 64
-_GROUP_BYTES = 1024 * 1024
-# Up to this size a group is read on the loop (a tenth of a millisecond for an instance): a hop to a thread costs more.
-_SMALL_BYTES = 64 * 1024
-# From this number on, small instances are worth the way to another process and back.
-_MANY = 8
 
 
 class Status(Enum):
@@ -93,39 +81,30 @@ class _NoMeter:
 
 
 @dataclass(slots=True, eq=False)
-class _Batch:
-    """What one caller handed in."""
-
-    staged: Sequence[Staged]
-    origin: Origin
-    expected_study_uid: str | None
-    done: "asyncio.Future[list[IngestOutcome]]"
-
-
-@dataclass(slots=True, eq=False)
 class _Item:
     """One instance on its way."""
 
     staged: Staged
     origin: Origin
-    expected_study_uid: str | None
     admitted: Admitted | None = None
-    key: str = ""
+    placement: Placement | None = None
     outcome: IngestOutcome | None = None
 
     def settle(self, status: Status, reason: Reason | None = None, detail: str = "") -> None:
         self.outcome = _outcome(status, reason, detail, self.admitted.parsed.record if self.admitted else None)
 
     @property
-    def scope(self) -> Scope:
-        assert self.admitted is not None
-        record = self.admitted.parsed.record
-        return Scope(record.study_uid, record.series_uid, record.instance_uid)
+    def key(self) -> str:
+        """Where its bytes are, "" if they are not placed."""
+        return "" if self.placement is None else self.placement.key
 
     @property
     def new(self) -> NewInstance:
-        assert self.admitted is not None
-        return NewInstance(self.admitted.parsed, self.key, self.staged.size, self.admitted.digest, self.origin)
+        admitted = self.admitted
+        assert admitted is not None
+        return NewInstance(
+            admitted.parsed, "", self.staged.size, admitted.digest, self.origin, placement=self.placement
+        )
 
 
 class IngestService:
@@ -142,13 +121,11 @@ class IngestService:
     ) -> None:
         self._blobs = blobs
         self._index = index
-        self._workers = workers
         self._policy = policy or IngestPolicy()
         self._meter = meter or _NoMeter()
         self._reader = reader
-        self._waiting: deque[_Batch] = deque()
-        self._lanes: set[asyncio.Task[None]] = set()
-        self._working = 0  # lanes that will still look at what waits
+        self._admission = GroupAdmission(workers, self._policy, reader)
+        self._tasks: set[asyncio.Task[list[IngestOutcome]]] = set()
 
     def warm_up(self) -> None:
         """Start what the first instances would otherwise have to do without."""
@@ -167,76 +144,37 @@ class IngestService:
         self, staged: Sequence[Staged], origin: Origin, expected_study_uid: str | None = None
     ) -> list[IngestOutcome]:
         """Store instances together; outcomes in their order. Goes on to the end even if the caller is cancelled."""
-        done: asyncio.Future[list[IngestOutcome]] = asyncio.get_running_loop().create_future()
-        batch = _Batch(staged, origin, expected_study_uid, done)
-        self._waiting.append(batch)
-        if self._working < self._lanes_for(*_weight(batch)):
-            self._working += 1
-            lane = asyncio.create_task(self._work())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
-        return await done
+        task = asyncio.create_task(self._ingested(staged, origin, expected_study_uid))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
 
     async def close(self) -> None:
         """Wait until all that was handed in has its outcome."""
-        while self._lanes:
-            await asyncio.wait(self._lanes)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
-    def _lanes_for(self, instances: int, size: int) -> int:
-        if size >= _GROUP_BYTES:
-            return _LANES_FOR_LARGE
-        return _LANES_FOR_MANY if self._reader is not None and instances >= _MANY else _LANES
-
-    async def _work(self) -> None:
+    async def _ingested(
+        self, staged: Sequence[Staged], origin: Origin, expected_study_uid: str | None
+    ) -> list[IngestOutcome]:
+        """Give every instance its outcome."""
+        items = [_Item(one, origin) for one in staged]
         try:
-            while self._waiting:
-                batches = self._take()
-                items = [
-                    _Item(one, batch.origin, batch.expected_study_uid) for batch in batches for one in batch.staged
-                ]
-                await self._store(items)
-                self._answer(batches, items)
+            for step in (partial(self._admit, expected_study_uid), self._add):
+                left = [item for item in items if item.outcome is None]
+                if left:
+                    await _fail_together(left, step)
         finally:
-            # Not when the task is done: somebody who comes between would wait for a lane that takes no more.
-            self._working -= 1
-
-    def _answer(self, batches: Sequence[_Batch], items: Sequence[_Item]) -> None:
-        outcomes = iter([self._told(item) for item in items])
-        for batch in batches:
-            mine = [next(outcomes) for _ in batch.staged]
-            if not batch.done.done():
-                batch.done.set_result(mine)
-
-    def _take(self) -> list[_Batch]:
-        """What waits, up to the limits, and one batch at least."""
-        taken = [self._waiting.popleft()]
-        instances, size = _weight(taken[0])
-        while self._waiting:
-            more_instances, more_size = _weight(self._waiting[0])
-            instances, size = instances + more_instances, size + more_size
-            if instances > _GROUP_INSTANCES or size > _GROUP_BYTES:
-                break
-            taken.append(self._waiting.popleft())
-        return taken
+            self._blobs.release([item.staged for item in items if item.key])
+            unplaced = [item.staged for item in items if not item.key]
+            if unplaced:
+                await self._discard(unplaced)
+        return [self._told(item) for item in items]
 
     def _told(self, item: _Item) -> IngestOutcome:
         outcome = item.outcome or _outcome(Status.FAILED, Reason.INTERNAL, "", None)
         self._meter.instance(item.origin.protocol, outcome.status.value)
         return outcome
-
-    async def _store(self, items: list[_Item]) -> None:
-        """Give every item its outcome."""
-        is_small = sum(item.staged.size for item in items) <= _SMALL_BYTES
-        admit_all = self._admit_at_once if is_small else self._admit
-        try:
-            for step in (admit_all, self._pass_over_known, self._place, self._add):
-                left = [item for item in items if item.outcome is None]
-                if left:
-                    await _fail_together(left, step)
-        finally:
-            unplaced = [item.staged for item in items if not item.key]
-            if unplaced:
-                await self._discard(unplaced)
 
     async def _discard(self, staged: Sequence[Staged]) -> None:
         try:
@@ -244,50 +182,18 @@ class IngestService:
         except Exception as error:  # an edge: the outcomes stand; the next start empties the spool
             _log.error("the spool could not be cleaned: %s", without_message(error))
 
-    async def _admit(self, items: list[_Item]) -> None:
-        """Read all of them in one hop to a worker."""
-        reader = self._reader
-        is_many = len(items) >= _MANY and all(item.staged.data is not None for item in items)
-        if reader is not None and is_many:
-            group = [(item.staged, item.expected_study_uid) for item in items]
-            self._note_admission(items, await self._workers.run(lambda: reader.read(group, self._policy)))
-        else:
-            self._note_admission(items, await self._workers.run(lambda: self._read(items)))
-
-    async def _admit_at_once(self, items: list[_Item]) -> None:
-        """Read a few small ones here."""
-        self._note_admission(items, self._read(items))
-
-    def _read(self, items: list[_Item]) -> list[Admitted | Refused]:
-        return [admit(item.staged, item.expected_study_uid, self._policy) for item in items]
-
-    @staticmethod
-    def _note_admission(items: list[_Item], results: list[Admitted | Refused]) -> None:
+    async def _admit(self, expected_study_uid: str | None, items: list[_Item]) -> None:
+        results = await self._admission.admit([(item.staged, expected_study_uid) for item in items])
         for item, result in zip(items, results, strict=True):
             if isinstance(result, Refused):
                 status = Status.FAILED if result.reason is Reason.INTERNAL else Status.REJECTED
                 item.outcome = _outcome(status, result.reason, result.detail, result.record)
             else:
                 item.admitted, item.staged = result, result.staged
-
-    async def _pass_over_known(self, items: list[_Item]) -> None:
-        """Nothing is written for what is stored already, unless it is to be replaced."""
-        digests = await self._index.digests([item.scope for item in items])
-        for item, digest in zip(items, digests, strict=True):
-            assert item.admitted is not None
-            if digest == item.admitted.digest:
-                _settle_as(item, Added.IDENTICAL)
-            elif digest is not None and self._policy.on_duplicate is OnDuplicate.KEEP:
-                _settle_as(item, Added.KEPT)
-            elif digest is not None and self._policy.on_duplicate is OnDuplicate.REJECT:
-                _settle_as(item, Added.REFUSED)
-
-    async def _place(self, items: list[_Item]) -> None:
-        keys = await self._blobs.place([item.staged for item in items])
-        for item, key in zip(items, keys, strict=True):
-            item.key = key
+                item.placement = self._blobs.placement(result.staged)
 
     async def _add(self, items: list[_Item]) -> None:
+        """Bytes and rows become durable in one trip to the index, which places what it does not know yet."""
         try:
             added = await self._index.add([item.new for item in items], self._policy.on_duplicate)
         except Exception:
@@ -300,13 +206,16 @@ class IngestService:
             return
         for item, outcome in zip(items, added, strict=True):
             _settle_as(item, outcome)
-        await self._blobs.remove(
-            [item.key for item, outcome in zip(items, added, strict=True) if outcome not in _WRITTEN]
-        )
+        pairs = zip(items, added, strict=True)
+        unwanted = [item.key for item, outcome in pairs if item.key and outcome not in _WRITTEN]
+        if unwanted:  # placed in a transaction that was undone; then another one came first
+            await self._blobs.remove(unwanted)
 
     async def _take_back(self, items: list[_Item]) -> None:
         """Remove blobs that no row refers to. (After a failed sync rows do, and the next start will judge them.)"""
-        keys = [item.key for item in items]
+        keys = [item.key for item in items if item.key]
+        if not keys:
+            return
         known = await self._index.known_keys(keys)
         await self._blobs.remove([key for key in keys if key not in known])
 
@@ -349,7 +258,3 @@ def _outcome(status: Status, reason: Reason | None, detail: str, record: Instanc
         return IngestOutcome(status, reason, detail)
     uids = (record.study_uid, record.series_uid, record.instance_uid, record.sop_class_uid)
     return IngestOutcome(status, reason, detail, *uids)
-
-
-def _weight(batch: _Batch) -> tuple[int, int]:
-    return len(batch.staged), sum(one.size for one in batch.staged)

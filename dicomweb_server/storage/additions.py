@@ -189,7 +189,7 @@ class Additions:
             (
                 *(instance_id, series.id, record.instance_uid, record.sop_class_uid),
                 *map(values.get, INSTANCE.plain),
-                *(record.transfer_syntax_uid, new.key, new.size, new.digest, self._origin(new.origin)),
+                *(record.transfer_syntax_uid, new.placed(), new.size, new.digest, self._origin(new.origin)),
                 self._ledger.time if new.received is None else new.received,
                 *(self._ledger.revision, series.template),
                 prefix_of(study.identity, study.uid, series.uid, record.instance_uid),

@@ -7,7 +7,7 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -51,21 +51,18 @@ class FilesystemBlobs:
         """Memory for a small instance, a file of the spool for a large one."""
         return self._spool.stage()
 
-    async def place(self, staged: Sequence[Staged]) -> list[str]:
-        """Write, or move from the spool, all or none."""
-        keys = [self._keys.next() for _ in staged]
-        try:
-            await self._threads.run(lambda: self._place(keys, staged))
-        except OSError as error:
-            raise storage_failure(error, "writing a blob") from error
+    def placement(self, staged: Staged) -> "FilePlacement":
+        """Writes, or moves from the spool."""
+        return FilePlacement(staged, self._place)
+
+    def release(self, staged: Sequence[Staged]) -> None:
+        """Free memory."""
         for one in staged:
             self._spool.release(one.token)
-        return keys
 
     async def discard(self, staged: Sequence[Staged]) -> None:
         """Free memory and files of the spool."""
-        for one in staged:
-            self._spool.release(one.token)
+        self.release(staged)
         await self._spool.remove([one.path for one in staged if one.path is not None])
 
     async def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -128,26 +125,17 @@ class FilesystemBlobs:
     def _path(self, key: str) -> Path:
         return self._folder / relative_path(key)
 
-    def _place(self, keys: Sequence[str], staged: Sequence[Staged]) -> None:
-        self._reserve.require()
-        placed: list[Path] = []
+    def _place(self, staged: Staged) -> str:
+        key = self._keys.next()
+        path = self._path(key)
         try:
-            for key, one in zip(keys, staged, strict=True):
-                path = self._path(key)
-                placed.append(path)
-                _put(one, path)
-        except BaseException:
-            self._take_back(placed, staged)
-            raise
-        self._durability.note(placed)
-
-    @staticmethod
-    def _take_back(placed: Sequence[Path], staged: Sequence[Staged]) -> None:
-        """Nothing half placed may stay: files from the spool go back, the others go."""
-        for path, one in zip(placed, staged, strict=False):
-            if one.path is not None and path.exists():
-                path.rename(one.path)
-            path.unlink(missing_ok=True)
+            self._reserve.require()
+            _put(staged, path)
+        except OSError as error:
+            path.unlink(missing_ok=True)  # nothing half placed may stay
+            raise storage_failure(error, "writing a blob") from error
+        self._durability.note([path])
+        return key
 
     def _open(self, key: str, offset: int, length: int | None) -> tuple[int, int]:
         """A descriptor and the offset at which to end."""
@@ -177,6 +165,23 @@ class FilesystemBlobs:
             return _read_all(descriptor, offset, end - offset)
         finally:
             os.close(descriptor)
+
+
+class FilePlacement:
+    """Implements `ports.blobs.Placement`."""
+
+    __slots__ = ("_place", "_staged", "key")
+
+    def __init__(self, staged: Staged, place: Callable[[Staged], str]) -> None:
+        self.key = ""
+        self._staged = staged
+        self._place = place
+
+    def place(self) -> str:
+        """Write them once."""
+        if not self.key:
+            self.key = self._place(self._staged)
+        return self.key
 
 
 class KeySequence:

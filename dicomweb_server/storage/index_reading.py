@@ -31,17 +31,6 @@ _BY_IDS = (
 )
 
 
-def digests(connection: sqlite3.Connection, scopes: Sequence[Scope], durable: int) -> list[bytes | None]:
-    """Digests of instances, of those only that are surely durable (their id is not above `durable`)."""
-    statement = f"SELECT instance.digest {_FROM}{_SERIES}{_INSTANCE} AND instance.id <= ?"
-    found = []
-    for scope in scopes:
-        parameters = (scope.study_uid, scope.series_uid, scope.instance_uid, durable)
-        row = connection.execute(statement, parameters).fetchone()
-        found.append(row[0] if row else None)
-    return found
-
-
 def instance(connection: sqlite3.Connection, scope: Scope) -> StoredInstance | None:
     """One instance."""
     row = connection.execute(

@@ -38,11 +38,6 @@ class SqliteIndex:
             self._cache.forget([_scope_of(new) for new, outcome in pairs if outcome is Added.REPLACED])
         return added
 
-    async def digests(self, scopes: Sequence[Scope]) -> list[bytes | None]:
-        """Of instances that would survive a power cut: who is told "identical" must be able to rely on it."""
-        durable = self._writer.durable
-        return await self._database.read(lambda connection: reading.digests(connection, scopes, durable))
-
     async def find(self, query: Query) -> Page:
         """Search in a reader thread."""
         return await self._database.read(lambda connection: query_sql.find(connection, query))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Staged
-from dicomweb_server.storage.blobs_filesystem import KeySequence
+from dicomweb_server.storage.blobs_filesystem import FilePlacement, KeySequence
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 
@@ -71,15 +71,18 @@ class MemoryBlobs:
         """A list of chunks."""
         return MemoryStagingFile()
 
-    async def place(self, staged: Sequence[Staged]) -> list[str]:
-        """Keep the bytes under new keys."""
-        keys = []
-        for one in staged:
-            key = self._keys.next()
-            self.content[key] = one.data if one.data is not None else _moved(one)
-            self._times[key] = time.time()
-            keys.append(key)
-        return keys
+    def placement(self, staged: Staged) -> FilePlacement:
+        """Keeps the bytes under a new key."""
+        return FilePlacement(staged, self._place)
+
+    def _place(self, staged: Staged) -> str:
+        key = self._keys.next()
+        self.content[key] = staged.data if staged.data is not None else _moved(staged)
+        self._times[key] = time.time()
+        return key
+
+    def release(self, staged: Sequence[Staged]) -> None:
+        """Nothing is held."""
 
     async def discard(self, staged: Sequence[Staged]) -> None:
         """Nothing is held."""

@@ -91,7 +91,7 @@ class Transaction:
 
     def is_durable(self, instance_id: int) -> None:
         """A sync that began after the commit of this instance has succeeded."""
-        self._durable = instance_id
+        self._durable = max(self._durable, instance_id)
 
     def rest(self) -> None:
         """There is nothing to do: leave little to do for the next start."""
@@ -124,8 +124,9 @@ class Transaction:
         return row[0] if row else ""
 
     def _mark(self) -> None:
-        self.set_state("verified", str(self._durable))
-        self._verified = self._durable
+        durable = self._durable  # which another thread may raise meanwhile
+        self.set_state("verified", str(durable))
+        self._verified = durable
 
     def _undo(self) -> None:
         # Some errors (no room, say) have SQLite itself roll back.

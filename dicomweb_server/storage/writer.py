@@ -1,4 +1,7 @@
-"""Writer: group commit. One thread turns all that waits into one transaction, one sync makes it and its blobs durable.
+"""Writer: group commit. All that waits becomes one transaction, one sync makes it and its blobs durable.
+
+Two threads take turns: while one waits for the disk, the other makes the next transaction. There is one connection that
+writes, and only who has the turn uses it.
 
 Nobody is answered before a sync that began after the commit has succeeded. After a failed sync nothing is known about
 what is on the disk, so the writer then refuses everything until the next start, which checks the rows.
@@ -25,7 +28,10 @@ _T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
-_GROUP_LIMIT = 512  # instances in one transaction, so that nobody waits long behind others
+_THREADS = 2
+# What one transaction takes, so that nobody waits long behind others.
+_GROUP_LIMIT = 512
+_GROUP_BYTES = 16 * 1024 * 1024
 _IDLE = 0.5  # seconds without work before the log is checkpointed
 
 
@@ -54,15 +60,22 @@ class Writer:
     """The only one who writes to the index."""
 
     def __init__(self, transaction: Transaction, durability: Durability) -> None:
-        """`transaction` holds the writing connection; it is used in the writer's thread only."""
+        """`transaction` holds the writing connection; it is used in the writer's threads only."""
         self._transaction = transaction
         self._durability = durability
         self._queue: SimpleQueue[Operation | None] = SimpleQueue()
         self._damage: ServerError | None = None
-        self.durable = transaction.committed  # the id of the last instance that would survive a power cut
         self._is_closed = False
-        self._thread = threading.Thread(target=self._work, name="index-writer", daemon=True)
-        self._thread.start()
+        self._is_idle = False
+        self._has_ended = False
+        self._turn = threading.Lock()  # held from waiting for work to the commit
+        self._flushing = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"index-writer-{number}", daemon=True)
+            for number in range(_THREADS)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def add(self, additions: Sequence[Addition]) -> list[Added]:
         """Add instances together with whatever else waits."""
@@ -98,7 +111,8 @@ class Writer:
             return
         self._is_closed = True
         self._queue.put(None)
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _submit(self, operation: Operation) -> "asyncio.Future[Any]":
         if self._is_closed:
@@ -107,44 +121,45 @@ class Writer:
         return operation.future
 
     def _work(self) -> None:
-        idle = False
-        while True:
-            try:
-                first = self._queue.get(timeout=None if idle else _IDLE)
-            except Empty:
-                self._rest()
-                idle = True
-                continue
-            idle = False
-            group, is_last = self._gather(first)
+        while not self._has_ended:
+            with self._turn:
+                group = self._gather()
+                if self._damage is None:
+                    self._commit(group)
+                committed = self._transaction.committed
             if group:
-                self._serve(group)
-            if is_last:
-                return
+                self._sync(group, committed)
+                self._answer(group)
 
-    def _gather(self, first: Operation | None) -> tuple[list[Operation], bool]:
-        """Everything that waits, up to a limit."""
+    def _gather(self) -> list[Operation]:
+        """Everything that waits, up to a limit; nothing if nothing came for a while."""
         group: list[Operation] = []
-        count = 0
-        current = first
-        while current is not None:
-            group.append(current)
-            count += len(current.additions)
-            if count >= _GROUP_LIMIT:
-                return group, False
-            try:
-                current = self._queue.get_nowait()
-            except Empty:
-                return group, False
-        return group, True
+        count = size = 0
+        try:
+            while count < _GROUP_LIMIT and size < _GROUP_BYTES and not self._has_ended:
+                operation = self._next() if not group else self._queue.get_nowait()
+                if operation is None:
+                    self._has_ended = True
+                    break
+                group.append(operation)
+                count += len(operation.additions)
+                size += sum([addition.new.size for addition in operation.additions])
+        except Empty:
+            pass
+        return group
 
-    def _serve(self, group: list[Operation]) -> None:
-        if self._damage is None:
-            self._commit(group)
-            self._sync(group)
-        else:
-            for operation in group:
-                operation.error = self._damage
+    def _next(self) -> Operation | None:
+        """What comes next, None when the end has come. Empty if nothing came for a while, and once then."""
+        try:
+            operation = self._queue.get(timeout=None if self._is_idle else _IDLE)
+        except Empty:
+            self._rest()
+            self._is_idle = True
+            raise
+        self._is_idle = False
+        return operation
+
+    def _answer(self, group: list[Operation]) -> None:
         for loop in {operation.loop for operation in group}:
             mine = [operation for operation in group if operation.loop is loop]
             if not loop.is_closed():
@@ -152,6 +167,8 @@ class Writer:
 
     def _commit(self, group: list[Operation]) -> None:
         """One transaction for all; if it fails, one for each, so that nobody fails for another's fault."""
+        if not group:
+            return
         try:
             self._run(group)
         except Exception as error:  # an edge: belongs to the caller
@@ -177,10 +194,9 @@ class Writer:
                 # The replaced row was acknowledged: it may go only when the blob of the new one is safe.
                 self._flush()
 
-    def _sync(self, group: list[Operation]) -> None:
+    def _sync(self, group: list[Operation], committed: int) -> None:
         if all(operation.error is not None for operation in group):
             return
-        committed = self._transaction.committed
         try:
             self._flush()
         except ServerError as error:
@@ -188,16 +204,17 @@ class Writer:
                 operation.error = operation.error or error
         else:
             self._transaction.is_durable(committed)
-            self.durable = committed
 
     def _flush(self) -> None:
-        if self._damage is None:
-            try:
-                self._durability.sync()
-            except OSError as error:
-                self._damage = storage_failure(error, "syncing to disk")
-        if self._damage is not None:
-            raise self._damage
+        # One at a time: the kernel tells of a failed write once, and whoever syncs next must know of it.
+        with self._flushing:
+            if self._damage is None:
+                try:
+                    self._durability.sync()
+                except OSError as error:
+                    self._damage = storage_failure(error, "syncing to disk")
+            if self._damage is not None:
+                raise self._damage
 
     def _rest(self) -> None:
         if self._damage is None:

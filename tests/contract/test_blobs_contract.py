@@ -11,6 +11,7 @@ from dicomweb_server.ports.blobs import Blobs, received_at
 from dicomweb_server.storage.blobs_filesystem import FilesystemBlobs
 from dicomweb_server.storage.durability import NoSync
 from dicomweb_server.storage.memory import MemoryBlobs
+from tests.stored import place
 
 LARGE = bytes(range(256)) * 12_000  # 3 MB: more than stays in memory, more than one chunk of a stream
 
@@ -33,7 +34,7 @@ async def put(blobs: Blobs, *contents: bytes) -> list[str]:
         for start in range(0, len(content), 100_000):
             await staging.write(memoryview(content)[start : start + 100_000])
         staged.append(await staging.finish())
-    return await blobs.place(staged)
+    return place(blobs, *staged)
 
 
 async def listed(blobs: Blobs) -> list[tuple[str, int, float]]:
@@ -67,7 +68,7 @@ async def test_a_buffer_may_be_reused_after_write(blobs: Blobs) -> None:
     buffer = bytearray(b"first")
     await staging.write(memoryview(buffer))
     buffer[:] = b"other"
-    [key] = await blobs.place([await staging.finish()])
+    [key] = place(blobs, await staging.finish())
     assert await blobs.read(key) == b"first"
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -118,10 +117,10 @@ async def test_identical_bytes_write_nothing(
     await bench.send(data, service=service)
     before = bench.files(), await bench.store.index.last_change()
 
-    async def place(staged: object) -> list[str]:
+    def put(staged: object, path: object) -> None:
         raise AssertionError("something was written")
 
-    monkeypatch.setattr(bench.store.blobs, "place", place)
+    monkeypatch.setattr(blobs_filesystem, "_put", put)
     [outcome] = await bench.send(data, service=service)
     assert (outcome.status, outcome.reason) == (Status.DUPLICATE, None)
     assert (bench.files(), await bench.store.index.last_change()) == before
@@ -216,18 +215,33 @@ async def test_an_unexpected_failure_is_told_without_patient_data(
 
 
 async def test_no_room_for_blobs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int, data: bytes) -> None:
-        os.write(descriptor, data[:100])
+    def full(staged: Staged, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(blobs_filesystem, "write_all", full)
+        patch.setattr(blobs_filesystem, "_put", full)
         outcomes = await bench.send(numbered(1), numbered(2, **LARGE))
     assert {(outcome.status, outcome.reason) for outcome in outcomes} == {(Status.FAILED, Reason.OUT_OF_RESOURCES)}
     assert [outcome.instance_uid for outcome in outcomes] == ["1.1.1.1", "1.1.1.2"]
     assert bench.files() == []
     outcomes = await bench.send(numbered(1), numbered(2, **LARGE))
     assert [outcome.status for outcome in outcomes] == [Status.STORED] * 2
+
+
+async def test_one_that_cannot_be_written_fails_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    put, second = blobs_filesystem._put, numbered(2)
+
+    def fail(staged: Staged, path: Path) -> None:
+        if staged.data == second:
+            raise OSError(errno.EIO, "Input/output error")
+        put(staged, path)
+
+    monkeypatch.setattr(blobs_filesystem, "_put", fail)
+    outcomes = await bench.send(numbered(1), second, numbered(3))
+    assert [outcome.reason for outcome in outcomes] == [None, Reason.STORAGE_DAMAGED, None]
+    assert len(bench.files()) == 2
 
 
 async def test_no_room_for_the_index(bench: Bench) -> None:
@@ -301,10 +315,10 @@ async def test_many_doors_at_once(bench: Bench) -> None:
 
 
 async def test_without_the_index_there_is_an_outcome_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(scopes: object) -> object:
+    async def fail(new: object, on_duplicate: object) -> object:
         raise ServerError(Reason.BUSY, "the index is busy")
 
-    monkeypatch.setattr(bench.store.index, "digests", fail)
+    monkeypatch.setattr(bench.store.index, "add", fail)
     [outcome] = await bench.send(numbered(1))
     assert (outcome.status, outcome.reason, outcome.detail) == (Status.FAILED, Reason.BUSY, "the index is busy")
     assert bench.files() == []

@@ -15,7 +15,7 @@ from dicomweb_server.storage.memory import MemoryBlobs
 from dicomweb_server.storage.store import Store
 from dicomweb_server.storage.threads import Threads
 from tests.builders import make_instance
-from tests.stored import violations
+from tests.stored import place, violations
 
 
 def numbered(number: int) -> bytes:
@@ -94,7 +94,7 @@ async def test_damaged_blobs_are_told_and_kept(bench: Bench) -> None:
 
 async def test_unreferenced_blobs_become_instances_or_go(bench: Bench) -> None:
     contents = [numbered(10), numbered(1)[:-1] + b"!", b"rubbish"]
-    keys = await bench.store.blobs.place([Staged(size=len(data), data=data) for data in contents])
+    keys = place(bench.store.blobs, *[Staged(size=len(data), data=data) for data in contents])
     report = await bench.maintenance.check()
     assert report.unreferenced == keys
     report = await bench.maintenance.check(repair=True)
@@ -120,7 +120,7 @@ async def test_counters(bench: Bench) -> None:
 
 
 async def test_sweep_unreferenced(bench: Bench) -> None:
-    [key] = await bench.store.blobs.place([Staged(size=3, data=b"abc")])
+    [key] = place(bench.store.blobs, Staged(size=3, data=b"abc"))
     assert await bench.maintenance.sweep_unreferenced(before=0) == 0
     assert await bench.maintenance.sweep_unreferenced(before=2**62) == 1
     assert await bench.store.blobs.size(key) is None
@@ -169,7 +169,7 @@ async def test_a_rebuild_that_was_stopped_goes_on(bench: Bench, tmp_path: Path) 
 
 async def test_blobs_that_cannot_be_read_do_not_stop_a_rebuild(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     blobs = MemoryBlobs()
-    keys = await blobs.place([Staged(size=1, data=data) for data in (numbered(20), b"", numbered(21))])
+    keys = place(blobs, *[Staged(size=1, data=data) for data in (numbered(20), b"", numbered(21))])
 
     def gone(key: str) -> object:
         del blobs.content[keys[2]]

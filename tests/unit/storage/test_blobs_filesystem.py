@@ -14,6 +14,7 @@ from dicomweb_server.storage import blobs_filesystem
 from dicomweb_server.storage.blobs_filesystem import FilesystemBlobs, KeySequence
 from dicomweb_server.storage.durability import NoSync
 from dicomweb_server.storage.spool import write_all
+from tests.stored import place
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def memory(data: bytes) -> Staged:
 
 
 async def test_where_blobs_lie(blobs: FilesystemBlobs, tmp_path: Path) -> None:
-    [key] = await blobs.place([memory(b"data")])
+    [key] = place(blobs, memory(b"data"))
     path = tmp_path / "blobs" / key[:6] / key[6:8] / f"{key}.dcm"
     assert path.read_bytes() == b"data"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -38,31 +39,48 @@ async def test_where_blobs_lie(blobs: FilesystemBlobs, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EMFILE])
-@pytest.mark.parametrize("failing", range(4))
-async def test_all_or_none(
-    blobs: FilesystemBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int, number: int
+async def test_nothing_half_placed_stays(
+    blobs: FilesystemBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    spooled = tmp_path / "spool" / "1.part"
-    spooled.write_bytes(b"spooled")
-    staged = [memory(b"a"), Staged(size=7, path=spooled), memory(b"b"), memory(b"c"), memory(b"d")]
-    calls = 0
-
     def fail(descriptor: int, data: bytes) -> None:
-        nonlocal calls
-        calls += 1
-        if calls > failing:
-            raise OSError(number, os.strerror(number))
-        write_all(descriptor, data)
+        os.write(descriptor, data[:2])
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(blobs_filesystem, "write_all", fail)
-    with pytest.raises(ServerError) as caught:
-        await blobs.place(staged)
+    placement = blobs.placement(memory(b"data"))
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs_filesystem, "write_all", fail)
+        with pytest.raises(ServerError) as caught:
+            placement.place()
     expected = {errno.ENOSPC: Reason.OUT_OF_RESOURCES, errno.EIO: Reason.STORAGE_DAMAGED, errno.EMFILE: Reason.BUSY}
     assert caught.value.reason is expected[number]
+    assert placement.key == ""
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+    assert await blobs.read(placement.place()) == b"data"
+
+
+async def test_a_spooled_file_that_cannot_be_placed_stays_until_it_is_discarded(
+    blobs: FilesystemBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, target: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    spooled = tmp_path / "spool" / "1.part"
+    spooled.write_bytes(b"spooled")
+    staged = Staged(size=7, path=spooled)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fail)
+        with pytest.raises(ServerError):
+            blobs.placement(staged).place()
     assert spooled.read_bytes() == b"spooled"
-    await blobs.discard(staged)
+    await blobs.discard([staged])
     assert not spooled.exists()
+
+
+async def test_a_placement_writes_once(blobs: FilesystemBlobs, tmp_path: Path) -> None:
+    placement = blobs.placement(memory(b"data"))
+    assert placement.key == ""
+    assert placement.place() == placement.place() == placement.key
+    assert len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]) == 1
 
 
 async def test_short_writes_are_completed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -75,7 +93,7 @@ async def test_short_writes_are_completed(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 async def test_foreign_files_are_no_blobs(blobs: FilesystemBlobs, tmp_path: Path) -> None:
-    [key] = await blobs.place([memory(b"data")])
+    [key] = place(blobs, memory(b"data"))
     folder = tmp_path / "blobs" / key[:6] / key[6:8]
     (folder / "notes.txt").touch()
     (folder / "0123.dcm").touch()
@@ -85,7 +103,7 @@ async def test_foreign_files_are_no_blobs(blobs: FilesystemBlobs, tmp_path: Path
 
 
 async def test_a_blob_that_shrank_while_it_was_read(blobs: FilesystemBlobs, tmp_path: Path) -> None:
-    [key] = await blobs.place([memory(b"x" * 600_000)])
+    [key] = place(blobs, memory(b"x" * 600_000))
     path = tmp_path / "blobs" / key[:6] / key[6:8] / f"{key}.dcm"
     stream = blobs.stream(key)
     await anext(stream)
@@ -96,7 +114,7 @@ async def test_a_blob_that_shrank_while_it_was_read(blobs: FilesystemBlobs, tmp_
 
 
 async def test_peek_finds_what_is_in_memory(blobs: FilesystemBlobs) -> None:
-    [key] = await blobs.place([memory(bytes(range(256)) * 1000)])
+    [key] = place(blobs, memory(bytes(range(256)) * 1000))
     if blobs.peek(key, 0, 1) is None:
         pytest.skip("this system has no reads that never wait")
     for offset, length in ((0, 256_000), (5, 10), (255_999, 1)):

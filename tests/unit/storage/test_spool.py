@@ -12,6 +12,7 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.storage import spool as spool_module
 from dicomweb_server.storage.blobs_filesystem import FilesystemBlobs
 from dicomweb_server.storage.durability import NoSync
+from tests.stored import place
 
 MEGABYTE = 1024 * 1024
 
@@ -41,7 +42,7 @@ async def test_small_ones_stay_in_memory_large_ones_do_not(blobs: FilesystemBlob
         if staged.path is not None:
             assert staged.path.stat().st_mode & 0o777 == 0o600
             assert staged.digest == hashlib.sha256(b"x" * size).digest()
-        [key] = await blobs.place([staged])
+        [key] = place(blobs, staged)
         assert await blobs.size(key) == size
         assert files(tmp_path / "spool") == []
 
@@ -54,7 +55,7 @@ async def test_memory_is_given_back(blobs: FilesystemBlobs) -> None:
             await staging.write(b"x" * MEGABYTE)
             staged.append(await staging.finish())
         assert all(one.data is not None for one in staged)
-        await blobs.place(staged[:1])
+        place(blobs, *staged[:1])
         await blobs.discard(staged[1:])
     staging = blobs.stage()
     await staging.write(b"x" * MEGABYTE)
@@ -68,7 +69,7 @@ async def test_without_memory_small_ones_go_to_files(blobs: FilesystemBlobs, tmp
             await staging.write(b"x" * 100_000)
     staged = [await staging.finish() for staging in stagings]
     assert sum(one.data is not None for one in staged) == 4
-    keys = await blobs.place(staged)
+    keys = place(blobs, *staged)
     assert [await blobs.read(key) for key in keys] == [b"x" * 900_000] * 6
     assert files(tmp_path / "spool") == []
 

@@ -78,11 +78,40 @@ async def test_an_answer_waits_for_a_sync_after_its_commit(bench: Bench) -> None
     await asyncio.sleep(0.05)
     assert not first.done()
     assert not second.done()
-    assert bench.writer.durable == 0
+    assert bench.transaction._durable == 0
     bench.sync.gate.set()
     await asyncio.gather(first, second)
     assert bench.sync.seen == [1, 3]
-    assert bench.writer.durable == 3
+    assert bench.transaction._durable == 3
+
+
+async def test_the_next_transaction_is_made_beside_a_sync(bench: Bench) -> None:
+    bench.sync.gate.clear()
+    first = bench.add(1)
+    await asyncio.sleep(0.05)
+    second = bench.add(2)
+    await asyncio.sleep(0.05)
+    rows = bench.database.read(lambda connection: connection.execute("SELECT count(*) FROM instance").fetchone()[0])
+    assert await rows == 2
+    assert bench.sync.seen == [1]  # one sync at a time
+    assert not first.done()
+    assert not second.done()
+    bench.sync.gate.set()
+    await asyncio.gather(first, second)
+
+
+async def test_who_commits_beside_a_sync_that_fails_is_not_told_of_success(bench: Bench) -> None:
+    bench.sync.gate.clear()
+    first = bench.add(1)
+    await asyncio.sleep(0.05)
+    second = bench.add(2)
+    await asyncio.sleep(0.05)
+    bench.sync.error = OSError(errno.EIO, "Input/output error")
+    bench.sync.gate.set()
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    assert all(isinstance(result, ServerError) for result in results)
+    assert bench.sync.seen == [1]  # the kernel tells of it once: a second sync would have succeeded
+    assert bench.transaction._durable == 0
 
 
 async def test_what_waits_shares_one_transaction_and_one_sync(bench: Bench) -> None:
@@ -118,7 +147,7 @@ async def test_after_a_failed_sync_nothing_is_taken(bench: Bench) -> None:
         bench.sync.error = None  # that it would succeed now says nothing about what was lost
     assert bench.sync.seen == [1, 2]
     assert bench.writer.damage is not None
-    assert bench.writer.durable == 1
+    assert bench.transaction._durable == 1
     with pytest.raises(ServerError):
         await bench.writer.change(lambda transaction: transaction.delete(Scope("1")))
 
