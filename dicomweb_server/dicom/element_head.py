@@ -65,3 +65,8 @@ def heads(encoding: Encoding) -> Heads:
     if not encoding.little_endian:
         return big_head, big_item_head, _BIG_SEQUENCE_DELIMITER
     return (element_head if encoding.explicit else implicit_head), item_head, SEQUENCE_DELIMITER
+
+
+def item_delimiter(encoding: Encoding) -> bytes:
+    """The delimiter of an item in an encoding."""
+    return ITEM_DELIMITER if encoding.little_endian else _BIG_ITEM_HEAD.pack(DELIMITER_GROUP, ITEM_END, 0)

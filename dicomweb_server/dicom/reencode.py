@@ -1,26 +1,31 @@
-"""Reencode: any native encoding to one in little endian, as a plan over the source. Holds no large value whole.
+"""Reencode: an instance in another encoding, as a plan over the source. Holds no large value of it whole.
 
-Touches no pixels but to swap their bytes; compressed pixel data need a codec, which is not here.
+Touches no pixels but to swap their bytes; what codecs made of them comes from outside, as elements that replace others.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from dicomweb_server.dicom.byte_order import swap, word_size
 from dicomweb_server.dicom.dictionary import public_vr
 from dicomweb_server.dicom.element_head import (
-    ITEM_DELIMITER,
     SEQUENCE_DELIMITER,
     element_head,
-    implicit_head,
-    item_head,
+    heads,
+    item_delimiter,
 )
 from dicomweb_server.dicom.elements import Element, is_signed, items, walk
 from dicomweb_server.dicom.encoding import PIXEL_DATA_TAGS, UNDEFINED, Buffer, Encoding
 from dicomweb_server.dicom.header import Header
-from dicomweb_server.dicom.part10 import MAGIC, PREAMBLE_LENGTH, TRANSFER_SYNTAX_UID
+from dicomweb_server.dicom.part10 import (
+    MAGIC,
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    PREAMBLE_LENGTH,
+    TRANSFER_SYNTAX_UID,
+)
 from dicomweb_server.dicom.uids import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
@@ -41,9 +46,9 @@ _NATIVE = frozenset(
         DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     }
 )
-_BITS_ALLOCATED, _PIXEL_REPRESENTATION = 0x00280100, 0x00280103
+_INSTANCE_UID, _BITS_ALLOCATED, _PIXEL_REPRESENTATION = 0x00080018, 0x00280100, 0x00280103
 _INLINE = 4096  # values up to this size are copied at once, which is cheaper than to remember where they lie
-_LENGTH = struct.Struct("<I")
+_LENGTHS = {little: struct.Struct("<I" if little else ">I") for little in (True, False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,17 @@ class _Copy:
     size: int = 1
 
 
+_Step = bytes | bytearray | _Copy
+_LAST = 0xFFFFFFFF
+
+
 @dataclass(frozen=True, slots=True)
 class Reencoded:
     """A Part 10 file that is made while it is read. Keep the source open until then."""
 
     size: int
     source: Buffer
-    plan: Sequence[bytes | bytearray | _Copy]
+    plan: Sequence[_Step]
 
     def __iter__(self) -> Iterator[bytes | bytearray]:
         """The file in pieces of bounded size."""
@@ -73,45 +82,84 @@ class Reencoded:
                 yield swap(self.source[start : min(start + CHUNK, step.end)], step.size)
 
 
-def reencode(header: Header, transfer_syntax_uid: str = EXPLICIT_VR_LITTLE_ENDIAN) -> Reencoded:
-    """The same instance in Explicit VR Little Endian (PS3.5 §A.2); ServerError(NOT_ACCEPTABLE) if it is compressed.
+@dataclass(frozen=True, slots=True)
+class NewElement:
+    """An element of the top level that replaces that of the same tag, or is new. `pieces`: its value, little endian.
 
-    `header`: of a Part 10 file. `transfer_syntax_uid`: that one, or Implicit VR Little Endian. Group lengths, retired,
-    are left out; lengths of sequences stay defined or undefined.
+    `encapsulated`: the pieces are items, and a delimiter follows (PS3.5 §A.4).
     """
-    if header.transfer_syntax_uid not in _NATIVE:
+
+    vr: str
+    pieces: Sequence[bytes | memoryview]
+    encapsulated: bool = False
+
+
+# By tag; None: the element goes.
+Changes = Mapping[int, NewElement | None]
+_NO_CHANGES: Changes = {}
+
+
+def reencode(
+    header: Header, transfer_syntax_uid: str = EXPLICIT_VR_LITTLE_ENDIAN, changes: Changes = _NO_CHANGES
+) -> Reencoded:
+    """The same instance in another transfer syntax; ServerError(NOT_ACCEPTABLE) if its pixels would need a codec.
+
+    `header`: of a Part 10 file. Group lengths, retired, are left out; lengths of sequences stay defined or undefined.
+    """
+    if not changes and not _NATIVE.issuperset((header.transfer_syntax_uid, transfer_syntax_uid)):
         problem = f"an instance in transfer syntax {header.transfer_syntax_uid} cannot be sent in {transfer_syntax_uid}"
         raise ServerError(Reason.NOT_ACCEPTABLE, problem)
     target = TRANSFER_SYNTAXES[transfer_syntax_uid].encoding
-    if header.transfer_syntax_uid == transfer_syntax_uid and header.encoding == target:
+    if not changes and header.transfer_syntax_uid == transfer_syntax_uid and header.encoding == target:
         return Reencoded(len(header.buffer), header.buffer, [_Copy(0, len(header.buffer))])
-    file_meta = _file_meta(header.file_meta, transfer_syntax_uid)
-    if header.encoding.explicit == target.explicit and header.encoding.little_endian:  # it was deflated
-        plan: list[bytes | bytearray | _Copy] = [file_meta, _Copy(header.start, header.end)]
-        return Reencoded(len(file_meta) + header.end - header.start, header.buffer, plan)
-    writer = _Writer(header.buffer, file_meta, element_head if target.explicit else implicit_head)
-    signed = not header.encoding.explicit and is_signed(header.buffer, header.start, header.end, header.encoding)
-    writer.write_data_set(header.start, header.end, header.encoding, signed=signed, depth=0)
-    return Reencoded(writer.size, header.buffer, writer.finish())
+    file_meta = _file_meta(header.file_meta, transfer_syntax_uid, changes.get(_INSTANCE_UID))
+    if not changes and header.encoding[:2] == target[:2]:  # one of them is deflated
+        copied: list[_Step] = [_Copy(header.start, header.end)]
+        made = Reencoded(header.end - header.start, header.buffer, copied)
+    else:
+        writer = _Writer(header.buffer, target, changes)
+        signed = not header.encoding.explicit and is_signed(header.buffer, header.start, header.end, header.encoding)
+        writer.write_data_set(header.start, header.end, header.encoding, signed=signed, depth=0)
+        made = Reencoded(writer.size, header.buffer, writer.finish())
+    if target.deflated:
+        made = _deflated(made)
+    return Reencoded(len(file_meta) + made.size, made.source, [file_meta, *made.plan])
 
 
-def _file_meta(values: Mapping[int, bytes], transfer_syntax_uid: str) -> bytes:
-    """Preamble, prefix and file meta of the source, but for the transfer syntax and the length."""
+def _file_meta(values: Mapping[int, bytes], transfer_syntax_uid: str, instance_uid: NewElement | None) -> bytes:
+    """Preamble, prefix and file meta of the source, but for the transfer syntax, the length, and a new instance UID."""
     elements = dict(values)
     elements[TRANSFER_SYNTAX_UID] = padded(transfer_syntax_uid.encode("ascii"), "UI")
+    if instance_uid is not None:
+        elements[MEDIA_STORAGE_SOP_INSTANCE_UID] = b"".join(instance_uid.pieces)
     elements.pop(0x00020000, None)
     body = b"".join(element_head(tag, public_vr(tag), len(elements[tag])) + elements[tag] for tag in sorted(elements))
-    return bytes(PREAMBLE_LENGTH) + MAGIC + element_head(0x00020000, "UL", 4) + _LENGTH.pack(len(body)) + body
+    length = _LENGTHS[True].pack(len(body))
+    return bytes(PREAMBLE_LENGTH) + MAGIC + element_head(0x00020000, "UL", 4) + length + body
+
+
+def _deflated(data_set: Reencoded) -> Reencoded:
+    """PS3.5 §A.5: raw deflate, of even length."""
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    pieces: list[_Step] = [compressor.compress(piece) for piece in data_set]
+    pieces.append(compressor.flush())
+    size = sum(len(piece) for piece in pieces if not isinstance(piece, _Copy))
+    if size % 2:
+        pieces.append(b"\0")
+    return Reencoded(size + size % 2, data_set.source, pieces)
 
 
 class _Writer:
     """Writes elements one after another; fills in the lengths of sequences and items when they are known."""
 
-    def __init__(self, source: Buffer, start: bytes, head: Callable[[int, str, int], bytes]) -> None:
+    def __init__(self, source: Buffer, target: Encoding, changes: Changes) -> None:
         self._source = source
-        self._head = head
-        self._plan: list[bytes | bytearray | _Copy] = []
-        self._tail = bytearray(start)
+        self._head, self._item_head, self._sequence_delimiter = heads(target)
+        self._item_delimiter = item_delimiter(target)
+        self._little = target.little_endian
+        self._changes = dict(sorted(changes.items()))
+        self._plan: list[_Step] = []
+        self._tail = bytearray()
         self._before_tail = 0
         self._bits_allocated = 0
 
@@ -119,12 +167,12 @@ class _Writer:
     def size(self) -> int:
         return self._before_tail + len(self._tail)
 
-    def finish(self) -> list[bytes | bytearray | _Copy]:
+    def finish(self) -> list[_Step]:
         return [*self._plan, self._tail]
 
     def write_data_set(self, start: int, end: int, encoding: Encoding, *, signed: bool, depth: int) -> None:
         for element in walk(self._source, start, end, encoding, signed=signed, depth=depth):
-            if element.tag & 0xFFFF == 0:
+            if element.tag & 0xFFFF == 0 or (depth == 0 and self._write_changes(element.tag)):
                 continue
             if element.vr == "SQ":
                 self._write_sequence(element, encoding, signed=signed, depth=depth)
@@ -137,18 +185,47 @@ class _Writer:
             elif element.tag == _BITS_ALLOCATED and depth == 0:
                 order: Literal["little", "big"] = "little" if encoding.little_endian else "big"
                 self._bits_allocated = int.from_bytes(self._source[element.start : element.end], order)
+        if depth == 0:
+            self._write_changes(_LAST)
+
+    def _write_changes(self, tag: int) -> bool:
+        """Write what is new up to a tag; whether the element of this tag is among what changes."""
+        changed = tag in self._changes
+        for new_tag in list(self._changes):
+            if new_tag > tag:
+                break
+            new = self._changes.pop(new_tag)
+            if new is not None:
+                self._write_new(new_tag, new)
+        return changed
+
+    def _write_new(self, tag: int, new: NewElement) -> None:
+        length = UNDEFINED if new.encapsulated else sum(map(len, new.pieces))
+        if length >= UNDEFINED and not new.encapsulated:
+            raise ServerError(Reason.NOT_ACCEPTABLE, "the pixel data are too long for an uncompressed transfer syntax")
+        self._tail += self._head(tag, new.vr, length)
+        size = 1 if self._little else word_size(new.vr, self._bits_allocated if tag in PIXEL_DATA_TAGS else 0)
+        for piece in new.pieces:
+            if len(piece) <= _INLINE:
+                self._tail += swap(piece, size)
+                continue
+            self._plan += (self._tail, bytes(piece) if size == 1 else swap(piece, size))
+            self._before_tail += len(self._tail) + len(piece)
+            self._tail = bytearray()
+        if new.encapsulated:
+            self._tail += SEQUENCE_DELIMITER
 
     def _write_value(self, element: Element, encoding: Encoding, depth: int) -> None:
         self._tail += self._head(element.tag, element.vr, element.end - element.start)
         size = 1
-        if not encoding.little_endian:
+        if encoding.little_endian is not self._little:
             is_pixel_data = element.tag in PIXEL_DATA_TAGS and depth == 0
             size = word_size(element.vr, self._bits_allocated if is_pixel_data else 0)
         self._copy(element.start, element.end, size)
 
     def _write_undefined(self, element: Element, encoding: Encoding) -> None:
         """Fragments; or UN, whose items are in implicit VR little endian whatever is around them (PS3.5 §6.2.2)."""
-        if element.vr != "UN" and not encoding.little_endian:
+        if element.vr != "UN" and not (encoding.little_endian and self._little):
             raise ServerError(Reason.NOT_ACCEPTABLE, "the pixel data are in fragments, but in a native transfer syntax")
         self._tail += self._head(element.tag, element.vr, UNDEFINED)
         self._copy(element.start, element.end, 1)
@@ -158,23 +235,23 @@ class _Writer:
         self._tail += self._head(element.tag, "SQ", UNDEFINED)
         length_at = self._tail, len(self._tail) - 4, self.size
         for start, end in items(self._source, element, encoding, depth=depth):
-            self._tail += item_head(UNDEFINED)
+            self._tail += self._item_head(UNDEFINED)
             item_length_at = self._tail, len(self._tail) - 4, self.size
             self.write_data_set(start, end, encoding, signed=signed, depth=depth + 1)
             if self._source[start - 4 : start] == b"\xff\xff\xff\xff":
-                self._tail += ITEM_DELIMITER
+                self._tail += self._item_delimiter
             else:
                 self._set_length(*item_length_at)
         if element.defined:
             self._set_length(*length_at)
         else:
-            self._tail += SEQUENCE_DELIMITER
+            self._tail += self._sequence_delimiter
 
     def _set_length(self, place: bytearray, position: int, start: int) -> None:
         length = self.size - start
         if length >= UNDEFINED:
             raise ServerError(Reason.NOT_ACCEPTABLE, "a sequence is too long to be written with its length")
-        _LENGTH.pack_into(place, position, length)
+        _LENGTHS[self._little].pack_into(place, position, length)
 
     def _copy(self, start: int, end: int, size: int) -> None:
         if end - start <= _INLINE:

@@ -86,11 +86,11 @@ def _jpeg_ls(data: bytes, _stream: Codestream, _description: PixelDescription) -
 
 
 def _jpeg_2000(data: bytes, _stream: Codestream, _description: PixelDescription) -> Samples:
-    return imagecodecs.jpeg2k_decode(data, numthreads=1)
+    return imagecodecs.jpeg2k_decode(data, planar=False, numthreads=1)
 
 
 def _high_throughput(data: bytes, _stream: Codestream, _description: PixelDescription) -> Samples:
-    return imagecodecs.htj2k_decode(data)
+    return imagecodecs.htj2k_decode(data, planar=False)
 
 
 _DECODERS: dict[str, Callable[[bytes, Codestream, PixelDescription], Samples]] = {

@@ -18,9 +18,8 @@ _ALLOCATED, _STORED, _HIGH_BIT, _REPRESENTATION = 0x00280100, 0x00280101, 0x0028
 
 # The transfer syntaxes whose codecs turn color into luminance and chrominance for themselves, and give back RGB.
 _LOSSY_JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 57), *range(59, 65)))
-_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
-_JPEG_XL = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111, 112))
-_CODEC_COLORS = frozenset({"YBR_ICT", "YBR_RCT"})
+_LOSSY_JPEG_XL = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (111, 112))
+_CODEC_COLORS = frozenset({"YBR_ICT", "YBR_RCT", "XYB"})
 # Subsampled, or with a range of its own: made full, or RGB, when decoded.
 _DECODED_COLORS = {"YBR_FULL_422": "YBR_FULL", "YBR_PARTIAL_422": "RGB", "YBR_PARTIAL_420": "RGB"}
 
@@ -92,9 +91,9 @@ class PixelDescription:
         color = self.photometric_interpretation
         if self.samples != 3:
             return color
-        if color in _CODEC_COLORS or self.transfer_syntax_uid in _JPEG_XL:
+        if color in _CODEC_COLORS:
             return "RGB"
-        if self.transfer_syntax_uid in _LOSSY_JPEG and color.startswith("YBR_FULL"):
+        if self.transfer_syntax_uid in _LOSSY_JPEG | _LOSSY_JPEG_XL and color.startswith("YBR_FULL"):
             return "RGB"
         return _DECODED_COLORS.get(color, color)
 

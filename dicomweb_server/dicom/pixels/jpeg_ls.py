@@ -2,18 +2,21 @@
 
 from typing import Any
 
+import imagecodecs
 import jpeg_ls
 import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[Any]
-_BY_LINE = 1
+_BY_PIXEL = 2
+_TINY = 1024  # samples; for these the library's estimate of the size is too small
 
 
 def encode_jpeg_ls(samples: Samples, bits: int, error: int = 0) -> bytes:
     """A stream of unsigned samples of at most 16 bits. `error`: by how much a sample may differ; 0 is lossless."""
+    samples = np.ascontiguousarray(samples)
+    if samples.size <= _TINY:
+        return bytes(imagecodecs.jpegls_encode(samples, level=error))
     rows, columns = samples.shape[:2]
-    if samples.ndim == 2:
-        return bytes(jpeg_ls.encode_buffer(samples.tobytes(), rows, columns, 1, bits, error))
-    by_line = np.ascontiguousarray(samples.transpose(0, 2, 1))
-    return bytes(jpeg_ls.encode_buffer(by_line.tobytes(), rows, columns, samples.shape[2], bits, error, _BY_LINE))
+    count = 1 if samples.ndim == 2 else samples.shape[2]
+    return bytes(jpeg_ls.encode_buffer(samples.tobytes(), rows, columns, count, bits, error, _BY_PIXEL))

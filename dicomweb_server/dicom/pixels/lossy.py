@@ -1,0 +1,61 @@
+"""What an instance says of itself when its pixels lost something (PS3.3 §C.7.6.1.1.5): ratio, method, new UID."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+
+from dicomweb_server.dicom.elements import walk
+from dicomweb_server.dicom.header import Header
+from dicomweb_server.dicom.pixels.description import PixelDescription
+from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target
+from dicomweb_server.dicom.reencode import NewElement
+from dicomweb_server.dicom.value_field import padded
+
+_IMAGE_TYPE, _INSTANCE_UID, _DERIVATION = 0x00080008, 0x00080018, 0x00082111
+_LOSSY, _RATIO, _METHOD = 0x00282110, 0x00282112, 0x00282114
+_WANTED = frozenset({_IMAGE_TYPE, _INSTANCE_UID, _RATIO, _METHOD})
+
+
+def lossy_changes(
+    header: Header, description: PixelDescription, frames: Sequence[EncodedFrame], target: Target
+) -> dict[int, NewElement | None]:
+    """The elements that change because the frames lost something."""
+    values = _values(header)
+    size = sum(len(frame.data) for frame in frames)
+    ratio = len(frames) * description.decoded_size / max(size, 1)
+    image_type = values.get(_IMAGE_TYPE, b"").split(b"\\")
+    instance_uid = values.get(_INSTANCE_UID, b"").decode("ascii", "replace")
+    return {
+        _IMAGE_TYPE: _text("CS", b"\\".join([b"DERIVED", *(image_type[1:] or [b"PRIMARY"])])),
+        _INSTANCE_UID: _text("UI", derived_uid(instance_uid, target).encode("ascii")),
+        _DERIVATION: _text("ST", f"Lossy compression in transfer syntax {target.transfer_syntax_uid}".encode("ascii")),
+        _LOSSY: _text("CS", b"01"),
+        _RATIO: _text("DS", _appended(values.get(_RATIO, b""), f"{ratio:.2f}".encode("ascii"))),
+        _METHOD: _text("CS", _appended(values.get(_METHOD, b""), frames[0].method.encode("ascii"))),
+    }
+
+
+def derived_uid(instance_uid: str, target: Target) -> str:
+    """The UID of what is made of an instance with losses: the same one for the same, so that nothing is seen twice."""
+    made = f"{instance_uid} in {target.transfer_syntax_uid} with quality {target.quality}"
+    number = uuid.UUID(bytes=hashlib.sha256(made.encode("ascii", "replace")).digest()[:16], version=4).int
+    return f"2.25.{number}"
+
+
+def _values(header: Header) -> dict[int, bytes]:
+    found = {}
+    for element in walk(header.buffer, header.start, header.end, header.encoding):
+        if element.tag in _WANTED:
+            found[element.tag] = header.buffer[element.start : element.end].strip(b" \0")
+        elif element.tag > _METHOD:
+            break
+    return found
+
+
+def _appended(earlier: bytes, value: bytes) -> bytes:
+    """Each lossy step adds its value to those before (PS3.3 §C.7.6.1.1.5.2)."""
+    return earlier + b"\\" + value if earlier else value
+
+
+def _text(vr: str, value: bytes) -> NewElement:
+    return NewElement(vr, [padded(value, vr)])
