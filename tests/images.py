@@ -50,4 +50,5 @@ def image(description: PixelDescription, seed: int = 0) -> Samples:
     values[-1, ::2], values[-1, 1::2] = low, high
     if description.samples > 1:
         values = np.stack([np.roll(values, 3 * index, axis=1) for index in range(description.samples)], axis=-1)
-    return values.astype(description.dtype)
+    made: Samples = values.astype(description.dtype)
+    return made
