@@ -4,6 +4,7 @@ from dicomweb_server.bootstrap.store import Holder
 from dicomweb_server.http.routing import Service
 from dicomweb_server.rest.context import Context, RestOptions
 from dicomweb_server.rest.errors import failure
+from dicomweb_server.rest.names import ATTACHMENTS, NUMBERS, Names
 from dicomweb_server.rest.operations import BELOW_DICOMWEB, OPERATIONS
 from dicomweb_server.services.ingest import OnDuplicate
 from dicomweb_server.settings import Settings
@@ -20,6 +21,10 @@ def rest_options(settings: Settings) -> RestOptions:
         has_users=bool(settings.users),
         overwrites=settings.on_duplicate == OnDuplicate.REPLACE.value,
         dicomweb_root=settings.dicomweb_root,
+        stable_age=settings.stable_age,
+        check_revisions=settings.check_revisions,
+        metadata=Names(NUMBERS, settings.user_metadata),
+        attachments=Names(ATTACHMENTS, settings.user_attachments),
         max_request_size=settings.max_request_size,
         max_instance_size=settings.max_instance_size,
     )

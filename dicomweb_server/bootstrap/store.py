@@ -19,6 +19,7 @@ from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
 from dicomweb_server.server.reader_process import ReaderProcess
 from dicomweb_server.services import Services
+from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
@@ -107,6 +108,7 @@ async def open_store(
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
         resources=resources,
         archives=ArchiveService(resources, retrieve, store.titles, workers),
+        annotations=AnnotationService(store.annotations, blobs),
         jobs=job_service(settings, store),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),

@@ -1,10 +1,11 @@
 """Context: what every endpoint of the REST interface is given beside its request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.rest.names import ATTACHMENTS, NUMBERS, Names
 from dicomweb_server.services import Services
 
 
@@ -12,8 +13,9 @@ from dicomweb_server.services import Services
 class RestOptions:
     """The settings of the REST interface.
 
-    `stable_age`: seconds without a change after which a patient, study or series is called stable. `max_json_size`:
-    of a JSON body; `max_request_size`: of any other, after its content coding was undone.
+    `stable_age`: seconds without a change after which a patient, study or series is called stable. `check_revisions`:
+    what clients gave is changed only by those who name its revision. `max_json_size`: of a JSON body;
+    `max_request_size`: of any other, after its content coding was undone.
     """
 
     name: str = ""
@@ -25,6 +27,9 @@ class RestOptions:
     overwrites: bool = False
     dicomweb_root: str = "/dicom-web"
     stable_age: float = 60.0
+    check_revisions: bool = False
+    metadata: Names = field(default_factory=lambda: Names(NUMBERS, {}))
+    attachments: Names = field(default_factory=lambda: Names(ATTACHMENTS, {}))
     max_json_size: int = 1 << 26
     max_request_size: int = 1 << 36
     max_instance_size: int = 1 << 34

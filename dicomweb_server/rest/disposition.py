@@ -2,6 +2,10 @@
 
 from urllib.parse import quote
 
+from starlette.types import Scope
+
+from dicomweb_server.rest.arguments import Arguments
+
 _LONGEST = 200
 
 
@@ -12,3 +16,11 @@ def attachment(filename: str) -> tuple[bytes, bytes]:
     if not plain.isascii():
         value += f"; filename*=UTF-8''{quote(plain)}"
     return b"content-disposition", value.encode("ascii")
+
+
+def disposition(scope: Scope, name: str) -> tuple[bytes, bytes]:
+    """The name of a file that is shown as well as saved, or the one that the parameter `filename` gives."""
+    if b"filename=" in scope.get("query_string", b""):
+        name = Arguments(scope).text("filename", name)
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\/' else "_" for c in name[:_LONGEST])
+    return b"content-disposition", f'filename="{plain}"'.encode("ascii")

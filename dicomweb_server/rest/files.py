@@ -5,7 +5,6 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.orthanc_json import TagFormat, numbered, parsed
@@ -16,6 +15,7 @@ from dicomweb_server.http.responses import Whole
 from dicomweb_server.rest.answers import json_answer
 from dicomweb_server.rest.arguments import Arguments
 from dicomweb_server.rest.context import Context
+from dicomweb_server.rest.disposition import disposition
 from dicomweb_server.rest.file_meta import file_meta_json
 from dicomweb_server.rest.identify import resource_of
 from dicomweb_server.rest.resource_json import form_of, tag_path
@@ -30,20 +30,12 @@ async def retrieve_file(request: Request, context: Context) -> Response:
     instance = context.services.resources.peek_instance(public_id)
     instance = instance or await context.services.resources.instance(public_id)
     tag = entity_tag(instance.digest.hex()[:32])
-    headers = [(b"etag", tag), (b"cache-control", b"private, no-cache"), _disposition(scope, f"{public_id}.dcm")]
+    headers = [(b"etag", tag), (b"cache-control", b"private, no-cache"), disposition(scope, f"{public_id}.dcm")]
     if is_fresh(scope, tag):
         return not_modified(headers)
     retrieve = context.services.retrieve
     ranges = range_applies(scope, tag)
     return await alone(scope, retrieve.contents, retrieve.file(instance), DICOM.encode(), headers, ranges=ranges)
-
-
-def _disposition(scope: Scope, name: str) -> tuple[bytes, bytes]:
-    """The name to save a download under; another one if the request names it."""
-    if b"filename=" in scope.get("query_string", b""):
-        name = Arguments(scope).text("filename", name)
-    plain = "".join(c if " " <= c <= "~" and c not in '"\\/' else "_" for c in name[:200])
-    return b"content-disposition", f'filename="{plain}"'.encode("ascii")
 
 
 async def show_file_meta(request: Request, context: Context) -> Response:

@@ -12,7 +12,7 @@ from dicomweb_server.http.responses import Whole
 from dicomweb_server.rest.answers import JSON as JSON_TYPE
 from dicomweb_server.rest.answers import json_answer
 from dicomweb_server.rest.body import Members, object_body, text_body
-from dicomweb_server.rest.context import Context
+from dicomweb_server.rest.context import Context, RestOptions
 from dicomweb_server.rest.find_request import FindRequest, find_request, level_named
 from dicomweb_server.rest.listing import as_json, list_answer
 from dicomweb_server.rest.resource_json import CONTENTS, NAMES, Shown, path_of
@@ -26,14 +26,14 @@ _USUAL = CONTENTS - {"Attachments", "Metadata"}
 
 async def find(request: Request, context: Context) -> Response:
     """Resources that match, as identifiers or with what is shown of them."""
-    asked = find_request(await object_body(request, context), context.options.stable_age)
+    asked = find_request(await object_body(request, context), context.options)
     rows = await _rows(context, asked)
     return await list_answer(context, asked.query.level, rows, asked.shown)
 
 
 async def count_resources(request: Request, context: Context) -> Response:
     """How many match."""
-    asked = find_request(await object_body(request, context), context.options.stable_age)
+    asked = find_request(await object_body(request, context), context.options)
     rows = await _rows(context, replace(asked, query=replace(asked.query, limit=None, offset=0, order=())))
     return json_answer({"Count": len(rows)})
 
@@ -63,7 +63,7 @@ async def lookup(request: Request, context: Context) -> Response:
 async def bulk_content(request: Request, context: Context) -> Response:
     """What is shown of many resources, or of what is below or above them at one level."""
     body = await object_body(request, context)
-    shown = _shown(body, context.options.stable_age)
+    shown = _shown(body, context.options)
     resources = [await context.services.resources.identify_any(one) for one in body.texts("Resources")]
     if "Level" not in body:
         found = [await context.services.resources.describe(one, as_json(shown)) for one in resources]
@@ -77,10 +77,10 @@ async def _at(context: Context, resource: Resource, level: Level) -> Sequence[in
     return [resource.row] if resource.level is level else await context.services.resources.related(resource, level)
 
 
-def _shown(body: Members, stable_age: float) -> Shown:
+def _shown(body: Members, options: RestOptions) -> Shown:
     form = TagFormat.FULL if body.flag("Full") else TagFormat.SHORT if body.flag("Short") else TagFormat.SIMPLE
     contents = _USUAL | ({"Metadata"} if body.flag("Metadata", default=True) else frozenset())
-    return Shown(form, contents=contents, stable_age=stable_age)
+    return Shown(form, (), contents, options.stable_age, options.metadata.shown)
 
 
 OPERATIONS: Table = (

@@ -12,6 +12,8 @@ from dicomweb_server.dicom.orthanc_json import TagFormat
 from dicomweb_server.dicom.query import Match, MatchKind, Order, Query
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.body import Members
+from dicomweb_server.rest.context import RestOptions
+from dicomweb_server.rest.names import Names
 from dicomweb_server.rest.resource_json import Shown, chosen_contents, requested_tags, tag_path
 
 LEVEL_NAMES = {
@@ -51,10 +53,10 @@ def level_named(name: str) -> Level:
     return level
 
 
-def find_request(body: Members, stable_age: float) -> FindRequest:
+def find_request(body: Members, options: RestOptions) -> FindRequest:
     """ServerError(BAD_REQUEST) for what cannot be understood, with the name of the member."""
     level = level_named(body.text("Level"))
-    orders = [_order(one, level) for one in body.objects("OrderBy")]
+    orders = [_order(one, level, options.metadata) for one in body.objects("OrderBy")]
     query = Query(
         level=level,
         matches=_matches(body),
@@ -66,10 +68,10 @@ def find_request(body: Members, stable_age: float) -> FindRequest:
         query=query,
         labels=body.texts("Labels"),
         labels_constraint=_constraint(body),
-        metadata=tuple(_metadata(body)),
+        metadata=tuple(_metadata(body, options.metadata)),
         metadata_order=tuple(order for order in orders if not isinstance(order, Order)),
         parents=_parents(body),
-        shown=_shown(body, stable_age),
+        shown=_shown(body, options),
     )
 
 
@@ -120,13 +122,13 @@ def _vr(path: Sequence[int]) -> str:
     return "LO" if found is None or found.vr == "UN" else found.vr
 
 
-def _order(asked: Members, level: Level) -> Order | tuple[str, bool]:
+def _order(asked: Members, level: Level, names: Names) -> Order | tuple[str, bool]:
     kind, key = asked.text("Type"), asked.text("Key")
     direction = asked.text("Direction", "ASC").upper()
     if direction not in ("ASC", "DESC"):
         raise ServerError(Reason.BAD_REQUEST, "OrderBy: Direction must be ASC or DESC")
     if kind == "Metadata":
-        return key, direction == "DESC"
+        return names.key(key), direction == "DESC"
     if kind != "DicomTag":
         raise ServerError(Reason.BAD_REQUEST, "OrderBy: Type must be DicomTag or Metadata")
     tag = tag_path(key)[0]
@@ -145,11 +147,11 @@ def _constraint(body: Members) -> str:
     return constraint if body.texts("Labels") else "All"
 
 
-def _metadata(body: Members) -> Sequence[tuple[str, str]]:
+def _metadata(body: Members, names: Names) -> Sequence[tuple[str, str]]:
     asked = body.members("MetadataQuery").all
     if not all(isinstance(value, str) for value in asked.values()):
         raise ServerError(Reason.BAD_REQUEST, "MetadataQuery: every value must be a text")
-    return list(asked.items())
+    return [(names.key(name), value) for name, value in asked.items()]
 
 
 def _parents(body: Members) -> dict[Level, str]:
@@ -161,12 +163,12 @@ def _parents(body: Members) -> dict[Level, str]:
     return {level: public_id for level, public_id in named.items() if public_id}
 
 
-def _shown(body: Members, stable_age: float) -> Shown | None:
+def _shown(body: Members, options: RestOptions) -> Shown | None:
     contents = body.texts("ResponseContent")
     requested = requested_tags(body.texts("RequestedTags"))
     if not body.flag("Expand") and not contents:
         return None
     form = TagFormat.FULL if body.flag("Full") else TagFormat.SHORT if body.flag("Short") else TagFormat.SIMPLE
     if contents:
-        return Shown(form, requested, chosen_contents(contents), stable_age)
-    return Shown(form, requested, stable_age=stable_age)
+        return Shown(form, requested, chosen_contents(contents), options.stable_age, options.metadata.shown)
+    return Shown(form, requested, stable_age=options.stable_age)

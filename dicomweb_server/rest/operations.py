@@ -2,11 +2,14 @@
 
 from dicomweb_server.rest import (
     archives,
+    attachments,
     deletion,
     files,
     find,
     jobs,
+    metadata,
     resources,
+    statistics,
     system,
     tags,
     upload,
@@ -23,6 +26,9 @@ OPERATIONS: Table = (
     *find.OPERATIONS,
     *deletion.OPERATIONS,
     *archives.OPERATIONS,
+    *metadata.OPERATIONS,
+    *attachments.OPERATIONS,
+    *statistics.OPERATIONS,
     *jobs.OPERATIONS,
     *worklists.OPERATIONS,
 )

@@ -12,6 +12,7 @@ from dicomweb_server.dicom.main_tags import COMPUTED_TAGS, MAIN_TAGS
 from dicomweb_server.dicom.orthanc_json import TagFormat, formatted, numbered, parsed, tag_name, tag_text
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.arguments import Arguments
+from dicomweb_server.rest.context import RestOptions
 from dicomweb_server.rest.system_metadata import system_metadata
 from dicomweb_server.services.resources import Described
 
@@ -32,12 +33,16 @@ _USUAL = CONTENTS - {"Metadata", "Attachments"}
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is shown. `requested`: further tags; `contents`: groups of members; `stable_age`: seconds without change."""
+    """What is shown. `requested`: further tags; `contents`: groups of members; `stable_age`: seconds without change.
+
+    `metadata_name`: of the key of metadata.
+    """
 
     form: TagFormat = TagFormat.SIMPLE
     requested: tuple[tuple[int, ...], ...] = ()
     contents: frozenset[str] = _USUAL
     stable_age: float = 60.0
+    metadata_name: Callable[[str], str] = str
 
 
 def form_of(arguments: Arguments, usual: TagFormat = TagFormat.SIMPLE) -> TagFormat:
@@ -48,7 +53,7 @@ def form_of(arguments: Arguments, usual: TagFormat = TagFormat.SIMPLE) -> TagFor
     return usual
 
 
-def shown_by(arguments: Arguments, stable_age: float) -> Shown:
+def shown_by(arguments: Arguments, options: RestOptions) -> Shown:
     """What the parameters of a request for resources ask for."""
     named = arguments.text("requested-tags") or arguments.text("requestedTags")
     contents = arguments.text("response-content")
@@ -56,7 +61,8 @@ def shown_by(arguments: Arguments, stable_age: float) -> Shown:
         form_of(arguments),
         requested_tags(named.split(";") if named else ()),
         chosen_contents(contents.split(";")) if contents else _USUAL,
-        stable_age,
+        options.stable_age,
+        options.metadata.shown,
     )
 
 
@@ -153,7 +159,8 @@ def _labels(described: Described, document: Mapping[str, Any], shown: Shown) -> 
 
 
 def _metadata(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
-    return {"Metadata": dict(sorted((system_metadata(described, document) | dict(described.metadata)).items()))}
+    given = {shown.metadata_name(key): value for key, value in described.metadata.items()}
+    return {"Metadata": dict(sorted((system_metadata(described, document) | given).items()))}
 
 
 def _attachments(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:

@@ -29,7 +29,7 @@ _PLURAL = {level: name for name, level in LEVELS.items()}
 async def list_resources(request: Request, context: Context) -> Response:
     """All of a level, or a page of them."""
     arguments = Arguments(request.scope)
-    shown = shown_by(arguments, context.options.stable_age)
+    shown = shown_by(arguments, context.options)
     is_expanded = arguments.flag("expand") or "response-content" in arguments
     limit = arguments.number("limit", 0) or None
     level = level_of(request)
@@ -39,7 +39,7 @@ async def list_resources(request: Request, context: Context) -> Response:
 
 async def show_resource(request: Request, context: Context) -> Response:
     """One resource."""
-    shown = shown_by(Arguments(request.scope), context.options.stable_age)
+    shown = shown_by(Arguments(request.scope), context.options)
     resource = await resource_of(request, context)
     return Whole(await context.services.resources.describe(resource, as_json(shown)), JSON)
 
@@ -48,7 +48,7 @@ def _related(level: Level) -> Endpoint[Context]:
     async def show_related(request: Request, context: Context) -> Response:
         """What is below a resource, in full unless told otherwise; or the one resource above it."""
         arguments = Arguments(request.scope)
-        shown = shown_by(arguments, context.options.stable_age)
+        shown = shown_by(arguments, context.options)
         resource = await resource_of(request, context)
         rows = await context.services.resources.related(resource, level)
         if level > resource.level:

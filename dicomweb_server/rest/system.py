@@ -21,7 +21,7 @@ async def show_system(request: Request, context: Context) -> Response:
         {
             "ApiVersion": API_VERSION,
             "Capabilities": {"HasExtendedChanges": True, "HasExtendedFind": True},
-            "CheckRevisions": False,
+            "CheckRevisions": options.check_revisions,
             "DatabaseBackendPlugin": None,
             "DatabaseServerIdentifier": "",
             "DatabaseVersion": _DATABASE_VERSION,
@@ -44,7 +44,7 @@ async def show_system(request: Request, context: Context) -> Response:
             "ServerVersion": __version__,
             "StorageAreaPlugin": None,
             "StorageCompression": False,
-            "UserMetadata": {},
+            "UserMetadata": options.metadata.users,
             "Version": ORTHANC_VERSION,
         }
     )

@@ -7,27 +7,6 @@ from typing import Any
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.services.resources import Described
 
-NUMBERS: Mapping[str, int] = {
-    "IndexInSeries": 1,
-    "ReceptionDate": 2,
-    "RemoteAET": 3,
-    "ExpectedNumberOfInstances": 4,
-    "ModifiedFrom": 5,
-    "AnonymizedFrom": 6,
-    "LastUpdate": 7,
-    "Origin": 8,
-    "TransferSyntax": 9,
-    "SopClassUid": 10,
-    "RemoteIP": 11,
-    "CalledAET": 12,
-    "HttpUsername": 13,
-    "HttpHost": 14,
-    "PixelDataOffset": 15,
-    "MainDicomTagsSignature": 16,
-    "MainDicomSequences": 17,
-    "PixelDataVR": 18,
-}
-FIRST_OF_USERS, LAST_OF_USERS = 1024, 65535
 _ORIGINS = {"dimse": "DicomProtocol", "rest": "RestApi", "stow": "RestApi", "import": "Unknown", "job": "Unknown"}
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
@@ -29,6 +30,7 @@ class Services:
     rendering: RenderingService
     delete: DeleteService
     resources: ResourceService
+    annotations: AnnotationService
     jobs: JobService
     commitments: CommitmentService
     worklist: WorklistService

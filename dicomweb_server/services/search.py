@@ -1,5 +1,6 @@
 """Search: a Query → a page of matches, within the limits of this server."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from dicomweb_server.dicom.query import MatchKind, Query
@@ -37,6 +38,10 @@ class SearchService:
         bounds = [bound for bound in (query.limit, most, self._limits.most) if bound is not None]
         limit = min(bounds, default=None)
         return await self._index.find(query if limit == query.limit else replace(query, limit=limit))
+
+    async def counts(self) -> Mapping[str, int]:
+        """How much is stored: patients, studies, series, instances, bytes."""
+        return await self._index.counts()
 
     async def count(self, query: Query) -> int:
         """How many match."""

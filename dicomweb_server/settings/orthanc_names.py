@@ -20,7 +20,6 @@ MET: dict[str, str] = {
 
 # An option that we do not have, but whose wish is met when it has this value.
 MET_WHEN: dict[str, object] = {
-    "CheckRevisions": False,
     "ExecuteLuaEnabled": False,
     "HttpVerbose": False,
     "IngestTranscoding": "",
@@ -35,7 +34,5 @@ MET_WHEN: dict[str, object] = {
     "SslVerifyPeers": False,
     "StorageCompression": False,
     "StrictAetComparison": False,
-    "UserContentType": {},
-    "UserMetadata": {},
     "WebDavEnabled": False,
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from dicomweb_server.ports.remotes import DicomWebServer, OrthancPeer
 from dicomweb_server.settings.kinds import Choice, FilePath, Integer, Seconds, Size, Text, Toggle
 from dicomweb_server.settings.option import option
+from dicomweb_server.settings.rest_options import RestSettings
 from dicomweb_server.settings.web_remotes import PEERS, SERVERS
 
 _GROUP = "Other servers"
@@ -14,7 +15,7 @@ _PROXY = Text("empty, or the URL of a proxy", r"(https?|socks5)://[^\s]+", optio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteSettings:
+class RemoteSettings(RestSettings):
     """How we talk to other servers; the DICOM nodes themselves are in the group DIMSE."""
 
     peers: Mapping[str, OrthancPeer] = option(

@@ -10,6 +10,7 @@ from pathlib import Path
 from dicomweb_server.dicom.attributes import Attribute
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.storage import recovery, schema
+from dicomweb_server.storage.annotations_sqlite import SqliteAnnotations
 from dicomweb_server.storage.archives_sqlite import SqliteTitles
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
 from dicomweb_server.storage.commitment_sqlite import SqliteCommitments
@@ -100,6 +101,7 @@ class Store:
         self.commitments = SqliteCommitments(self._database, self._writer)
         self.worklist = SqliteWorklist(self._database, self._writer)
         self.resources = SqliteResources(self._database)
+        self.annotations = SqliteAnnotations(self._database, self._writer)
         self.jobs = SqliteJobs(self._database, self._writer)
         self.titles = SqliteTitles(self._database)
 

@@ -2,6 +2,7 @@
 
 from dicomweb_server.bootstrap.jobs import register_kinds
 from dicomweb_server.services import Services
+from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
@@ -47,6 +48,7 @@ def services_on(
         performed=PerformedStepService(store.worklist),
         resources=resources,
         archives=ArchiveService(resources, retrieve, store.titles, workers),
+        annotations=AnnotationService(store.annotations, store.blobs),
     )
     register_kinds(services)
     return services

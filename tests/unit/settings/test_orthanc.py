@@ -240,7 +240,7 @@ def test_what_is_not_obeyed_is_named_once_in_one_warning(tmp_path: Path) -> None
     _, warnings = loaded(
         tmp_path,
         HttpPort=8042,
-        StableAge=60,
+        WebDavDeleteAllowed=True,
         StorageCompression=True,
         StoreDicom=True,  # always so
         LuaScripts=[],  # nothing is asked for
@@ -248,7 +248,7 @@ def test_what_is_not_obeyed_is_named_once_in_one_warning(tmp_path: Path) -> None
         DicomWeb={"Enable": True, "Root": "/dicom-web/", "StudiesMetadata": "Full"},
     )
     assert len(warnings) == 1
-    assert warnings[0].endswith("DicomWeb.StudiesMetadata, StableAge, StorageCompression, Worklists.Unknown")
+    assert warnings[0].endswith("DicomWeb.StudiesMetadata, StorageCompression, WebDavDeleteAllowed, Worklists.Unknown")
     assert warnings[0].startswith("4 options")
 
 
