@@ -104,7 +104,7 @@ def test_a_chunked_body_is_understood(service: Service) -> None:
 
 @requires("Hostile input: multipart", "B")
 @pytest.mark.parametrize(
-    ("boundary", "legal"), [("x" * 70, True), ("x" * 71, False), ("x" * 10_000, False), ("ä", False), ("a\tb", False)]
+    ("boundary", "legal"), [("x" * 70, True), ("x" * 10_000, False), ("ä", False), ("a\tb", False)]
 )
 def test_a_boundary_of_an_odd_length_or_letter(service: Service, boundary: str, legal: bool) -> None:
     one = sample(make())

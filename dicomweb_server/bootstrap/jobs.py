@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dicomweb_server.bootstrap.remotes import remote_kinds
 from dicomweb_server.services import Services
 from dicomweb_server.services.archive_job import ArchiveKind
 from dicomweb_server.services.jobs import JobKind, JobOptions, JobService
@@ -17,15 +18,16 @@ def job_service(settings: Settings, store: Store) -> JobService:
     return JobService(store.jobs, options)
 
 
-def job_kinds(services: Services) -> Sequence[JobKind]:
+def job_kinds(settings: Settings, services: Services) -> Sequence[JobKind]:
     """One of each kind that there is."""
     return (
         ArchiveKind("Archive", services.archives, services.resources),
         ArchiveKind("Media", services.archives, services.resources),
+        *remote_kinds(settings, services),
     )
 
 
-def register_kinds(services: Services) -> None:
+def register_kinds(settings: Settings, services: Services) -> None:
     """Have the job service know all kinds."""
-    for kind in job_kinds(services):
+    for kind in job_kinds(settings, services):
         services.jobs.register(kind)

@@ -1,9 +1,15 @@
 """Settings → the other web servers that are known, and the ways to them."""
 
+from collections.abc import Sequence
+
 from dicomweb_server.dicomweb.client import connected as dicomweb_connected
 from dicomweb_server.http.client import WebClientOptions
 from dicomweb_server.rest.client import connected as orthanc_connected
 from dicomweb_server.services import Services
+from dicomweb_server.services.fetching import GetKind, MoveKind, WadoKind
+from dicomweb_server.services.jobs import JobKind
+from dicomweb_server.services.sending import SendLimits
+from dicomweb_server.services.sending_kinds import ModalityStoreKind, PeerStoreKind, StowKind
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 from dicomweb_server.settings import Settings
 from dicomweb_server.storage.store import Store
@@ -17,6 +23,21 @@ def known_peers(settings: Settings) -> Peers:
 def known_servers(settings: Settings) -> DicomWebServers:
     """Those of the configuration."""
     return DicomWebServers(settings.dicomweb_servers)
+
+
+def remote_kinds(settings: Settings, services: Services) -> Sequence[JobKind]:
+    """The jobs that send to others, and fetch from them."""
+    retrieve, retry_for = services.retrieve, settings.retry_for
+    limits = SendLimits(retry_for=retry_for)
+    stow_limits = SendLimits(settings.stow_instances, settings.stow_size, retry_for)
+    return (
+        ModalityStoreKind(services.modalities, retrieve, limits, services.commitments),
+        PeerStoreKind(services.peers, retrieve, limits),
+        StowKind(services.dicomweb_servers, retrieve, stow_limits),
+        MoveKind(services.modalities, retry_for),
+        GetKind(services.modalities, retry_for),
+        WadoKind(services.dicomweb_servers, retry_for),
+    )
 
 
 async def connect_remotes(settings: Settings, store: Store, services: Services) -> None:

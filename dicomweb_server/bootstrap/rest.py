@@ -25,6 +25,8 @@ def rest_options(settings: Settings) -> RestOptions:
         check_revisions=settings.check_revisions,
         metadata=Names(NUMBERS, settings.user_metadata),
         attachments=Names(ATTACHMENTS, settings.user_attachments),
+        retrieve_method=settings.retrieve_method,
+        echo_checks_find=settings.echo_checks_find,
         max_request_size=settings.max_request_size,
         max_instance_size=settings.max_instance_size,
     )

@@ -27,6 +27,7 @@ from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDupli
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
+from dicomweb_server.services.queries import Queries
 from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
@@ -114,8 +115,9 @@ async def open_store(
         dicomweb_servers=known_servers(settings),
         worklist=worklist_service(settings, store),
         performed=PerformedStepService(store.worklist),
+        queries=Queries(settings.kept_queries),
     )
-    register_kinds(services)
+    register_kinds(settings, services)
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:
         await connect_remotes(settings, store, services)

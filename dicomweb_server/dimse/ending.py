@@ -33,3 +33,7 @@ class AssociationLostError(ConnectionError):
 
 class AssociationRefusedError(AssociationLostError):
     """There is no association: the peer was not reached, or rejected it."""
+
+
+class ContextRefusedError(AssociationLostError):
+    """The peer was reached, but does not accept what is to be asked of it."""

@@ -20,7 +20,7 @@ from dicomweb_server.dimse.message import Command, CommandField, encode
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.pool import AssociationPool
-from dicomweb_server.dimse.requests import ask_commitment, refusal, store_file
+from dicomweb_server.dimse.requests import ask_commitment, lost, refusal, store_file
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, Proposals, RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.dimse.streaming import Message
@@ -30,7 +30,6 @@ from dicomweb_server.services.modalities import (
     UNWATCHED,
     Attributes,
     Originator,
-    PeerAwayError,
     PeerError,
     Reference,
     Transfer,
@@ -63,7 +62,7 @@ class DimsePeer:
         try:
             status = await self._user.echo(self._modality)
         except AssociationLostError as error:
-            raise PeerAwayError(str(error)) from error
+            raise lost(error) from error
         if status.code:
             raise refusal("C-ECHO", status)
 
@@ -143,7 +142,7 @@ class DimsePeer:
             proposed = [(sop_class_uid, IDENTIFIER_SYNTAXES), *proposals]
             association = await self._user.associate(self._modality, proposed, roles)
         except AssociationLostError as error:
-            raise PeerAwayError(str(error)) from error
+            raise lost(error) from error
         try:
             context = association.context(sop_class_uid)
             command = Command(
@@ -160,7 +159,7 @@ class DimsePeer:
         except BaseException as error:
             await association.abort("the request was given up")
             if isinstance(error, AssociationLostError):
-                raise PeerAwayError(str(error)) from error
+                raise lost(error) from error
             if isinstance(error, ServerError):
                 raise PeerError(str(error)) from error
             raise
@@ -180,7 +179,7 @@ class DimsePeer:
         async with aclosing(exchange.responses(context.context_id, command, [identifier], seconds)) as responses:
             async for message in responses:
                 status = Status(message.command.status or 0, message.command.error_comment or "")
-                if status.outcome == "failure" and message.command.completed is None:
+                if status.outcome == "failure" and not (message.command.completed or message.command.failed):
                     raise refusal(CommandField(command.field).name, status)
                 yield context, message
                 if watch.cancelled() and not is_cancelled and status.outcome == "pending":

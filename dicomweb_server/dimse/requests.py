@@ -12,18 +12,24 @@ from dicomweb_server.dicom.part10 import (
 from dicomweb_server.dicom.uids import is_valid_uid, uid_from
 from dicomweb_server.dimse.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION, CommitmentRequest
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
-from dicomweb_server.dimse.ending import AssociationLostError
+from dicomweb_server.dimse.ending import AssociationLostError, ContextRefusedError
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.services.modalities import PeerError, Reference
+from dicomweb_server.services.modalities import PeerAwayError, PeerError, Reference
 
 
 def refusal(what: str, status: Status) -> PeerError:
     """Why a request was not done."""
     return PeerError(f"{what} was answered with status {status.code:04X}H {status.comment}".rstrip())
+
+
+def lost(error: AssociationLostError) -> PeerError:
+    """What it means for who asked that there is no association for it, or no more."""
+    kind = PeerError if isinstance(error, ContextRefusedError) else PeerAwayError
+    return kind(str(error))
 
 
 async def store_file(part10: bytes, modality: Modality, user: ServiceUser) -> Reference:
@@ -88,7 +94,7 @@ async def _asked(
             await association.abort("the request was given up")
             raise
     except AssociationLostError as error:
-        raise PeerError(str(error)) from error
+        raise lost(error) from error
     return association, status
 
 

@@ -16,7 +16,7 @@ from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.commitment_scp import on_n_event_report
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, VERIFICATION, is_storage
-from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError
+from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError
 from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, RoleSelection, UserInformation
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.meter import NoMeter
@@ -65,14 +65,14 @@ class RequestedAssociation:
         return self._connection.established
 
     def context(self, sop_class_uid: str) -> Context:
-        """The context of a SOP class; AssociationRefusedError if the peer did not accept one."""
+        """The context of a SOP class; ContextRefusedError if the peer did not accept one."""
         for context in self.contexts:
             if context.abstract_syntax == sop_class_uid:
                 return context
-        raise AssociationRefusedError(f"the peer does not accept SOP class {sop_class_uid}")
+        raise ContextRefusedError(f"the peer does not accept SOP class {sop_class_uid}")
 
     async def echo(self, seconds: float) -> Status:
-        """C-ECHO; AssociationRefusedError if the peer does not take it."""
+        """C-ECHO; ContextRefusedError if the peer does not take it."""
         command = Command(
             field=CommandField.C_ECHO_RQ,
             affected_sop_class_uid=VERIFICATION,

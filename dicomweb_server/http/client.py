@@ -1,6 +1,7 @@
 """Requests to other web servers: credentials, deadlines, bounded answers, errors without what was sent or answered."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +13,10 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from dicomweb_server.services.peers import PeerAwayError, PeerError, WebAddress
+
+# These log every request with its query, and that may name a patient.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 MOST_REDIRECTS = 5
 SMALL_ANSWER = 64 << 20
@@ -182,10 +187,15 @@ class WebClient:
 
 def below(root: str, path: str) -> str:
     """The URL of what is below a root; PeerError for a path that leads out of it."""
-    bare = path.split("?", 1)[0]
-    if "://" in bare or any(part in (".", "..") for part in bare.replace("%2e", ".").replace("%2E", ".").split("/")):
+    if not is_below(path):
         raise PeerError("a path below the server's address is expected, without '..' and without a server")
     return root.rstrip("/") + "/" + path.lstrip("/") if path.strip("/") else root
+
+
+def is_below(path: str) -> bool:
+    """Whether a path, which may have a query, stays below the root that it is put to."""
+    bare = path.split("?", 1)[0].replace("%2e", ".").replace("%2E", ".")
+    return "://" not in bare and "\\" not in bare and not any(part in (".", "..") for part in bare.split("/"))
 
 
 def with_arguments(path: str, arguments: Mapping[str, str]) -> str:
@@ -237,6 +247,6 @@ def _failure(where: str, error: Exception) -> PeerError:
             return PeerError(f"{where}: the certificate of the server is not trusted: {cause.verify_message}")
         detail = getattr(cause, "strerror", None) or "no connection"
         return PeerAwayError(f"{where}: {detail}")
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | ValueError):
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
         return PeerError(f"{where}: the address or a header field cannot be used")
     return PeerAwayError(f"{where}: {type(error).__name__}")

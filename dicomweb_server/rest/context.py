@@ -30,6 +30,8 @@ class RestOptions:
     check_revisions: bool = False
     metadata: Names = field(default_factory=lambda: Names(NUMBERS, {}))
     attachments: Names = field(default_factory=lambda: Names(ATTACHMENTS, {}))
+    retrieve_method: str = "move"
+    echo_checks_find: bool = False
     max_json_size: int = 1 << 26
     max_request_size: int = 1 << 36
     max_instance_size: int = 1 << 34

@@ -4,10 +4,12 @@ from dicomweb_server.rest import (
     archives,
     attachments,
     deletion,
+    dicomweb_servers,
     files,
     find,
     jobs,
     metadata,
+    other_servers,
     resources,
     statistics,
     system,
@@ -31,10 +33,11 @@ OPERATIONS: Table = (
     *statistics.OPERATIONS,
     *jobs.OPERATIONS,
     *worklists.OPERATIONS,
+    *other_servers.OPERATIONS,
 )
 
 # Orthanc's DICOMweb plugin has its client's routes below the root of the service: /dicom-web/servers.
-BELOW_DICOMWEB: Table = ()
+BELOW_DICOMWEB: Table = (*dicomweb_servers.OPERATIONS,)
 
 ROOTS = frozenset(operation.path.split("/")[1] for operation in OPERATIONS)
 """The first segments of all paths at the root of the server."""

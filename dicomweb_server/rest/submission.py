@@ -53,25 +53,39 @@ async def answer_by_job(
     wish: Wish,
     *,
     result: Callable[[Job], Any] = _content_of,
+    content: Mapping[str, Any] | None = None,
 ) -> Response:
     """Submit a job. Asynchronous: its identifier; else, when it is done, `result` of it; ServerError if it failed.
 
-    Its kind finds `Permissive` and `UserData` among the parameters.
+    Its kind finds `Permissive`, `UserData` and `Asynchronous` among the parameters. `content`: what it shows from the
+    start.
     """
-    job = await submit(request, context, type_, parameters, wish)
+    job = await submit(request, context, type_, parameters, wish, content)
     if wish.asynchronous:
         return job_answer(job)
     return json_answer(result(await finished(context, job)))
 
 
-async def submit(request: Request, context: Context, type_: str, parameters: Mapping[str, Any], wish: Wish) -> Job:
+async def submit(
+    request: Request,
+    context: Context,
+    type_: str,
+    parameters: Mapping[str, Any],
+    wish: Wish,
+    content: Mapping[str, Any] | None = None,
+) -> Job:
     """A new job for whoever sends the request."""
     return await context.services.jobs.submit(
         type_,
-        {**parameters, "Permissive": wish.permissive, "UserData": wish.user_data},
+        {
+            **parameters,
+            "Permissive": wish.permissive,
+            "UserData": wish.user_data,
+            "Asynchronous": wish.asynchronous,
+        },
         priority=wish.priority,
         user=origin_of(request).user,
-        content={"Description": _DESCRIPTION},
+        content={"Description": _DESCRIPTION, **(content or {})},
     )
 
 

@@ -11,6 +11,7 @@ from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.queries import Queries
 from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
@@ -39,3 +40,4 @@ class Services:
     modalities: Modalities = field(default_factory=Modalities)
     peers: Peers = field(default_factory=Peers)
     dicomweb_servers: DicomWebServers = field(default_factory=DicomWebServers)
+    queries: Queries = field(default_factory=Queries)

@@ -57,7 +57,7 @@ def shown_server(server: DicomWebServer) -> dict[str, Any]:
 
 
 PEERS = Codec(RemoteKind.PEER, read_peer, written_peer)
-SERVERS = Codec(RemoteKind.DICOMWEB, read_server, written_server)
+SERVERS = Codec(RemoteKind.DICOMWEB, read_server, written_server, plain_names=False)
 
 
 def _members(raw: Any) -> Mapping[str, Any]:

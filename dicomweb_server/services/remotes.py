@@ -10,21 +10,30 @@ from dicomweb_server.ports.remotes import RemoteKind, RemoteTable
 
 T = TypeVar("T")
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def is_name(name: str) -> bool:
-    """Whether a remote can have this name."""
-    return _NAME.fullmatch(name) is not None
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# What can stand between two slashes of a path.
+_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[^/\\\x00-\x1f\x7f]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[T]):
-    """A remote as a document of plain values, and back; `read` raises ServerError(BAD_REQUEST)."""
+    """A remote as a document of plain values, and back; `read` raises ServerError(BAD_REQUEST).
+
+    `plain_names`: letters, digits, hyphens and underscores only, as Orthanc has them.
+    """
 
     kind: RemoteKind
     read: Callable[[Any], T]
     written: Callable[[T], Mapping[str, Any]]
+    plain_names: bool = True
+
+    def check_name(self, name: str) -> None:
+        """ServerError(BAD_REQUEST) for what cannot be the name of a remote."""
+        if self.plain_names and not _PLAIN.fullmatch(name):
+            expected = "1 to 64 letters, digits, hyphens and underscores, and nothing else"
+            raise ServerError(Reason.BAD_REQUEST, f"expected is a name of {expected}")
+        if not _SEGMENT.fullmatch(name):
+            raise ServerError(Reason.BAD_REQUEST, "expected is a name of at most 128 characters, without slashes")
 
 
 class RemoteSet(Mapping[str, T]):
@@ -59,10 +68,7 @@ class RemoteSet(Mapping[str, T]):
 
     async def put(self, name: str, remote: T) -> None:
         """Add one, or replace what has its name; durable when it returns."""
-        if not is_name(name):
-            raise ServerError(
-                Reason.BAD_REQUEST, "a name has 1 to 64 letters, digits, hyphens and underscores, and nothing else"
-            )
+        self._codec.check_name(name)
         if self._table is not None:
             await self._table.put_remote(self._codec.kind, name, self._codec.written(remote))
         self._known[name] = remote

@@ -15,7 +15,7 @@ from dicomweb_server.ports.peers import Reference
 from dicomweb_server.services import Services
 
 _STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
-_AT_ONCE = 500  # instances looked up by one search
+AT_ONCE = 500  # instances looked up by one search
 
 
 async def refused(references: Sequence[Reference], services: Services) -> list[Reason | None]:
@@ -24,15 +24,15 @@ async def refused(references: Sequence[Reference], services: Services) -> list[R
     NOT_FOUND; MISMATCHED_IDENTITY: it has another SOP class; STORAGE_DAMAGED; INTERNAL: it could not be read.
     """
     found: list[Reason | None] = []
-    for start in range(0, len(references), _AT_ONCE):
-        batch = references[start : start + _AT_ONCE]
-        places = await _places(batch, services)
-        found += [await _judged(reference, places.get(reference.instance_uid, []), services) for reference in batch]
+    for start in range(0, len(references), AT_ONCE):
+        batch = references[start : start + AT_ONCE]
+        where = await places(batch, services)
+        found += [await _judged(reference, where.get(reference.instance_uid, []), services) for reference in batch]
     return found
 
 
-async def _places(references: Sequence[Reference], services: Services) -> dict[str, list[Scope]]:
-    """Where instances of these UIDs are; a UID that is stored in two series has two places."""
+async def places(references: Sequence[Reference], services: Services) -> dict[str, list[Scope]]:
+    """Where instances of these UIDs, `AT_ONCE` at most, are; a UID that is stored in two series has two places."""
     uids = tuple(dict.fromkeys(each.instance_uid for each in references if is_valid_uid(each.instance_uid)))
     if not uids:
         return {}
@@ -41,12 +41,12 @@ async def _places(references: Sequence[Reference], services: Services) -> dict[s
         matches=(Match((_INSTANCE,), "UI", MatchKind.UID_LIST, uids),),
         include=tuple(Include((tag,)) for tag in (_STUDY, _SERIES, _INSTANCE)),
     )
-    places: dict[str, list[Scope]] = {}
+    found: dict[str, list[Scope]] = {}
     for match in (await services.search.find(query)).matches:
         attributes = orjson.loads(match.replace(b"\1", b""))
         study, series, instance = (attributes[f"{tag:08X}"]["Value"][0] for tag in (_STUDY, _SERIES, _INSTANCE))
-        places.setdefault(instance, []).append(Scope(study, series, instance))
-    return places
+        found.setdefault(instance, []).append(Scope(study, series, instance))
+    return found
 
 
 async def _judged(reference: Reference, places: Sequence[Scope], services: Services) -> Reason | None:

@@ -42,7 +42,6 @@ DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "OrthancPeers": ("peers", _same),
     "OrthancPeersInDatabase": ("peers_in_database", _same),
     "QueryRetrieveSize": ("kept_queries", _at_least_one),
-    "StorageCommitmentReportsSize": ("kept_commitment_reports", _at_least_one),
 }
 # Of the section DicomWeb.
 DICOMWEB_KNOWN = frozenset({"Servers", "StowMaxInstances", "StowMaxSize"})

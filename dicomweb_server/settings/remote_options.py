@@ -78,6 +78,3 @@ class RemoteSettings(RestSettings):
     kept_queries: int = option(
         _GROUP, Integer(1, 100_000), "How many queries are kept with their answers.", default=100
     )
-    kept_commitment_reports: int = option(
-        _GROUP, Integer(1, 1_000_000), "How many storage commitment reports of others are kept.", default=100
-    )

@@ -1,13 +1,13 @@
 """Configured web remotes, Orthanc's peers and DICOMweb servers: how a configuration writes them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.remotes import DicomWebServer, OrthancPeer
-from dicomweb_server.services.orthanc_remotes import read_peer, read_server
-from dicomweb_server.services.remotes import is_name
+from dicomweb_server.services import orthanc_remotes as codecs
+from dicomweb_server.services.remotes import Codec
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class WebRemotes(Generic[T]):
     """A table of remotes by name, in our words or in Orthanc's; as text `NAME=URL` separated by commas."""
 
     allowed: str
-    remote: Callable[[Any], T]
+    codec: Codec[T]
 
     def read(self, raw: object) -> dict[str, T]:
         """The remotes by name."""
@@ -43,12 +43,11 @@ class WebRemotes(Generic[T]):
         return {str(name): self._remote(str(name), value) for name, value in raw.items()}
 
     def _remote(self, name: str, raw: object) -> T:
-        if not is_name(name):
-            raise ValueError("a name has letters, digits, hyphens and underscores")
         if isinstance(raw, Mapping):
             raw = {_NAMES.get(str(member), str(member)): value for member, value in raw.items()}
         try:
-            return self.remote(raw)
+            self.codec.check_name(name)
+            return self.codec.read(raw)
         except ServerError as error:
             raise ValueError(f"{name}: {error.detail}") from None
 
@@ -56,10 +55,10 @@ class WebRemotes(Generic[T]):
 _ADDRESS = "url, username, password, headers, certificate, key, key_password, timeout"
 
 PEERS: WebRemotes[OrthancPeer] = WebRemotes(
-    f"a table of name = {{ {_ADDRESS} }} (as text: NAME=URL, separated by commas)", read_peer
+    f"a table of name = {{ {_ADDRESS} }} (as text: NAME=URL, separated by commas)", codecs.PEERS
 )
 SERVERS: WebRemotes[DicomWebServer] = WebRemotes(
     f"a table of name = {{ {_ADDRESS}, chunked, deletes, any_transfer_syntax }} "
     "(as text: NAME=URL, separated by commas)",
-    read_server,
+    codecs.SERVERS,
 )

@@ -16,6 +16,7 @@ from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
+from dicomweb_server.settings import Settings
 from dicomweb_server.storage.store import Store
 from dicomweb_server.storage.threads import Threads
 from dicomweb_server.storage.worklist_folder import WorklistFolder
@@ -50,5 +51,5 @@ def services_on(
         archives=ArchiveService(resources, retrieve, store.titles, workers),
         annotations=AnnotationService(store.annotations, store.blobs),
     )
-    register_kinds(services)
+    register_kinds(Settings(), services)
     return services

@@ -73,3 +73,11 @@ async def test_a_configured_one_that_is_removed_comes_back_with_the_next_start(t
 async def test_names_are_letters_digits_hyphens_and_underscores(name: str) -> None:
     with pytest.raises(ServerError, match="letters, digits"):
         await RemoteSet(PEERS).put(name, ONE)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".", "x" * 129, "a\n", "a\\b"])
+async def test_names_of_dicomweb_servers_are_segments_of_a_path(name: str) -> None:
+    servers = RemoteSet(SERVERS)
+    await servers.put("My PACS, 2nd.", WEB)
+    with pytest.raises(ServerError, match="without slashes"):
+        await servers.put(name, WEB)

@@ -1,6 +1,7 @@
 """The client for other web servers meets those that are away, slow, endless, lying and leading astray."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -32,6 +33,13 @@ async def test_it_shows_who_it_is_and_what_it_was_told_to_say() -> None:
     assert "accept: x/y\r\n" in lower
     assert "secret" not in repr(address)
     assert "abc" not in repr(address)
+
+
+async def test_what_is_asked_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        async with hostile(ok(b"{}")) as server:
+            await asked(server.url, path="/studies?PatientID=P1")
+    assert "P1" not in caplog.text
 
 
 async def test_nobody_there_is_away_and_says_so_without_secrets() -> None:

@@ -198,7 +198,6 @@ def test_other_servers(tmp_path: Path) -> None:
         HttpsVerifyPeers=False,
         HttpsCACertificates="ca.pem",
         QueryRetrieveSize=7,
-        StorageCommitmentReportsSize=0,
         DicomDefaultRetrieveMethod="C-GET",
         DicomEchoChecksFind=True,
         DicomModalitiesInDatabase=True,
@@ -210,7 +209,7 @@ def test_other_servers(tmp_path: Path) -> None:
     assert (settings.stow_instances, settings.stow_size) == (10_000, 3 * 2**20)
     assert (settings.web_client_proxy, settings.web_client_timeout) == ("http://user:secret@proxy:3128", 86_400)
     assert (settings.web_client_verify, settings.web_client_ca) == (False, tmp_path / "ca.pem")
-    assert (settings.kept_queries, settings.kept_commitment_reports, settings.retrieve_method) == (7, 1, "get")
+    assert (settings.kept_queries, settings.retrieve_method) == (7, "get")
     assert settings.echo_checks_find
     assert settings.modalities_in_database
     assert settings.peers_in_database

@@ -1,0 +1,13 @@
+"""The operations about other servers, as one table."""
+
+from dicomweb_server.rest import commitments, modalities, modality_queries, modality_transfers, peers, queries
+from dicomweb_server.rest.table import Table
+
+OPERATIONS: Table = (
+    *modalities.OPERATIONS,
+    *modality_queries.OPERATIONS,
+    *modality_transfers.OPERATIONS,
+    *queries.OPERATIONS,
+    *peers.OPERATIONS,
+    *commitments.OPERATIONS,
+)

@@ -1,0 +1,180 @@
+"""Sending: what all jobs share that send instances: batches, where to go on, what failed, when to try again."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.index import Scope, StoredInstance
+from dicomweb_server.ports.peers import PeerAwayError, PeerError
+from dicomweb_server.ports.remotes import Sent
+from dicomweb_server.services.jobs import JobRetry, RunningJob
+from dicomweb_server.services.resources import ResourceService
+from dicomweb_server.services.retrieve import RetrieveService
+
+Store = Callable[[Sequence[StoredInstance]], Awaitable[Sent]]
+
+_MOST_FAILED_TOLD = 1000
+_FIRST_WAIT, _LONGEST_WAIT = 15.0, 1800.0
+# What another server answers to a request of which one instance may be the problem.
+_OF_ONE_INSTANCE = frozenset({400, 409, 413, 415, 422})
+
+
+@dataclass(frozen=True, slots=True)
+class SendLimits:
+    """`instances`, `size`: most in one batch, unless one alone is larger; `retry_for`: seconds to go on trying."""
+
+    instances: int = 100
+    size: int = 64 << 20
+    retry_for: float = 86_400.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a sending job stands. `after`: (position in the resources, series, instance) of what was sent last."""
+
+    after: tuple[int, str, str] = (0, "", "")
+    completed: int = 0
+    failed: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    size: int = 0
+
+    @classmethod
+    def of(cls, job: RunningJob) -> "Progress":
+        """As the job was saved last."""
+        kept = job.cursor
+        if kept is None:
+            return cls()
+        return cls(tuple(kept["after"]), kept["completed"], kept["failed"], dict(kept["failures"]), kept["size"])
+
+    def cursor(self) -> dict[str, Any]:
+        """To be saved."""
+        return {
+            "after": list(self.after),
+            "completed": self.completed,
+            "failed": self.failed,
+            "failures": self.failures,
+            "size": self.size,
+        }
+
+    def add(self, sent: Sent) -> None:
+        """A batch is over."""
+        self.completed += sent.completed
+        self.failed += len(sent.failed)
+        self.size += sent.size
+        for uid, why in sent.failed.items():
+            if len(self.failures) < _MOST_FAILED_TOLD:
+                self.failures[uid] = why
+
+
+async def chosen(resources: ResourceService, public_ids: Sequence[str]) -> tuple[list[Scope], int]:
+    """What identifiers name, and how many instances that is; ServerError(NOT_FOUND) if one of them names nothing."""
+    scopes: list[Scope] = []
+    keys: set[str] = set()
+    for public_id in dict.fromkeys(public_ids):
+        resource = await resources.identify_any(public_id)
+        scopes += await resources.scopes(resource)
+        keys |= {instance.key for instance in await resources.instances(resource)}
+    return list(dict.fromkeys(scopes)), len(keys)
+
+
+def written_scopes(scopes: Sequence[Scope]) -> list[list[str | None]]:
+    """As the parameters of a job have them."""
+    return [[scope.study_uid, scope.series_uid, scope.instance_uid] for scope in scopes]
+
+
+class Sending:
+    """One run of one job that sends."""
+
+    def __init__(self, job: RunningJob, retrieve: RetrieveService, limits: SendLimits) -> None:
+        self._job = job
+        self._retrieve = retrieve
+        self._limits = limits
+        self._scopes = [Scope(*names) for names in job.parameters["Scopes"]]
+        self._total = max(job.parameters["InstancesCount"], 1)
+        self.progress = Progress.of(job)
+
+    async def run(self, store: Store, content: Callable[[Progress], Mapping[str, Any]]) -> None:
+        """Send all that is left; ServerError where that failed, JobRetry where it may succeed later."""
+        progress, permissive = self.progress, self._job.parameters["Permissive"]
+        async for place, batch in self._batches():
+            try:
+                sent = await _stored(store, batch)
+            except PeerAwayError as error:
+                await self._job.save(content=content(progress))
+                raise later_or_failed(self._job, self._limits.retry_for, error) from error
+            except PeerError as error:
+                await self._job.save(content=content(progress))
+                raise ServerError(Reason.PEER_FAILED, str(error)) from error
+            progress.add(sent)
+            progress.after = place
+            share = (progress.completed + progress.failed) / self._total
+            await self._job.save(progress=share, cursor=progress.cursor(), content=content(progress))
+            if sent.failed and not permissive:
+                why = next(iter(sent.failed.values()))
+                raise ServerError(Reason.PEER_FAILED, f"{len(sent.failed)} instances were refused: {why}")
+
+    async def references(self) -> AsyncIterator[tuple[str, str]]:
+        """SOP class and instance UIDs of all that there is to send."""
+        for scope in self._scopes:
+            for instance in await self._instances(scope):
+                yield instance.sop_class_uid, instance.instance_uid
+
+    async def _batches(self) -> AsyncIterator[tuple[tuple[int, str, str], list[StoredInstance]]]:
+        """What is left, in batches; with each, where to go on after it."""
+        seen: set[str] = set()
+        batch: list[StoredInstance] = []
+        place, size = self.progress.after, 0
+        for position, scope in enumerate(self._scopes):
+            for instance in await self._instances(scope):
+                here = (position, instance.series_uid, instance.instance_uid)
+                if here <= self.progress.after or instance.key in seen:
+                    continue
+                seen.add(instance.key)
+                if batch and (len(batch) >= self._limits.instances or size + instance.size > self._limits.size):
+                    yield place, batch
+                    batch, size = [], 0
+                batch.append(instance)
+                place, size = here, size + instance.size
+        if batch:
+            yield place, batch
+
+    async def _instances(self, scope: Scope) -> list[StoredInstance]:
+        """In an order that does not change, whatever comes or goes meanwhile."""
+        try:
+            found = await self._retrieve.instances(scope)
+        except ServerError as error:
+            if error.reason is Reason.NOT_FOUND:  # deleted since
+                return []
+            raise
+        return sorted(found, key=lambda instance: (instance.series_uid, instance.instance_uid))
+
+
+def later_or_failed(job: RunningJob, retry_for: float, error: PeerError) -> Exception:
+    """What to raise for a destination that is away: another attempt, ever later, as long as there is hope."""
+    left = job.job.created + retry_for - time.time()
+    if not job.parameters.get("Asynchronous", False) or left <= 0:
+        return ServerError(Reason.PEER_FAILED, str(error))
+    wait = min(_FIRST_WAIT * 2 ** min(job.job.attempts, 10), _LONGEST_WAIT, left + 1)
+    return JobRetry(wait, Reason.PEER_FAILED, str(error))
+
+
+async def _stored(store: Store, batch: Sequence[StoredInstance]) -> Sent:
+    """Send a batch; where all of it is refused, one instance after the other, to find out which is the problem."""
+    try:
+        return await store(batch)
+    except PeerAwayError:
+        raise
+    except PeerError as error:
+        if error.status not in _OF_ONE_INSTANCE or len(batch) == 1:
+            if error.status in _OF_ONE_INSTANCE:
+                return Sent(0, {batch[0].instance_uid: str(error)})
+            raise
+    completed, size = 0, 0
+    failed: dict[str, str] = {}
+    for instance in batch:
+        sent = await _stored(store, [instance])
+        completed, size = completed + sent.completed, size + sent.size
+        failed.update(sent.failed)
+    return Sent(completed, failed, size)

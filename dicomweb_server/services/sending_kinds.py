@@ -1,0 +1,150 @@
+"""The kinds of jobs that send instances: to modalities, to peers, to DICOMweb servers; content in Orthanc's shape."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from dicomweb_server.ports.index import StoredInstance
+from dicomweb_server.ports.peers import Modality, Originator, Peer, PeerAwayError, PeerError, Reference
+from dicomweb_server.ports.remotes import PeerTransfer, Sent
+from dicomweb_server.services.commitment import CommitmentService
+from dicomweb_server.services.jobs import RunningJob
+from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.sending import Progress, Sending, SendLimits, later_or_failed
+from dicomweb_server.services.web_remotes import DicomWebServers, Peers
+
+MODALITY_STORE, PEER_STORE, STOW = "DicomModalityStore", "OrthancPeerStore", "DicomWebStowClient"
+_MEGABYTE = 1 << 20
+
+
+class ModalityStoreKind:
+    """C-STORE to a modality."""
+
+    type = MODALITY_STORE
+
+    def __init__(
+        self,
+        modalities: Modalities,
+        retrieve: RetrieveService,
+        limits: SendLimits,
+        commitments: CommitmentService,
+    ) -> None:
+        self._modalities = modalities
+        self._retrieve = retrieve
+        self._limits = limits
+        self._commitments = commitments
+
+    async def run(self, job: RunningJob) -> None:
+        """Send what is left; then ask for storage commitment, if that was wanted."""
+        parameters = job.parameters
+        modality = modality_of(self._modalities, parameters)
+        peer = self._modalities.peer(modality)
+        title, message_id = parameters.get("MoveOriginatorAet"), parameters.get("MoveOriginatorID", 0)
+        originator = Originator(title, message_id) if title else None
+        sending = Sending(job, self._retrieve, self._limits)
+
+        async def store(instances: Sequence[StoredInstance]) -> Sent:
+            return await store_over_dimse(peer, instances, originator)
+
+        await sending.run(store, lambda progress: _content(job, progress))
+        if parameters.get("TransactionUid"):
+            references = [Reference(*pair) async for pair in sending.references()]
+            try:
+                await self._commitments.ask(modality, references, parameters["TransactionUid"])
+            except PeerError as error:
+                raise later_or_failed(job, self._limits.retry_for, error) from error
+
+
+class PeerStoreKind:
+    """POST to a peer."""
+
+    type = PEER_STORE
+
+    def __init__(self, peers: Peers, retrieve: RetrieveService, limits: SendLimits) -> None:
+        self._peers = peers
+        self._retrieve = retrieve
+        self._limits = limits
+
+    async def run(self, job: RunningJob) -> None:
+        """Send what is left."""
+        transfer = PeerTransfer(job.parameters.get("Transcode", ""), job.parameters.get("Compress", False))
+        async with self._peers.connected(job.parameters["Peer"], transfer) as peer:
+            await Sending(job, self._retrieve, self._limits).run(peer.store, lambda progress: _sized(job, progress))
+
+
+class StowKind:
+    """STOW-RS to a DICOMweb server."""
+
+    type = STOW
+
+    def __init__(self, servers: DicomWebServers, retrieve: RetrieveService, limits: SendLimits) -> None:
+        self._servers = servers
+        self._retrieve = retrieve
+        self._limits = limits
+
+    async def run(self, job: RunningJob) -> None:
+        """Send what is left."""
+        async with self._servers.connected(job.parameters["Server"]) as server:
+            await Sending(job, self._retrieve, self._limits).run(server.store, lambda progress: _stow(job, progress))
+
+
+def modality_of(modalities: Modalities, parameters: Mapping[str, Any]) -> Modality:
+    """The modality that a job is about, with what the request wanted otherwise; ServerError(NOT_FOUND)."""
+    known = modalities.named(parameters["Modality"])
+    return replace(
+        known,
+        ae_title=parameters.get("CalledAet") or known.ae_title,
+        host=parameters.get("Host") or known.host,
+        port=parameters.get("Port") or known.port,
+        timeout=parameters.get("Timeout") or known.timeout,
+        local_ae_title=parameters.get("LocalAet") or known.local_ae_title,
+    )
+
+
+async def store_over_dimse(peer: Peer, instances: Sequence[StoredInstance], originator: Originator | None) -> Sent:
+    """C-STORE; what fails for a connection that was lost is told from what is refused, by asking whether it is there.
+
+    PeerAwayError where it is not. What fails is tried once more where it is.
+    """
+    transfer = await peer.store(instances, originator=originator)
+    failed = _failed(instances, transfer.failed_uids)
+    if failed:
+        await _there(peer)
+        transfer = await peer.store(failed, originator=originator)
+        failed = _failed(failed, transfer.failed_uids)
+    size = sum(instance.size for instance in instances)
+    return Sent(len(instances) - len(failed), {one.instance_uid: "the modality refused it" for one in failed}, size)
+
+
+async def _there(peer: Peer) -> None:
+    """PeerAwayError where a peer is away; one that does not like to be asked is there."""
+    try:
+        await peer.echo()
+    except PeerAwayError:
+        raise
+    except PeerError:
+        return
+
+
+def _failed(instances: Sequence[StoredInstance], uids: Sequence[str]) -> list[StoredInstance]:
+    return [instance for instance in instances if instance.instance_uid in set(uids)]
+
+
+def _content(job: RunningJob, progress: Progress) -> dict[str, Any]:
+    """What a job shows, in Orthanc's words, and which instances failed."""
+    content = dict(job.content) | {"FailedInstancesCount": progress.failed}
+    if progress.failures:
+        content["FailedInstances"] = progress.failures
+    return content
+
+
+def _sized(job: RunningJob, progress: Progress) -> dict[str, Any]:
+    return _content(job, progress) | {"Size": str(progress.size), "SizeMB": progress.size // _MEGABYTE}
+
+
+def _stow(job: RunningJob, progress: Progress) -> dict[str, Any]:
+    return _content(job, progress) | {
+        "InstancesCount": str(progress.completed),
+        "NetworkSizeMB": str(progress.size // _MEGABYTE),
+    }
