@@ -7,15 +7,16 @@ import pytest
 
 from conformance import archive as sample_archive
 from conformance.archive import Archive
+from conformance.procedure_steps import write_worklist
 from conformance.report import Result, render
-from conformance.server import COMMAND, ORTHANC, Server, free_port
+from conformance.server import COMMAND, ORTHANC, WORKLISTS, Server, free_port
 from conformance.service import Service
 
 SINK_PORT = free_port()  # where the destination of C-MOVE listens while a test makes it
 RESULTS = Path(__file__).parent / "results.md"
 SETTINGS = {
     "DICOMWEB_SERVER_CORS_ORIGINS": "http://viewer.example",
-    "DICOMWEB_SERVER_UNKNOWN_ALLOW": "echo,store,find,get,move",
+    "DICOMWEB_SERVER_UNKNOWN_ALLOW": "echo,store,find,worklist,get,move,commitment,mpps",
     "DICOMWEB_SERVER_MODALITIES": f"sink=SINK@127.0.0.1:{SINK_PORT}",
 }
 _results: dict[str, Result] = {}
@@ -40,7 +41,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield None
         return
     command = ORTHANC if request.config.getoption("--orthanc") else COMMAND
-    own = Server(tmp_path_factory.mktemp("server"), command, SETTINGS)
+    folder = tmp_path_factory.mktemp("server")
+    write_worklist(folder / WORKLISTS)
+    own = Server(folder, command, SETTINGS | {"DICOMWEB_SERVER_WORKLIST_FOLDER": str(folder / WORKLISTS)})
     yield own
     own.stop()
 
@@ -71,6 +74,22 @@ def sink(server: Server | None, request: pytest.FixtureRequest) -> int:
     if server is None or request.config.getoption("--orthanc"):
         pytest.skip("the server knows no modality SINK")
     return SINK_PORT
+
+
+@pytest.fixture(scope="session")
+def worklist(server: Server | None, dimse: tuple[str, int]) -> tuple[str, int]:
+    """Where the worklist of the service under test is; it was given the items of the suites as files."""
+    if server is None:
+        pytest.skip("the server has another worklist")
+    return dimse
+
+
+@pytest.fixture(scope="session")
+def performed(request: pytest.FixtureRequest, dimse: tuple[str, int]) -> tuple[str, int]:
+    """Where performed procedure steps are reported."""
+    if request.config.getoption("--orthanc"):
+        pytest.skip("Orthanc takes no performed procedure steps")
+    return dimse
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ COMMAND = (
     " --http-port {http_port} --dimse-port {dimse_port}"
 )
 ORTHANC = "Orthanc {config}"
+ORTHANC_WORKLISTS = "/usr/share/orthanc/plugins/libModalityWorklists.so"
+WORKLISTS = "worklists"  # a folder below the server's, of worklist files
 ORTHANC_PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 
@@ -59,7 +61,13 @@ class Server:
             "IndexDirectory": str(self.data),
             "HttpPort": self.http_port,
             "DicomPort": self.dimse_port,
-            "Plugins": [ORTHANC_PLUGIN],
+            "Plugins": [ORTHANC_PLUGIN, ORTHANC_WORKLISTS],
+            "Worklists": {"Enable": True, "Database": str(self.folder / WORKLISTS)},
+            "DicomModalities": {"conformance": ["CONFORMANCE", "127.0.0.1", free_port()]},
+            "DicomAlwaysAllowFind": True,
+            "DicomAlwaysAllowFindWorklist": True,
+            "DicomAlwaysAllowGet": True,
+            "DicomAlwaysAllowMove": True,
             "AuthenticationEnabled": False,
             "RemoteAccessAllowed": True,
             "DicomAlwaysAllowStore": True,
