@@ -1,10 +1,13 @@
 """Arguments: the query parameters of a request, by name and type."""
 
+import math
+
 from starlette.types import Scope
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.headers import parameters
 
+_LARGEST = 1e12
 _YES, _NO = frozenset({"", "1", "true"}), frozenset({"0", "false"})
 
 
@@ -32,6 +35,16 @@ class Arguments:
         if lower not in _YES and lower not in _NO:
             raise ServerError(Reason.BAD_REQUEST, f"the parameter {name} must be true or false")
         return lower in _YES
+
+    def decimal(self, name: str) -> float:
+        """A finite number, of a parameter that is there."""
+        try:
+            value = float(self._values[name][:40])
+        except ValueError:
+            value = math.inf
+        if not abs(value) < _LARGEST:
+            raise ServerError(Reason.BAD_REQUEST, f"the parameter {name} must be a number")
+        return value
 
     def number(self, name: str, default: int, most: int = 2**53) -> int:
         """A number that is not negative."""

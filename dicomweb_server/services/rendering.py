@@ -8,13 +8,28 @@ from enum import Enum
 from dicomweb_server.dicom.data_set import DataSet, data_set_of
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import open_part10
+from dicomweb_server.dicom.rendering.export import (
+    LARGEST_ARRAY,
+    Export,
+    ExportJob,
+    PixelArray,
+    exported,
+    matlab_file,
+    numpy_file,
+    pixel_array,
+    too_large,
+)
+from dicomweb_server.dicom.rendering.frame_attributes import frame_attributes
 from dicomweb_server.dicom.rendering.icc_profile import ColourSpace
 from dicomweb_server.dicom.rendering.icon import labelled_icon
 from dicomweb_server.dicom.rendering.image_format import ANIMATED_TYPES, Encoded
 from dicomweb_server.dicom.rendering.options import RenderingOptions, Viewport
 from dicomweb_server.dicom.rendering.presentation_state import PRESENTATION_STATES, referenced_images
-from dicomweb_server.dicom.rendering.rendering_job import RenderingJob, Source, SourceFrame, perform
+from dicomweb_server.dicom.rendering.rendering_job import RenderingJob, perform
 from dicomweb_server.dicom.rendering.segmentation import SEGMENTATIONS, frames_beside, segment_frames, source_image
+from dicomweb_server.dicom.rendering.source import Source, SourceFrame
+from dicomweb_server.dicom.rendering.transforms import grayscale_of
+from dicomweb_server.dicom.rendering.window import Window
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
 from dicomweb_server.ports.index import Scope, StoredInstance
@@ -146,6 +161,42 @@ class RenderingService:
         if kind_of(state) is not Kind.PRESENTATION_STATE:
             raise ServerError(Reason.BAD_REQUEST, "what should be a presentation state is none that can be applied")
         return state
+
+    async def exported(
+        self, instance: StoredInstance, frame_number: int, export: Export, media_type: str, quality: int
+    ) -> Encoded:
+        """A frame as it is decoded, stretched or clamped."""
+        source = await self._source(instance, (frame_number,))
+        return await self._pixels.run(exported, ExportJob(source, export, media_type, quality))
+
+    async def icon(self, media_type: str) -> Encoded:
+        """What stands for an image that cannot be shown."""
+        return await self._pixels.run(labelled_icon, "?", media_type, Viewport())
+
+    async def window(self, instance: StoredInstance, frame_number: int) -> Window | None:
+        """The first window of a frame."""
+        data_set = await self._data_set(instance)
+        voi = grayscale_of(frame_attributes(data_set, frame_number)).voi
+        return voi if isinstance(voi, Window) else None
+
+    async def numpy(
+        self, instances: Sequence[StoredInstance], frame_number: int | None, *, rescale: bool, compress: bool
+    ) -> bytes:
+        """The pixels of instances, or of one frame of one, as a file of NumPy."""
+        arrays: list[PixelArray] = []
+        for instance in instances:
+            count = FrameIndex.unpack(instance.frames).count
+            numbers = range(1, max(count, 1) + 1) if frame_number is None else (frame_number,)
+            source = await self._source(instance, numbers)
+            arrays.append(await self._pixels.run(pixel_array, source, int(rescale)))
+            if sum(len(array.data) for array in arrays) > LARGEST_ARRAY:
+                raise too_large()
+        single = frame_number is not None
+        return await self._workers.run(lambda: numpy_file(arrays, compress=compress, single=single))
+
+    async def matlab(self, instance: StoredInstance, frame_number: int) -> bytes:
+        """A frame as an expression of MATLAB."""
+        return await self._pixels.run(matlab_file, await self._source(instance, (frame_number,)))
 
     async def _made(self, job: RenderingJob) -> Encoded:
         return await self._pixels.run(perform, job)

@@ -63,7 +63,8 @@ def frame_image(
 def with_picture(shown: Shown, attributes: FrameAttributes, options: RenderingOptions) -> Picture:
     """Shown samples as a picture: profile, size and annotations."""
     picture = Image.fromarray(np.ascontiguousarray(shown))
-    picture = placed(picture, options.viewport, aspect_ratio(attributes))
+    ratio = aspect_ratio(attributes) if options.square_pixels else 1.0
+    picture = placed(picture, options.viewport, ratio)
     picture, profile = in_colour_space(picture, profile_of(attributes.data_set), options.colour_space)
     return Picture(annotated(picture, attributes.data_set, options.annotations), profile)
 

@@ -44,7 +44,7 @@ class Viewport:
 
 @dataclass(frozen=True, slots=True)
 class RenderingOptions:
-    """All of them. `window` None: as the image itself says."""
+    """All of them. `window` None: as the image itself says. `square_pixels`: made so where they are not."""
 
     viewport: Viewport = field(default_factory=Viewport)
     window: Window | None = None
@@ -53,3 +53,4 @@ class RenderingOptions:
     colour_space: ColourSpace = ColourSpace.AS_IT_IS
     overlays: bool = False
     bits: int = 8
+    square_pixels: bool = True
