@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dicomweb_server.bootstrap.remotes import remote_kinds
 from dicomweb_server.services import Services
 from dicomweb_server.services.archive_job import ArchiveKind
+from dicomweb_server.services.edit_jobs import ModificationJobs
 from dicomweb_server.services.jobs import JobKind, JobOptions, JobService
+from dicomweb_server.services.study_jobs import MergeJobs, SplitJobs
 from dicomweb_server.settings import Settings
 from dicomweb_server.storage.store import Store
 
@@ -24,6 +26,9 @@ def job_kinds(settings: Settings, services: Services) -> Sequence[JobKind]:
         ArchiveKind("Archive", services.archives, services.resources),
         ArchiveKind("Media", services.archives, services.resources),
         *remote_kinds(settings, services),
+        ModificationJobs(services.edits),
+        SplitJobs(services.edits),
+        MergeJobs(services.edits),
     )
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from dicomweb_server.bootstrap.edits import edit_service
 from dicomweb_server.bootstrap.jobs import job_service, register_kinds
 from dicomweb_server.bootstrap.modalities import configured_modalities
 from dicomweb_server.bootstrap.pixels import PixelWork
@@ -110,6 +111,7 @@ async def open_store(
         resources=resources,
         archives=ArchiveService(resources, retrieve, store.titles, workers),
         annotations=AnnotationService(store.annotations, blobs),
+        edits=edit_service(store, workers, policy, metrics),
         jobs=job_service(settings, store),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),
@@ -126,6 +128,7 @@ async def open_store(
         indexing.cancel()
         await asyncio.gather(indexing, return_exceptions=True)
         await services.ingest.close()
+        await services.edits.ingest.close()
         workers.close()
         await asyncio.to_thread(pixels.close)
         if reader is not None:

@@ -14,7 +14,7 @@ from dicomweb_server.dicom.edit_rules import LevelRules
 from dicomweb_server.dicom.edit_value import EditValue
 from dicomweb_server.dicom.elements import items, walk
 from dicomweb_server.dicom.header import Header
-from dicomweb_server.dicom.modification import Outline, inserts_of, outline, written_in
+from dicomweb_server.dicom.modification import Outline, inserts_of, outline, patient_of, written_in
 from dicomweb_server.dicom.uids import IMPLEMENTATION_VERSION_NAME, uid_from
 
 _SOP_CLASS_UID = 0x00080016
@@ -43,11 +43,13 @@ class Deidentification:
         sop_class_uid = uid_from(seen.values.get(_SOP_CLASS_UID, b""))
         safe = frozenset(_declared_safe(header)) if self.profile.has(Option.RETAIN_SAFE_PRIVATE) else frozenset()
         facts = Facts(sop_class_uid, seen.text(PATIENT_ID), self._words(header, seen), safe)
-        inserts = {value.tag: value for value in (*self._marks(facts), *inserts_of(self.plan, seen))}
+        by_tag = {value.tag: value for value in (*self._marks(facts), *inserts_of(self.plan, seen))}
+        inserts = tuple(by_tag[tag] for tag in sorted(by_tag))
         task = Task(
             rules=self._rules_for(sop_class_uid),
-            inserts=tuple(inserts[tag] for tag in sorted(inserts)),
+            inserts=inserts,
             facts=facts,
+            patient=patient_of(inserts, seen),
             keep_file_meta=False,
             note=note,
         )
@@ -55,7 +57,7 @@ class Deidentification:
 
     def _outline(self, header: Header) -> Outline:
         if self.profile.options & _CLEANING or self.plan.creator:
-            return outline(header, _TELLING | {0x00080005, _SOP_CLASS_UID, PATIENT_ID}, last=0xFFFFFFFF)
+            return outline(header, _TELLING | {0x00080005, _SOP_CLASS_UID, PATIENT_ID, PATIENT_NAME}, last=0xFFFFFFFF)
         return outline(header)
 
     def _words(self, header: Header, seen: Outline) -> frozenset[str]:

@@ -39,13 +39,14 @@ Note = Callable[[str, str, Outcome], None]
 class Task:
     """What is to be done to one instance. `inserts`: new elements of the data set, by tag.
 
-    `charset`: what its text is moved to; None: it stays in its own.
+    `charset`: what its text is moved to; None: it stays in its own. `patient`: ID and name in the result.
     """
 
     rules: LevelRules
     inserts: tuple[EditValue, ...] = ()
     facts: object = None
     charset: Charset | None = None
+    patient: tuple[str, str] = ("", "")
     keep_file_meta: bool = True
     note: Note | None = None
 
@@ -326,4 +327,4 @@ class _NoRules(LevelRules):
 NO_RULES = _NoRules()
 GONE = Output()
 
-__all__ = ["Edited", "Note", "Task", "edit"]
+__all__ = ["Edited", "Note", "Outcome", "Task", "edit"]

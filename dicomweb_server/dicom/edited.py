@@ -60,6 +60,21 @@ class Edited:
         if gathered:
             yield b"".join(gathered)
 
+    def buffers(self) -> Iterator[bytes | memoryview]:
+        """The same without copies; spans of the source are given in one piece, however long."""
+        source = memoryview(self.source)
+        gathered: list[bytes] = []
+        for piece in self.pieces:
+            if isinstance(piece, bytes):
+                gathered.append(piece)
+                continue
+            if gathered:
+                yield b"".join(gathered)
+                gathered = []
+            yield source[slice(*piece)]
+        if gathered:
+            yield b"".join(gathered)
+
     def whole(self) -> bytes:
         """The file in one piece, for one that is not large."""
         return b"".join([piece if isinstance(piece, bytes) else self.source[slice(*piece)] for piece in self.pieces])

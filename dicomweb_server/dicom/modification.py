@@ -15,7 +15,7 @@ from dicomweb_server.dicom.text_encoding import SPECIFIC_CHARACTER_SET, UTF8_LAB
 from dicomweb_server.dicom.uid_mapping import UidRules
 from dicomweb_server.errors import Reason, ServerError
 
-_PATIENT_ID, _SOP_CLASS_UID = 0x00100020, 0x00080016
+_PATIENT_NAME, _PATIENT_ID, _SOP_CLASS_UID = 0x00100010, 0x00100020, 0x00080016
 _UTF8 = EditValue(SPECIFIC_CHARACTER_SET, "CS", text=UTF8_LABEL.decode("ascii"))
 _LONGEST = 1 << 16  # of the values that an outline keeps
 
@@ -37,7 +37,7 @@ class Outline:
         return self.charset.decode(self.values.get(tag, b"")).strip(" \0")
 
 
-_ALWAYS = frozenset({SPECIFIC_CHARACTER_SET, _SOP_CLASS_UID, _PATIENT_ID})
+_ALWAYS = frozenset({SPECIFIC_CHARACTER_SET, _SOP_CLASS_UID, _PATIENT_NAME, _PATIENT_ID})
 
 
 def outline(header: Header, tags: frozenset[int] = _ALWAYS, *, last: int = _PATIENT_ID) -> Outline:
@@ -67,7 +67,9 @@ class Modification:
         if not self._rules:
             self._rules.append(plan_rules(self.plan, UidRules(self.uids) if self.uids else None))
         seen = outline(header, last=0xFFFFFFFF if self.plan.creator else _PATIENT_ID)
-        return written_in(Task(rules=self._rules[0], inserts=inserts_of(self.plan, seen), note=note), self.plan, seen)
+        inserts = inserts_of(self.plan, seen)
+        task = Task(rules=self._rules[0], inserts=inserts, patient=patient_of(inserts, seen), note=note)
+        return written_in(task, self.plan, seen)
 
 
 def written_in(task: Task, plan: EditPlan, seen: Outline) -> Task:
@@ -83,6 +85,15 @@ def written_in(task: Task, plan: EditPlan, seen: Outline) -> Task:
         return task
     inserts = tuple(sorted((_UTF8, *task.inserts), key=lambda value: value.tag))
     return replace(task, inserts=inserts, charset=charset_of(UTF8_LABEL))
+
+
+def patient_of(inserts: tuple[EditValue, ...], seen: Outline) -> tuple[str, str]:
+    """ID and name of the patient in the result."""
+    new = {value.tag: value.text or "" for value in inserts}
+    return (
+        new.get(_PATIENT_ID, seen.text(_PATIENT_ID)).strip(" "),
+        new.get(_PATIENT_NAME, seen.text(_PATIENT_NAME)).strip(" "),
+    )
 
 
 def inserts_of(plan: EditPlan, seen: Outline) -> tuple[EditValue, ...]:

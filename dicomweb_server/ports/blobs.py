@@ -1,10 +1,12 @@
 """Blobs: where the bytes of instances rest. Keys are ours, immutable, and never made from attributes."""
 
 import mmap
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from dicomweb_server.errors import ServerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,10 @@ class Staged:
     data: bytes | None = None
     path: Path | None = None
     token: int = 0
+
+
+Make = Callable[[], Iterable[bytes | bytearray | memoryview]]
+"""Makes the pieces of one instance, in a thread; ServerError if it cannot."""
 
 
 def received_at(key: str) -> float:
@@ -61,6 +67,12 @@ class Blobs(Protocol):
 
     def placement(self, staged: Staged) -> Placement:
         """How to write it under a new key; nothing is written yet. Whoever has placed it calls `release`."""
+
+    async def stage_made(self, makes: Sequence[Make]) -> list[Staged | ServerError]:
+        """Bytes that are made off the loop, each to a file of the spool at once; what a `Make` raised in its place.
+
+        ServerError(OUT_OF_RESOURCES) where there is no room.
+        """
 
     def release(self, staged: Sequence[Staged]) -> None:
         """These were placed: free the memory that they hold."""

@@ -6,6 +6,7 @@ from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
+from dicomweb_server.services.edits import EditService
 from dicomweb_server.services.ingest import IngestService
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
@@ -32,6 +33,7 @@ class Services:
     delete: DeleteService
     resources: ResourceService
     annotations: AnnotationService
+    edits: EditService
     jobs: JobService
     commitments: CommitmentService
     worklist: WorklistService

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.ports.blobs import Staged
+from dicomweb_server.ports.blobs import Make, Staged
 from dicomweb_server.storage.data_folder import PRIVATE_FILE, PRIVATE_FOLDER
 from dicomweb_server.storage.durability import Durability
 from dicomweb_server.storage.failure import storage_failure
@@ -59,6 +59,10 @@ class FilesystemBlobs:
         """Free memory."""
         for one in staged:
             self._spool.release(one.token)
+
+    async def stage_made(self, makes: Sequence[Make]) -> list[Staged | ServerError]:
+        """To files, whatever their size: nothing is copied on the way."""
+        return await self._spool.make(makes)
 
     async def discard(self, staged: Sequence[Staged]) -> None:
         """Free memory and files of the spool."""

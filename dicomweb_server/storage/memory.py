@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.ports.blobs import Staged
+from dicomweb_server.ports.blobs import Make, Staged
 from dicomweb_server.storage.blobs_filesystem import FilePlacement, KeySequence
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
@@ -83,6 +83,17 @@ class MemoryBlobs:
 
     def release(self, staged: Sequence[Staged]) -> None:
         """Nothing is held."""
+
+    async def stage_made(self, makes: Sequence[Make]) -> list[Staged | ServerError]:
+        """Joined."""
+        made: list[Staged | ServerError] = []
+        for make in makes:
+            try:
+                data = b"".join(make())
+                made.append(Staged(size=len(data), digest=hashlib.sha256(data).digest(), data=data))
+            except ServerError as error:
+                made.append(error)
+        return made
 
     async def discard(self, staged: Sequence[Staged]) -> None:
         """Nothing is held."""

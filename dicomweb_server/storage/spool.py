@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from dicomweb_server.errors import ServerError
-from dicomweb_server.ports.blobs import Staged
+from dicomweb_server.ports.blobs import Make, Staged
 from dicomweb_server.storage.data_folder import PRIVATE_FILE
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.reserve import Reserve
@@ -65,6 +65,44 @@ class Spool:
                 write_all(descriptor, chunk)
         finally:
             os.close(descriptor)
+
+    async def make(self, makes: Sequence[Make]) -> list[Staged | ServerError]:
+        """Write what each makes to a file, in one hop; what it raised in its place."""
+        try:
+            return await self._threads.run(lambda: self._make(makes))
+        except OSError as error:
+            raise storage_failure(error, "writing to the spool") from error
+
+    def _make(self, makes: Sequence[Make]) -> list[Staged | ServerError]:
+        self._reserve.require()
+        made: list[Staged | ServerError] = []
+        try:
+            for make in makes:
+                made += [self._made(make)]
+        except BaseException:
+            remove_files([one.path for one in made if isinstance(one, Staged) and one.path is not None])
+            raise
+        return made
+
+    def _made(self, make: Make) -> Staged | ServerError:
+        token = next(self._tokens)
+        path = self.path(token)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        digest, size = hashlib.sha256(), 0
+        try:
+            for piece in make():
+                write_all(descriptor, piece)
+                digest.update(piece)
+                size += len(piece)
+        except ServerError as error:
+            path.unlink()
+            return error
+        except BaseException:
+            path.unlink()
+            raise
+        finally:
+            os.close(descriptor)
+        return Staged(size=size, digest=digest.digest(), path=path, token=token)
 
     async def remove(self, paths: Sequence[Path]) -> None:
         """Delete files of the spool; those that are gone are no error."""
@@ -134,7 +172,7 @@ def remove_files(paths: Sequence[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     """Write the whole, however little the system takes at a time."""
     written = os.write(descriptor, data)
     while written < len(data):

@@ -1,5 +1,6 @@
 """All services over a store, as `bootstrap` makes them, for the harnesses of the adapters."""
 
+from dicomweb_server.bootstrap.edits import edit_service
 from dicomweb_server.bootstrap.jobs import register_kinds
 from dicomweb_server.services import Services
 from dicomweb_server.services.annotations import AnnotationService
@@ -45,6 +46,7 @@ def services_on(
         jobs=JobService(store.jobs),
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities),
+        edits=edit_service(store, workers, policy),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
         resources=resources,

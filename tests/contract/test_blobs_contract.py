@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.ports.blobs import Blobs, received_at
+from dicomweb_server.ports.blobs import Blobs, Make, Staged, received_at
 from dicomweb_server.storage.blobs_filesystem import FilesystemBlobs
 from dicomweb_server.storage.durability import NoSync
 from dicomweb_server.storage.memory import MemoryBlobs
@@ -40,6 +40,31 @@ async def put(blobs: Blobs, *contents: bytes) -> list[str]:
 async def listed(blobs: Blobs) -> list[tuple[str, int, float]]:
     found = blobs.keys()
     return [one async for one in found]
+
+
+async def test_stages_what_is_made_elsewhere(blobs: Blobs) -> None:
+    def fails() -> list[bytes]:
+        raise ServerError(Reason.CANNOT_UNDERSTAND, "no")
+
+    makes: list[Make] = [lambda: [b"a", memoryview(LARGE), bytearray(b"z")], fails, list[bytes]]
+    whole, error, empty = await blobs.stage_made(makes)
+    assert isinstance(error, ServerError)
+    assert isinstance(whole, Staged)
+    assert isinstance(empty, Staged)
+    content = b"a" + LARGE + b"z"
+    assert (whole.size, whole.digest) == (len(content), sha256(content).digest())
+    keys = place(blobs, whole, empty)
+    assert [await blobs.read(key) for key in keys] == [content, b""]
+
+
+async def test_nothing_is_left_of_what_could_not_be_made(blobs: Blobs) -> None:
+    def breaks() -> list[bytes]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await blobs.stage_made([lambda: [b"a"], breaks])
+    if isinstance(blobs, FilesystemBlobs):
+        assert not list(blobs._spool._folder.iterdir())
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"small" * 100, LARGE])
