@@ -144,7 +144,8 @@ def test_instances_come_as_multipart_dicom(service: Service, archive: Archive, a
         'multipart/related; type="application/octet-stream"; transfer-syntax=*',
         'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1',
         'multipart/related; type="*/*"',
-        'multipart/related; type="image/jpeg", multipart/related; type="application/octet-stream";q=0.4',
+        'multipart/related; type="image/jpeg";q=0.3, multipart/related; type="application/octet-stream";q=0.4',
+        'multipart/related; type="video/mp4", multipart/related; type="application/octet-stream";q=0.4',
     ],
 )
 def test_native_frames_come_as_multipart_octets(service: Service, archive: Archive, accept: str | None) -> None:

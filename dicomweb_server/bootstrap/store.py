@@ -104,6 +104,7 @@ async def open_store(
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
         retrieve=retrieve,
         pixels=pixel_service,
+        transcoding=pixels.transcoding(retrieve, store, workers, pixel_service),
         rendering=RenderingService(retrieve, blobs, workers, pixel_service),
         delete=DeleteService(blobs, index),
         modalities=modalities,

@@ -99,6 +99,11 @@ Changes = Mapping[int, NewElement | None]
 _NO_CHANGES: Changes = {}
 
 
+def unchanged(data: Buffer) -> Reencoded:
+    """A file as it is."""
+    return Reencoded(len(data), data, [_Copy(0, len(data))])
+
+
 def reencode(
     header: Header, transfer_syntax_uid: str = EXPLICIT_VR_LITTLE_ENDIAN, changes: Changes = _NO_CHANGES
 ) -> Reencoded:
@@ -111,7 +116,7 @@ def reencode(
         raise ServerError(Reason.NOT_ACCEPTABLE, problem)
     target = TRANSFER_SYNTAXES[transfer_syntax_uid].encoding
     if not changes and header.transfer_syntax_uid == transfer_syntax_uid and header.encoding == target:
-        return Reencoded(len(header.buffer), header.buffer, [_Copy(0, len(header.buffer))])
+        return unchanged(header.buffer)
     file_meta = _file_meta(header.file_meta, transfer_syntax_uid, changes.get(_INSTANCE_UID))
     if not changes and header.encoding[:2] == target[:2]:  # one of them is deflated
         copied: list[_Step] = [_Copy(header.start, header.end)]

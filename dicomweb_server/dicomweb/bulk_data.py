@@ -13,7 +13,8 @@ from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.dicomweb.context import Context, path_of_instance, scope_of
 from dicomweb_server.dicomweb.damage import damage_headers
-from dicomweb_server.dicomweb.frames import chosen_offer, pixel_response
+from dicomweb_server.dicomweb.frames import frame_contents, pixel_response
+from dicomweb_server.dicomweb.offers import chosen_frame_offer
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.conditional import entity_tag, is_fresh, not_modified, range_applies, validators
 from dicomweb_server.http.headers import accept_text
@@ -31,7 +32,7 @@ async def retrieve_bulk_value(request: Request, context: Context) -> Response:
     value = await retrieve.bulk_value(instance, http["path_params"]["path"])
     if value.encapsulated:
         frames = FrameIndex.unpack(instance.frames)
-        offer = chosen_offer(accept_text(http), instance.transfer_syntax_uid, alone=frames.count == 1)
+        offer = chosen_frame_offer(accept_text(http), instance.transfer_syntax_uid, alone=frames.count == 1)
         return await pixel_response(request, context, instance, frames, range(1, frames.count + 1), offer)
     offer = _value_offer(accept_text(http), value.media_type)
     digest = instance.digest.hex()[:32]
@@ -44,7 +45,7 @@ async def retrieve_bulk_value(request: Request, context: Context) -> Response:
     media_type = offer.media_type.encode("ascii")
     if not offer.multipart:
         return await alone(http, retrieve.contents, content, media_type, headers, ranges=ranges)
-    source = _Source(retrieve, context.options.service_url.root(http), {})
+    source = _Source(context, context.options.service_url.root(http), {})
     part = source.part(instance, f"bulkdata/{value.path}", offer.media_type, content)
     return await related(http, retrieve.contents, [part], offer.media_type, digest, headers, ranges=ranges)
 
@@ -63,9 +64,14 @@ async def retrieve_pixel_data(request: Request, context: Context) -> Response:
 class _Source:
     """Where the parts of a set come from. `offers`: the representation of compressed frames by transfer syntax."""
 
-    retrieve: RetrieveService
+    context: Context
     root: str
     offers: Mapping[str, Offer]
+
+    @property
+    def retrieve(self) -> RetrieveService:
+        """Where all of it is found."""
+        return self.context.services.retrieve
 
     def part(self, instance: StoredInstance, path: str, content_type: str, content: Content) -> Part:
         """A part that says where it can be found alone."""
@@ -75,9 +81,10 @@ class _Source:
 
     def frames(self, instance: StoredInstance, frames: FrameIndex) -> Iterator[Part]:
         """The compressed frames of an instance."""
-        part_type = self.offers[instance.transfer_syntax_uid].part_type()
-        for number in range(1, frames.count + 1):
-            content = self.retrieve.frame(instance, frames, number)
+        offer = self.offers[instance.transfer_syntax_uid]
+        part_type, numbers = offer.part_type(), range(1, frames.count + 1)
+        contents = frame_contents(self.context, instance, frames, numbers, offer)
+        for number, content in zip(numbers, contents, strict=True):
             yield self.part(instance, f"frames/{number}", part_type, content)
 
     async def value(self, instance: StoredInstance, path: str) -> Part:
@@ -100,7 +107,7 @@ async def _set_response(
     http, retrieve = request.scope, context.services.retrieve
     instances = await retrieve.instances(scope_of(request))
     root = context.options.service_url.root(http)
-    source = _Source(retrieve, root, _set_offers(accept_text(http), instances, octets=what == "bulk data"))
+    source = _Source(context, root, _set_offers(accept_text(http), instances, octets=what == "bulk data"))
     digest = sha256(b"".join([instance.digest for instance in instances])).hexdigest()[:32]
     tag = entity_tag(digest, "parts")
     modified = max(instance.received for instance in instances)
@@ -115,6 +122,7 @@ async def _set_response(
     first = await anext(parts, None)
     if first is None:
         raise ServerError(Reason.NOT_FOUND, f"there is no {what}")
+    first = Part(await retrieve.contents.settled(first.content), first.fields)
     media_type = dict(first.fields)[b"Content-Type"].decode("ascii").partition(";")[0]
     return related_stream(retrieve.contents, first, parts, media_type, digest, headers, status=status)
 
@@ -124,7 +132,7 @@ def _set_offers(accept: str, instances: Iterable[StoredInstance], *, octets: boo
     syntaxes = dict.fromkeys(one.transfer_syntax_uid for one in instances)
     if octets:
         syntaxes[EXPLICIT_VR_LITTLE_ENDIAN] = None
-    return {uid: chosen_offer(accept, uid, alone=False) for uid in syntaxes}
+    return {uid: chosen_frame_offer(accept, uid, alone=False) for uid in syntaxes}
 
 
 async def _bulk_parts(source: _Source, instances: Sequence[StoredInstance]) -> AsyncIterator[Part]:

@@ -1,21 +1,21 @@
-"""WADO-RS frames (PS3.18 §10.4.1.1.6): as they are stored if they are compressed, else little endian."""
+"""WADO-RS frames (PS3.18 §10.4.1.1.6): as they are stored, little endian, or in the compression that is wanted."""
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.dicom.frames import FrameIndex
-from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
 from dicomweb_server.dicomweb.context import Context, path_of_instance, scope_of
+from dicomweb_server.dicomweb.offers import chosen_frame_offer
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.conditional import entity_tag, is_fresh, not_modified, range_applies, validators
 from dicomweb_server.http.headers import accept_text
 from dicomweb_server.http.parts import Part, alone, related
+from dicomweb_server.services.contents import Content
 from dicomweb_server.services.retrieve import StoredInstance
-from dicomweb_server.wire.media_types import OCTET_STREAM, Offer, choose, parse_accept
+from dicomweb_server.wire.media_types import Offer
 
 _LIST = re.compile(r"[0-9]{1,10}(?:,[0-9]{1,10}){0,9999}", re.ASCII)
 
@@ -31,7 +31,7 @@ async def retrieve_frames(request: Request, context: Context) -> Response:
     numbers = listed_numbers(listed) if listed is not None else range(1, frames.count + 1)
     if not numbers:
         frames.locate(1)  # says why there are none
-    offer = chosen_offer(accept_text(request.scope), instance.transfer_syntax_uid, alone=len(numbers) == 1)
+    offer = chosen_frame_offer(accept_text(request.scope), instance.transfer_syntax_uid, alone=len(numbers) == 1)
     return await pixel_response(request, context, instance, frames, numbers, offer)
 
 
@@ -46,12 +46,12 @@ async def pixel_response(
     """Frames of an instance in a representation that was chosen."""
     http = request.scope
     digest = instance.digest.hex()[:32]
-    tag = entity_tag(digest, "parts" if offer.multipart else "")
+    tag = entity_tag(digest, _variant(context, offer))
     headers = validators(tag, instance.received, immutable=context.options.immutable)
     if is_fresh(http, tag, instance.received):
         return not_modified(headers)
     retrieve = context.services.retrieve
-    contents = [retrieve.frame(instance, frames, number) for number in numbers]
+    contents = frame_contents(context, instance, frames, numbers, offer)
     ranges = range_applies(http, tag, instance.received)
     part_type = offer.part_type().encode("ascii")
     if not offer.multipart:
@@ -65,19 +65,24 @@ async def pixel_response(
     return await related(http, retrieve.contents, parts, offer.media_type, digest, headers, ranges=ranges)
 
 
-@lru_cache(maxsize=4096)
-def chosen_offer(accept: str, transfer_syntax_uid: str, *, alone: bool) -> Offer:
-    """The representation of frames that is stored in a transfer syntax; `alone`: of one frame."""
-    return choose(parse_accept(accept), pixel_offers(transfer_syntax_uid, alone=alone))
+def frame_contents(
+    context: Context, instance: StoredInstance, frames: FrameIndex, numbers: Sequence[int], offer: Offer
+) -> list[Content]:
+    """The frames of an instance in a representation; BAD_REQUEST or NOT_FOUND if there is no such frame."""
+    if offer.stored:
+        return [context.services.retrieve.frame(instance, frames, number) for number in numbers]
+    assert offer.transfer_syntax is not None
+    transcoding = context.services.transcoding
+    return [transcoding.frame(instance, number, offer.transfer_syntax) for number in numbers]
 
 
-def pixel_offers(transfer_syntax_uid: str, *, alone: bool) -> tuple[Offer, ...]:
-    """The representations of frames (PS3.18 table 8.7.3-5): octet-stream if native, else the stored compression."""
-    syntax = transfer_syntax(transfer_syntax_uid)
-    # Encapsulated uncompressed pixels are served like native ones.
-    named = syntax.uid if syntax.media_type != OCTET_STREAM else EXPLICIT_VR_LITTLE_ENDIAN
-    parts = Offer(syntax.media_type, multipart=True, transfer_syntax=named, stored=True)
-    return (parts, Offer(syntax.media_type, transfer_syntax=named, stored=True)) if alone else (parts,)
+def _variant(context: Context, offer: Offer) -> str:
+    """What tells the representations of the same frames apart."""
+    form = "parts" if offer.multipart else ""
+    if offer.stored:
+        return form
+    assert offer.transfer_syntax is not None
+    return f"{form}-{context.services.transcoding.variant(offer.transfer_syntax)}"
 
 
 def listed_numbers(listed: str) -> list[int]:

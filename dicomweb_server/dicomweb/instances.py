@@ -1,31 +1,24 @@
 """WADO-RS studies, series and instances (PS3.18 §10.4.1.1.1): parts, one file alone, or a ZIP archive."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from hashlib import sha256
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dicomweb_server.dicom.uids import (
-    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
-    EXPLICIT_VR_BIG_ENDIAN,
-    EXPLICIT_VR_LITTLE_ENDIAN,
-    IMPLICIT_VR_LITTLE_ENDIAN,
-)
+from dicomweb_server.dicom.pixels.transcode import needs_codec
 from dicomweb_server.dicomweb.archive import archive_response
 from dicomweb_server.dicomweb.context import Context, path_of_instance, scope_of
 from dicomweb_server.dicomweb.damage import damage_headers
+from dicomweb_server.dicomweb.offers import chosen_instance_offer, instance_offers
+from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.conditional import entity_tag, is_fresh, not_modified, range_applies, validators
 from dicomweb_server.http.headers import accept_text
 from dicomweb_server.http.parts import Part, alone, related
 from dicomweb_server.services.contents import Content
-from dicomweb_server.services.retrieve import RetrieveService, StoredInstance
+from dicomweb_server.services.retrieve import StoredInstance
+from dicomweb_server.services.transcoding import made_syntax
 from dicomweb_server.wire.media_types import ANY, DICOM, ZIP, MediaRange, Offer, choose, parse_accept
-
-# Never named in a representation of a web service (PS3.18 §8.7.3.5.2); sent only as `transfer-syntax=*` wants it.
-_UNNAMED = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
-_REENCODED = _UNNAMED | {DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN}
 
 
 async def retrieve_instance(request: Request, context: Context) -> Response:
@@ -38,16 +31,15 @@ async def retrieve_instance(request: Request, context: Context) -> Response:
 async def instance_response(request: Request, context: Context, instance: StoredInstance, accept: str) -> Response:
     """An instance in the representation that was accepted."""
     http, retrieve = request.scope, context.services.retrieve
-    offer = chosen_offer(accept, instance.transfer_syntax_uid, alone=True)
+    offer = chosen_instance_offer(accept, instance.transfer_syntax_uid, alone=True)
     if offer.media_type == ZIP:
         return await _set_response(request, context, [instance], [offer])
     digest = instance.digest.hex()[:32]
-    tag = entity_tag(digest, _variant(offer))
+    tag = entity_tag(digest, _variant(context, offer))
     headers = validators(tag, instance.received, immutable=context.options.immutable)
     if is_fresh(http, tag, instance.received):
         return not_modified(headers)
-    content = _content(retrieve, instance, offer)
-    part_type = _part_type(instance, offer)
+    content, part_type = await _single(context, instance, offer)
     location = (context.options.service_url.root(http) + path_of_instance(instance)).encode("latin-1")
     if not offer.multipart:
         headers = [*headers, (b"content-location", location)]
@@ -58,16 +50,28 @@ async def instance_response(request: Request, context: Context, instance: Stored
     return await related(http, retrieve.contents, [part], DICOM, digest, headers)
 
 
+async def _single(context: Context, instance: StoredInstance, offer: Offer) -> tuple[Content, bytes]:
+    """An instance and its media type; ServerError(NOT_ACCEPTABLE) if it cannot be made."""
+    services = context.services
+    if offer.stored:
+        return services.retrieve.file(instance), _part_type(instance, offer)
+    syntax = _syntax(offer)
+    if made_syntax(instance, syntax) != syntax:
+        raise ServerError(Reason.NOT_ACCEPTABLE, f"the instance has no pixels that could be compressed in {syntax}")
+    content = await services.retrieve.contents.settled(services.transcoding.file(instance, syntax))
+    return content, f"{DICOM}; transfer-syntax={syntax}".encode("ascii")
+
+
 async def retrieve_instances(request: Request, context: Context) -> Response:
     """All instances of a study or series."""
     instances = await context.services.retrieve.instances(scope_of(request))
     accept = accept_text(request.scope)
     syntaxes = list(dict.fromkeys(instance.transfer_syntax_uid for instance in instances))
-    chosen = {uid: chosen_offer(accept, uid, alone=False) for uid in syntaxes}
+    chosen = {uid: chosen_instance_offer(accept, uid, alone=False) for uid in syntaxes}
     if any(offer.media_type == ZIP for offer in chosen.values()):
         # One body has one form, also if what is accepted differs between the transfer syntaxes.
         zipped = tuple(one for one in parse_accept(accept) if one.name in (ZIP, ANY, "application/*"))
-        chosen = {uid: _chosen(zipped, uid) for uid in syntaxes}
+        chosen = {uid: _zipped(zipped, uid) for uid in syntaxes}
     return await _set_response(request, context, instances, [chosen[one.transfer_syntax_uid] for one in instances])
 
 
@@ -76,7 +80,7 @@ async def _set_response(
 ) -> Response:
     http, retrieve = request.scope, context.services.retrieve
     digest = sha256(b"".join([instance.digest for instance in instances])).hexdigest()[:32]
-    tag = entity_tag(digest, _variant(*offers))
+    tag = entity_tag(digest, _variant(context, *offers))
     modified = max(instance.received for instance in instances)
     headers = validators(tag, modified, immutable=False)
     if is_fresh(http, tag, modified):
@@ -86,7 +90,7 @@ async def _set_response(
     if not all(there):
         status, headers = 206, damage_headers(context.options.service_url.root(http), there)
     kept = [(one, offer) for one, offer, is_there in zip(instances, offers, there, strict=True) if is_there]
-    contents = [_content(retrieve, instance, offer) for instance, offer in kept]
+    contents = [_content(context, instance, offer) for instance, offer in kept]
     if kept and kept[0][1].media_type == ZIP:
         names = [f"{instance.series_uid}/{instance.instance_uid}.dcm" for instance, _ in kept]
         return archive_response(retrieve.contents, names, contents, headers, status)
@@ -104,44 +108,34 @@ async def _set_response(
     return await related(http, retrieve.contents, parts, DICOM, digest, headers, status=status)
 
 
-@lru_cache(maxsize=4096)
-def chosen_offer(accept: str, transfer_syntax_uid: str, *, alone: bool) -> Offer:
-    """The representation of an instance that is stored in a transfer syntax; `alone`: of one that may come so."""
-    return choose(parse_accept(accept), instance_offers(transfer_syntax_uid, alone=alone))
-
-
-def _chosen(ranges: Sequence[MediaRange], transfer_syntax_uid: str) -> Offer:
+def _zipped(ranges: Sequence[MediaRange], transfer_syntax_uid: str) -> Offer:
     offers = instance_offers(transfer_syntax_uid, alone=False)
     return choose(ranges, [offer for offer in offers if offer.media_type == ZIP])
 
 
-def instance_offers(transfer_syntax_uid: str, *, alone: bool) -> tuple[Offer, ...]:
-    """The representations of an instance (PS3.18 table 8.7.3-2).
-
-    Explicit VR Little Endian first if its pixels are native, else the stored encoding: decompressing needs a codec.
-    """
-    syntaxes = [(transfer_syntax_uid, True)]
-    if transfer_syntax_uid in _REENCODED:
-        stored = "*" if transfer_syntax_uid in _UNNAMED else transfer_syntax_uid
-        syntaxes = [(EXPLICIT_VR_LITTLE_ENDIAN, False), (stored, True)]
-    forms = ((DICOM, True), (DICOM, False), (ZIP, False)) if alone else ((DICOM, True), (ZIP, False))
-    return tuple(
-        Offer(media_type, multipart=multipart, transfer_syntax=syntax, stored=is_stored)
-        for media_type, multipart in forms
-        for syntax, is_stored in syntaxes
-    )
+def _content(context: Context, instance: StoredInstance, offer: Offer) -> Content:
+    if offer.stored:
+        return context.services.retrieve.file(instance)
+    return context.services.transcoding.file_or_stored(instance, _syntax(offer))
 
 
-def _content(retrieve: RetrieveService, instance: StoredInstance, offer: Offer) -> Content:
-    return retrieve.file(instance) if offer.stored else retrieve.explicit_file(instance)
+def _syntax(offer: Offer) -> str:
+    assert offer.transfer_syntax is not None
+    return offer.transfer_syntax
 
 
 def _part_type(instance: StoredInstance, offer: Offer) -> bytes:
-    syntax = instance.transfer_syntax_uid if offer.stored else offer.transfer_syntax
+    """Without a transfer syntax where it is not certain that the instance can be brought into the chosen one."""
+    syntax = instance.transfer_syntax_uid
+    if not offer.stored:
+        syntax = made_syntax(instance, _syntax(offer))
+        if needs_codec(instance.transfer_syntax_uid, syntax):
+            return DICOM.encode("ascii")
     return f"{DICOM}; transfer-syntax={syntax}".encode("ascii")
 
 
-def _variant(*offers: Offer) -> str:
+def _variant(context: Context, *offers: Offer) -> str:
     """What tells the representations of the same instances apart."""
     form = "zip" if offers[0].media_type == ZIP else "parts" if offers[0].multipart else "file"
-    return form if all(offer.stored for offer in offers) else form + "-explicit"
+    made = dict.fromkeys(_syntax(offer) for offer in offers if not offer.stored)
+    return "-".join([form, *(context.services.transcoding.variant(uid) for uid in made)])

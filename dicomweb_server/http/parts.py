@@ -62,6 +62,7 @@ async def related(
     """Contents as a multipart/related body. If `ranges`, a byte range of a single part is obeyed inside of it."""
     content_type = f'multipart/related; type="{media_type}"; boundary={boundary}'.encode("latin-1")
     if ranges and len(parts) == 1:
+        parts = (Part(await reader.settled(parts[0].content), parts[0].fields),)
         try:
             wanted = _wanted(scope, parts[0].content)
         except ServerError as error:

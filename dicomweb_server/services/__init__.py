@@ -17,6 +17,7 @@ from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
+from dicomweb_server.services.transcoding import TranscodingService
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 from dicomweb_server.services.worklist import WorklistService
 
@@ -29,6 +30,7 @@ class Services:
     search: SearchService
     retrieve: RetrieveService
     pixels: PixelService
+    transcoding: TranscodingService
     rendering: RenderingService
     delete: DeleteService
     resources: ResourceService

@@ -199,15 +199,13 @@ class ContentReader:
     def _started(self, item: bytes | Content) -> tuple[int, bytes | Content | asyncio.Task[bytes]]:
         if isinstance(item, bytes):
             return len(item), item
-        if item.make is not None or item.size > WHOLE_SIZE:
+        if item.size > WHOLE_SIZE:
             return 0, item
         return item.size, asyncio.create_task(self.read(item))
 
     async def _finished(self, item: bytes | Content | asyncio.Task[bytes]) -> bytes | Content:
         if isinstance(item, asyncio.Task):
             return await item
-        if isinstance(item, Content) and item.make is not None and item.size <= WHOLE_SIZE:
-            return await self.read(item)
         return item
 
 

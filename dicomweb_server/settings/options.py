@@ -103,6 +103,13 @@ class Settings(WorklistSettings):
         "Pixels", Size(0, 2**40), "Memory for frames that were decoded, encoded or rendered, in bytes.", default=2**28
     )
 
+    lossy_quality: int = _option(
+        "Pixels",
+        Integer(1, 100),
+        "Quality of what is compressed with losses; such transfer syntaxes are used only where a client names them.",
+        default=90,
+    )
+
     # Web
     http: bool = _option("Web", Toggle(), "Serve HTTP at all.", default=True)
     host: tuple[str, ...] = _option(

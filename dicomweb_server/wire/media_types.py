@@ -131,9 +131,9 @@ def choose(ranges: Sequence[MediaRange], offers: Sequence[Offer]) -> Offer:
     """The best of the offers, which come in the server's order of preference; ServerError(NOT_ACCEPTABLE) if none fits.
 
     The most specific range that fits an offer gives its quality (RFC 9110 §12.5.1); then the highest quality wins,
-    then the more specific range, then the server's preference.
+    then the more specific range, then what is stored if it is named, then the server's preference.
     """
-    best: tuple[float, int] = (0.0, 0)
+    best = (0.0, 0, False)
     chosen: Offer | None = None
     for offer in offers:
         rank = _rank(ranges, offer)
@@ -145,14 +145,14 @@ def choose(ranges: Sequence[MediaRange], offers: Sequence[Offer]) -> Offer:
     return chosen
 
 
-def _rank(ranges: Sequence[MediaRange], offer: Offer) -> tuple[float, int]:
-    """(quality, specificity) of the range that speaks for this offer; quality 0 where none does."""
+def _rank(ranges: Sequence[MediaRange], offer: Offer) -> tuple[float, int, bool]:
+    """(quality, specificity, stored and named) of the range that speaks for this offer; quality 0 where none does."""
     quality, specificity = 0.0, -1
     for accepted in ranges:
         fits = _fit(accepted, offer)
         if fits > specificity:
             quality, specificity = accepted.quality, fits
-    return quality, specificity
+    return quality, specificity, offer.stored and specificity % 2 == 1
 
 
 def _fit(accepted: MediaRange, offer: Offer) -> int:

@@ -16,6 +16,7 @@ from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
+from dicomweb_server.services.transcoding import TranscodingService
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
 from dicomweb_server.settings import Settings
 from dicomweb_server.storage.store import Store
@@ -41,6 +42,7 @@ def services_on(
         search=SearchService(store.index),
         retrieve=retrieve,
         pixels=pixels,
+        transcoding=TranscodingService(retrieve, store.blobs, workers, pixels),
         rendering=RenderingService(retrieve, store.blobs, workers, pixels),
         delete=DeleteService(store.blobs, store.index, grace=0),
         jobs=JobService(store.jobs),

@@ -96,11 +96,11 @@ REFUSED = [
     ("native", "/frames/%D9%A3", None, 400, "ill-formed"),
     ("native", "/frames/" + "1," * 10000 + "1", None, 400, "ill-formed"),
     ("native", "/frames/1,2", "application/octet-stream", 406, 'multipart/related; type="application/octet-stream"'),
-    ("native", "/frames/1", "image/jpeg", 406, "application/octet-stream"),
+    ("native", "/frames/1", "video/mp4", 406, "application/octet-stream"),
     ("native", "/frames/1", "image/jpeg;q=nonsense", 400, "Accept"),
     ("native", "/frames/1", OCTETS + "; transfer-syntax=1.2.840.10008.1.2", 406, "1.2.840.10008.1.2.1"),
-    ("compressed", "/frames/1", OCTETS, 406, "image/jpeg"),
-    ("compressed", "/frames/1", OCTETS + "; transfer-syntax=1.2.840.10008.1.2.1", 406, "image/jpeg"),
+    ("compressed", "/frames/1", OCTETS, 406, "cannot be decoded"),
+    ("compressed", "/frames/1", OCTETS + "; transfer-syntax=1.2.840.10008.1.2.1", 406, "cannot be decoded"),
     ("compressed", "/frames/4", None, 404, "no frame 4"),
 ]
 

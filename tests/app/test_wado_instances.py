@@ -92,7 +92,7 @@ async def test_compressed_instances_come_as_stored(archive: Archive) -> None:
         assert split_parts(await archive.get(one.path, accept))[0].body == one.data
     refused = await archive.get(one.path, EXPLICIT)
     assert refused.status_code == 406
-    assert JPEGBaseline8Bit in refused.json()["detail"]
+    assert "cannot be decoded" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize("uid", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
@@ -130,7 +130,8 @@ async def test_a_series_of_several_encodings(archive: Archive) -> None:
     assert found == [ExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit]
     stored = split_parts(await archive.get(plain.series_path, STORED))
     assert [part.body for part in stored] == [plain.data, implicit.data, jpeg.data]
-    assert (await archive.get(plain.series_path, EXPLICIT)).status_code == 406
+    found = [syntax_of(part.body) for part in split_parts(await archive.get(plain.series_path, EXPLICIT))]
+    assert found == [ExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit]  # what cannot be decoded
     both = f"{EXPLICIT}, {DICOM}; transfer-syntax={JPEGBaseline8Bit}"
     found = [syntax_of(part.body) for part in split_parts(await archive.get(plain.series_path, both))]
     assert found == [ExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit]

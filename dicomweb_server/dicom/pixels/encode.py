@@ -41,6 +41,16 @@ class EncodedFrame:
     photometric_interpretation: str
     method: str = ""
 
+    def pack(self) -> bytes:
+        """All of it as bytes to be kept."""
+        return b"\0".join((self.photometric_interpretation.encode("ascii"), self.method.encode("ascii"), self.data))
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "EncodedFrame":
+        """The frame that `pack` wrote."""
+        color, method, data = packed.split(b"\0", 2)
+        return cls(data, color.decode("ascii"), method.decode("ascii"))
+
 
 Encoder = Callable[[Samples, PixelDescription, Target], EncodedFrame]
 

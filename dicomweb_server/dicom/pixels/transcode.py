@@ -62,14 +62,19 @@ def _without_pixels(transfer_syntax_uid: str) -> str:
 
 def stored_frames(header: Header, frames: FrameIndex) -> list[bytes]:
     """The bytes of all frames, for `decode_frame`; ServerError(NOT_ACCEPTABLE) if some are missing, or for video."""
-    if frames.video:
-        raise undecodable("it is a video, of which this server decodes no frames")
-    if frames.count < frames.declared:
-        raise undecodable(f"of {frames.declared} frames {frames.count} are there")
+    check_whole(frames)
     return [
         frames.restore(number, b"".join([header.buffer[at : at + length] for at, length in frames.locate(number)]))
         for number in range(1, frames.count + 1)
     ]
+
+
+def check_whole(frames: FrameIndex) -> None:
+    """ServerError(NOT_ACCEPTABLE) unless all frames are there and can be decoded one by one."""
+    if frames.video:
+        raise undecodable("it is a video, of which this server decodes no frames")
+    if frames.count < frames.declared:
+        raise undecodable(f"of {frames.declared} frames {frames.count} are there")
 
 
 def transcode_frame(stored: bytes, change: FrameChange) -> EncodedFrame:

@@ -1,0 +1,166 @@
+"""TranscodingService: stored instances and frames in other transfer syntaxes, made when asked for, and kept a while."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from dicomweb_server.dicom.frames import FrameIndex
+from dicomweb_server.dicom.header import read_header
+from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, can_encode
+from dicomweb_server.dicom.pixels.transcode import (
+    FrameChange,
+    check_whole,
+    needs_codec,
+    transcode,
+    transcode_frame,
+    with_frames,
+)
+from dicomweb_server.dicom.reencode import unchanged
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.blobs import Blobs
+from dicomweb_server.ports.index import StoredInstance
+from dicomweb_server.services.contents import Content, Made
+from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+# An instance up to this size, and of as many bytes when decoded, is one piece of work; a larger one is many.
+_ONE_PIECE = 16 << 20
+_MOST = 2 << 30  # bytes of all frames of one instance, decoded or encoded
+_FRAMES_AT_ONCE = 8
+_REFUSALS = frozenset({Reason.NOT_ACCEPTABLE, Reason.TOO_LARGE})
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodingOptions:
+    """`quality`, from 1 to 100: of what is encoded with losses."""
+
+    quality: int = 90
+
+
+class TranscodingService:
+    """Finds the cheapest way to a transfer syntax: what is there, other heads and byte order, or through the pixels."""
+
+    def __init__(
+        self,
+        retrieve: RetrieveService,
+        blobs: Blobs,
+        threads: Workers,
+        pixels: PixelService,
+        options: TranscodingOptions | None = None,
+    ) -> None:
+        self._retrieve = retrieve
+        self._blobs = blobs
+        self._threads = threads
+        self._pixels = pixels
+        self._quality = (options or TranscodingOptions()).quality
+
+    def variant(self, transfer_syntax_uid: str) -> str:
+        """What tells a representation in a transfer syntax from others of the same instance."""
+        return f"{transfer_syntax_uid}-{self._quality}"
+
+    def file(self, instance: StoredInstance, transfer_syntax_uid: str) -> Content:
+        """The Part 10 file in a transfer syntax; reading it raises ServerError(NOT_ACCEPTABLE) where it cannot be made.
+
+        Where a compression is wanted, an instance without pixels is in Explicit VR Little Endian.
+        """
+        wanted = made_syntax(instance, transfer_syntax_uid)
+        if wanted == instance.transfer_syntax_uid:
+            return self._retrieve.file(instance)
+        if not needs_codec(instance.transfer_syntax_uid, wanted):
+            return self._retrieve.native_file(instance, wanted)
+        target = Target(wanted, self._quality)
+        return Content(instance.size, make=lambda: self._file(instance, target), exact=False)
+
+    def file_or_stored(self, instance: StoredInstance, transfer_syntax_uid: str) -> Content:
+        """The same; where it cannot be made, the file as it is stored, so that one does not cost all the others."""
+        content = self.file(instance, transfer_syntax_uid)
+        make = content.make
+        if make is None:
+            return content
+
+        async def made_or_stored() -> bytes | Made:
+            try:
+                return await make()
+            except ServerError as error:
+                if error.reason not in _REFUSALS:
+                    raise
+                _log.info("instance %s is sent as it is stored: %s", instance.instance_uid, error.detail)
+                return unchanged(await self._blobs.map(instance.key))
+
+        return Content(content.size, make=made_or_stored, exact=False)
+
+    def frame(self, instance: StoredInstance, frame_number: int, transfer_syntax_uid: str) -> Content:
+        """A frame in a transfer syntax: compressed, or as little endian bytes for a native one."""
+        FrameIndex.unpack(instance.frames).locate(frame_number)
+        target = Target(transfer_syntax_uid, self._quality)
+
+        async def make() -> bytes:
+            description = await self._pixels.description(instance)
+            packed = await self._packed_frame(instance, frame_number, FrameChange(description, target))
+            return EncodedFrame.unpack(packed).data
+
+        return Content(0, make=make, exact=False)
+
+    async def _file(self, instance: StoredInstance, target: Target) -> bytes | Made:
+        frames = FrameIndex.unpack(instance.frames)
+        if not frames.tag:
+            file = await self._blobs.map(instance.key)
+            return await self._threads.run(lambda: transcode(file, target))
+        description = await self._pixels.description(instance)
+        size = description.decoded_size * max(frames.declared, frames.count)
+        if size > _MOST:
+            raise ServerError(Reason.TOO_LARGE, f"its frames have {size} bytes when decoded, the limit is {_MOST}")
+        if max(size, instance.size) <= _ONE_PIECE:
+            return await self._pixels.kept(
+                (instance.key, "file", target.transfer_syntax_uid, str(target.quality)),
+                lambda: self._whole(instance, target),
+            )
+        return await self._frame_by_frame(instance, frames, FrameChange(description, target))
+
+    async def _whole(self, instance: StoredInstance, target: Target) -> bytes:
+        data = await self._retrieve.contents.read(self._retrieve.file(instance))
+        return await self._pixels.run(transcode, data, target)
+
+    async def _frame_by_frame(self, instance: StoredInstance, frames: FrameIndex, change: FrameChange) -> Made:
+        """Each frame is a piece of work of its own, so that all processes can do some."""
+        check_whole(frames)
+        slots = asyncio.Semaphore(_FRAMES_AT_ONCE)
+
+        async def one(number: int) -> EncodedFrame:
+            async with slots:
+                return EncodedFrame.unpack(await self._packed_frame(instance, number, change))
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(number)) for number in range(1, frames.count + 1)]
+        made = [task.result() for task in tasks]
+        file = await self._blobs.map(instance.key)
+        return await self._threads.run(lambda: with_frames(read_header(file), change, made))
+
+    async def _packed_frame(self, instance: StoredInstance, number: int, change: FrameChange) -> bytes:
+        target = change.target
+        key = (instance.key, "frame", str(number), target.transfer_syntax_uid, str(target.quality))
+
+        async def make() -> bytes:
+            stored = await self._pixels.stored_frame(instance, number)
+            return await self._pixels.run(_packed, stored, change)
+
+        return await self._pixels.kept(key, make)
+
+
+def made_syntax(instance: StoredInstance, transfer_syntax_uid: str) -> str:
+    """The transfer syntax that comes of the wish for one: only pixels can be compressed."""
+    syntax = TRANSFER_SYNTAXES.get(transfer_syntax_uid)
+    if syntax is None or not can_encode(transfer_syntax_uid):
+        raise ServerError(Reason.NOT_ACCEPTABLE, f"this server cannot encode in transfer syntax {transfer_syntax_uid}")
+    if syntax.encapsulated and not FrameIndex.unpack(instance.frames).tag:
+        native = not TRANSFER_SYNTAXES[instance.transfer_syntax_uid].encapsulated
+        return instance.transfer_syntax_uid if native else EXPLICIT_VR_LITTLE_ENDIAN
+    return transfer_syntax_uid
+
+
+def _packed(stored: bytes, change: FrameChange) -> bytes:
+    return transcode_frame(stored, change).pack()
