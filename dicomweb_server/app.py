@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from dicomweb_server.bootstrap import (
     dicomweb_service,
     open_store,
     rest_services,
+    running,
     start_dimse,
     wado_uri_service,
 )
@@ -27,6 +29,7 @@ from dicomweb_server.http import errors
 from dicomweb_server.http.cors import Cors
 from dicomweb_server.rest import openapi as rest_openapi
 from dicomweb_server.rest.operations import BELOW_DICOMWEB, ROOTS
+from dicomweb_server.rest.running import Running
 from dicomweb_server.server.cross_site import CrossSiteGuard
 from dicomweb_server.server.front import FrontDoor
 from dicomweb_server.server.logs import LineWriter
@@ -49,6 +52,7 @@ class Application(FastAPI):
         self.settings = settings
         self.metrics = Metrics()
         self.holder = Holder()
+        self.is_to_restart = False
         self.failure: StartError | ServerError | None = None
         self._writer = writer
         super().__init__(
@@ -93,11 +97,23 @@ class Application(FastAPI):
         wado_uri = wado_uri_service(self.settings, self.holder)
         if not self.settings.rest:
             return FrontDoor(root, service, super().__call__, others=wado_uri)
-        at_root, below = rest_services(self.settings, self.holder)
+        at_root, below = rest_services(self.settings, self.holder, self._running())
         within = dict.fromkeys((one.path.split("/")[1] for one in BELOW_DICOMWEB), below)
         return FrontDoor(
             root, service, super().__call__, others={**dict.fromkeys(ROOTS, at_root), **wado_uri}, within=within
         )
+
+    def _running(self) -> Running:
+        return running(self.settings, self._render_metrics, self._stop)
+
+    async def _render_metrics(self) -> bytes:
+        return self.metrics.render(await self.holder.gauges())
+
+    def _stop(self, restart: bool) -> None:  # noqa: FBT001 - a callback
+        """End as if told by a signal; whoever runs the application looks at `is_to_restart` then."""
+        self.is_to_restart = restart
+        _logger.info("told by a client to %s", "start again" if restart else "stop")
+        signal.raise_signal(signal.SIGTERM)
 
     def _layered(self) -> ASGIApp:
         """From the outside in: observation, CORS, cross-site guard, users, front door."""
@@ -163,6 +179,7 @@ async def _background(store: OpenStore) -> AsyncIterator[None]:
     """What runs beside the requests, for as long as the server does."""
     tasks = [
         asyncio.create_task(store.services.delete.sweep_forever(), name="sweep"),
+        asyncio.create_task(store.services.changes.judge_forever(), name="stability"),
         asyncio.create_task(store.services.worklist.tidy_forever(), name="tidy-worklist"),
         asyncio.create_task(store.sweep_leftovers(time.time()), name="sweep-leftovers"),
     ]

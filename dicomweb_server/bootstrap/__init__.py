@@ -3,7 +3,7 @@
 from dicomweb_server.bootstrap.dicomweb import dicomweb_options, dicomweb_service, wado_uri_service
 from dicomweb_server.bootstrap.dimse import dimse_options, start_dimse
 from dicomweb_server.bootstrap.process import process_options, statement
-from dicomweb_server.bootstrap.rest import rest_services
+from dicomweb_server.bootstrap.rest import rest_services, running
 from dicomweb_server.bootstrap.store import Holder, OpenStore, open_store
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "open_store",
     "process_options",
     "rest_services",
+    "running",
     "start_dimse",
     "statement",
     "wado_uri_service",

@@ -1,16 +1,22 @@
 """Settings → the REST interface, as applications."""
 
+from collections.abc import Awaitable, Callable
+
+from dicomweb_server.bootstrap.process import statement
 from dicomweb_server.bootstrap.store import Holder
+from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
+from dicomweb_server.dimse.contexts import STORAGE_CLASSES
 from dicomweb_server.http.routing import Service
 from dicomweb_server.rest.context import Context, RestOptions
 from dicomweb_server.rest.errors import failure
 from dicomweb_server.rest.names import ATTACHMENTS, NUMBERS, Names
 from dicomweb_server.rest.operations import BELOW_DICOMWEB, OPERATIONS
+from dicomweb_server.rest.running import Running
 from dicomweb_server.services.ingest import OnDuplicate
 from dicomweb_server.settings import Settings
 
 
-def rest_options(settings: Settings) -> RestOptions:
+def rest_options(settings: Settings, running: Running | None = None) -> RestOptions:
     """Settings of the REST adapter."""
     return RestOptions(
         name=settings.name,
@@ -27,14 +33,28 @@ def rest_options(settings: Settings) -> RestOptions:
         attachments=Names(ATTACHMENTS, settings.user_attachments),
         retrieve_method=settings.retrieve_method,
         echo_checks_find=settings.echo_checks_find,
+        running=running or Running(),
         max_request_size=settings.max_request_size,
         max_instance_size=settings.max_instance_size,
     )
 
 
-def rest_services(settings: Settings, holder: Holder) -> tuple[Service[Context], Service[Context]]:
+def running(settings: Settings, metrics: Callable[[], Awaitable[bytes]], stop: Callable[[bool], None]) -> Running:
+    """What REST tells of the process: its statement, its metrics if they are told at all, and what DIMSE may store."""
+    return Running(
+        statement=lambda: statement(settings),
+        metrics=metrics,
+        metrics_on=settings.metrics,
+        stop=stop,
+        sop_classes=sorted(settings.accepted_sop_classes or STORAGE_CLASSES - set(settings.rejected_sop_classes)),
+        transfer_syntaxes=sorted(TRANSFER_SYNTAXES),
+        unknown_sop_classes=settings.unknown_sop_classes,
+    )
+
+
+def rest_services(settings: Settings, holder: Holder, running: Running) -> tuple[Service[Context], Service[Context]]:
     """What is at the root of the server, and what is below that of DICOMweb."""
-    options = rest_options(settings)
+    options = rest_options(settings, running)
 
     def context() -> Context:
         return Context(holder.services(), options)

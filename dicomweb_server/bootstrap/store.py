@@ -22,6 +22,7 @@ from dicomweb_server.server.reader_process import ReaderProcess
 from dicomweb_server.services import Services
 from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
+from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
@@ -110,6 +111,7 @@ async def open_store(
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
         resources=resources,
+        changes=ChangeService(index, stable_age=settings.stable_age),
         archives=ArchiveService(resources, retrieve, store.titles, workers),
         annotations=AnnotationService(store.annotations, blobs),
         edits=edit_service(store, workers, policy, metrics),

@@ -1,7 +1,9 @@
 """The command `serve`: runs the server until it is told to stop."""
 
 import logging
+import os
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 
 from dicomweb_server import __version__
@@ -32,6 +34,8 @@ def serve(arguments: Arguments) -> int:
     if not process.run(app, options, announce):
         raise app.failure or StartError("the server could not start; the lines above say why")
     writer.flush()
+    if app.is_to_restart:
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same program again
     return 0
 
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.rest.names import ATTACHMENTS, NUMBERS, Names
+from dicomweb_server.rest.running import Running
 from dicomweb_server.services import Services
 
 
@@ -32,6 +33,7 @@ class RestOptions:
     attachments: Names = field(default_factory=lambda: Names(ATTACHMENTS, {}))
     retrieve_method: str = "move"
     echo_checks_find: bool = False
+    running: Running = field(default_factory=Running)
     max_json_size: int = 1 << 26
     max_request_size: int = 1 << 36
     max_instance_size: int = 1 << 34

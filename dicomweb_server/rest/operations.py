@@ -3,26 +3,31 @@
 from dicomweb_server.rest import (
     archives,
     attachments,
+    changes,
     deletion,
     dicomweb_servers,
     files,
     find,
     jobs,
+    log_levels,
     metadata,
     modification,
     other_servers,
     pixels,
+    plugins,
     resources,
     statistics,
     study_moves,
     system,
     tags,
+    tools,
     upload,
     worklists,
 )
+from dicomweb_server.rest.folders import folder
 from dicomweb_server.rest.table import Table
 
-OPERATIONS: Table = (
+_RESOURCES: Table = (
     *system.OPERATIONS,
     *resources.OPERATIONS,
     *upload.OPERATIONS,
@@ -38,9 +43,15 @@ OPERATIONS: Table = (
     *modification.OPERATIONS,
     *study_moves.OPERATIONS,
     *jobs.OPERATIONS,
+    *changes.OPERATIONS,
+    *tools.OPERATIONS,
+    *log_levels.OPERATIONS,
+    *plugins.OPERATIONS,
     *worklists.OPERATIONS,
     *other_servers.OPERATIONS,
 )
+
+OPERATIONS: Table = (*_RESOURCES, folder("/tools", _RESOURCES))
 
 # Orthanc's DICOMweb plugin has its client's routes below the root of the service: /dicom-web/servers.
 BELOW_DICOMWEB: Table = (*dicomweb_servers.OPERATIONS,)

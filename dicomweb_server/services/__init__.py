@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
+from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.edits import EditService
@@ -34,6 +35,7 @@ class Services:
     rendering: RenderingService
     delete: DeleteService
     resources: ResourceService
+    changes: ChangeService
     annotations: AnnotationService
     edits: EditService
     jobs: JobService

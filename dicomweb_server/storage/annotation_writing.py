@@ -3,6 +3,7 @@
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.annotations import Attached, Expected
+from dicomweb_server.ports.changes import ChangeKind
 from dicomweb_server.ports.resources import Resource
 from dicomweb_server.storage.resource_reading import TABLE
 from dicomweb_server.storage.transaction import Transaction
@@ -17,6 +18,7 @@ def put_metadata(transaction: Transaction, resource: Resource, name: str, value:
         "INSERT OR REPLACE INTO resource_metadata (level, owner, name, value, revision) VALUES (?, ?, ?, ?, ?)",
         (int(resource.level), resource.row, name, value, revision),
     )
+    _log(transaction, ChangeKind.METADATA, resource)
     return revision
 
 
@@ -27,6 +29,7 @@ def remove_metadata(transaction: Transaction, resource: Resource, name: str, exp
         "DELETE FROM resource_metadata WHERE level = ? AND owner = ? AND name = ?",
         (int(resource.level), resource.row, name),
     )
+    _log(transaction, ChangeKind.METADATA, resource)
 
 
 def put_label(transaction: Transaction, resource: Resource, label: str) -> None:
@@ -53,6 +56,7 @@ def put_attachment(transaction: Transaction, resource: Resource, attached: Attac
         "INSERT OR REPLACE INTO attachment (level, owner, name, key, size, md5, revision) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (int(resource.level), resource.row, attached.name, attached.key, attached.size, attached.md5, revision),
     )
+    _log(transaction, ChangeKind.ATTACHMENT, resource)
     return revision
 
 
@@ -63,6 +67,7 @@ def remove_attachment(transaction: Transaction, resource: Resource, name: str, e
     transaction.connection.execute(
         "DELETE FROM attachment WHERE level = ? AND owner = ? AND name = ?", (int(resource.level), resource.row, name)
     )
+    _log(transaction, ChangeKind.ATTACHMENT, resource)
 
 
 def protect(transaction: Transaction, patient: Resource, *, protected: bool) -> None:
@@ -74,6 +79,11 @@ def protect(transaction: Transaction, patient: Resource, *, protected: bool) -> 
         else "DELETE FROM protected_patient WHERE patient = ?"
     )
     transaction.connection.execute(statement, (patient.row,))
+
+
+def _log(transaction: Transaction, kind: ChangeKind, resource: Resource) -> None:
+    uids = (resource.study_uid, resource.series_uid, resource.instance_uid)[: resource.level]
+    transaction.ledger.record(kind, resource.level, resource.identity, *uids)
 
 
 def _leave_blob(transaction: Transaction, resource: Resource, name: str) -> None:

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TypeVar
 
 from dicomweb_server.dicom.query import Query
-from dicomweb_server.ports.changes import Change
+from dicomweb_server.ports.changes import Change, ChangeFilter
 from dicomweb_server.ports.index import Added, NewInstance, OnDuplicate, Page, Scope, StoredInstance
+from dicomweb_server.storage import change_reading, query_sql
 from dicomweb_server.storage import index_reading as reading
 from dicomweb_server.storage import index_upkeep as upkeep
-from dicomweb_server.storage import query_sql
 from dicomweb_server.storage.additions import Addition
 from dicomweb_server.storage.instance_cache import InstanceCache
 from dicomweb_server.storage.sqlite import Connection, Database
@@ -93,6 +93,20 @@ class SqliteIndex:
     async def last_change(self) -> int:
         """The highest sequence number."""
         return await self._database.read(reading.last_change)
+
+    async def shown_changes(self, asked: ChangeFilter, limit: int) -> Sequence[Change]:
+        """Entries as clients see them."""
+        return await self._database.read(lambda connection: change_reading.shown(connection, asked, limit))
+
+    async def hide_changes(self) -> None:
+        """Note up to where they are hidden."""
+        await self._writer.change(change_reading.hide)
+
+    async def announce_stable(self, before: float) -> int:
+        """In a transaction, if there is anybody to be judged."""
+        if not await self._database.read(lambda connection: change_reading.is_judgement_due(connection, before)):
+            return 0
+        return await self._writer.change(lambda transaction: change_reading.announce_stable(transaction, before))
 
     async def by_key(self, after: str, limit: int) -> list[StoredInstance]:
         """Instances in the order of their keys."""

@@ -5,6 +5,7 @@ from dicomweb_server.bootstrap.jobs import register_kinds
 from dicomweb_server.services import Services
 from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
+from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
@@ -52,6 +53,7 @@ def services_on(
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
         resources=resources,
+        changes=ChangeService(store.index, stable_age=0.0),
         archives=ArchiveService(resources, retrieve, store.titles, workers),
         annotations=AnnotationService(store.annotations, store.blobs),
     )
