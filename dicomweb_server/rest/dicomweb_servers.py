@@ -26,6 +26,7 @@ from dicomweb_server.services.sending_kinds import STOW
 
 _LARGEST_SEARCH = 64 << 20
 _MOST_RELAYED = 1 << 44
+_OWN_HEADERS = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 _PATHS = (("Study", "studies"), ("Series", "series"), ("Instance", "instances"))
 _UIDS = (("StudyInstanceUID", "studies"), ("SeriesInstanceUID", "series"), ("SOPInstanceUID", "instances"))
 
@@ -91,9 +92,10 @@ async def stow(request: Request, context: Context) -> Response:
     """Send resources to a server."""
     name, members = _name(request), await sent_resources(request, context)
     context.services.dicomweb_servers.named(name)
+    wish = wish_of(members)
     parameters, content = await chosen_resources(members, context)
     shown = {**content, "InstancesCount": "0", "NetworkSizeMB": "0"}
-    return await answer_by_job(request, context, STOW, {**parameters, "Server": name}, wish_of(members), content=shown)
+    return await answer_by_job(request, context, STOW, {**parameters, "Server": name}, wish, content=shown)
 
 
 async def delete(request: Request, context: Context) -> Response:
@@ -166,7 +168,11 @@ def _path(members: Members) -> str:
 
 
 def _headers(members: Members) -> dict[str, str]:
-    return {name.lower(): value for name, value in _texts(members, "HttpHeaders").items()}
+    """Further fields of a request; those of the connection are not for users to say."""
+    found = {name.lower(): value for name, value in _texts(members, "HttpHeaders").items()}
+    for name in _OWN_HEADERS & found.keys():
+        raise ServerError(Reason.BAD_REQUEST, f"HttpHeaders must not have {name}")
+    return found
 
 
 def _texts(members: Members, name: str) -> dict[str, str]:

@@ -25,15 +25,13 @@ from dicomweb_server.services.sending_kinds import MODALITY_STORE, modality_of
 async def store(request: Request, context: Context) -> Response:
     """C-STORE of resources."""
     members = await sent_resources(request, context)
-    wanted = wishes(request, members)
+    wish, wanted = wish_of(members), wishes(request, members)
     titles = shown_titles(context, wanted)
     parameters, content = await chosen_resources(members, context)
     shown = {**content, **titles}
     if members.flag("StorageCommitment"):
         wanted["TransactionUid"] = shown["StorageCommitmentTransactionUID"] = f"2.25.{uuid.uuid4().int}"
-    return await answer_by_job(
-        request, context, MODALITY_STORE, {**parameters, **wanted}, wish_of(members), content=shown
-    )
+    return await answer_by_job(request, context, MODALITY_STORE, {**parameters, **wanted}, wish, content=shown)
 
 
 async def store_straight(request: Request, context: Context) -> Response:

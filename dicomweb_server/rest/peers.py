@@ -61,10 +61,10 @@ async def store(request: Request, context: Context) -> Response:
     """Send resources to the peer."""
     name, members = _name(request), await sent_resources(request, context)
     address = context.services.peers.named(name).address
+    wish = wish_of(members)
     parameters, content = await chosen_resources(members, context)
     wanted = {"Peer": name, "Compress": members.flag("Compress"), "Transcode": members.text("Transcode", "")}
     shown = {**content, "Compress": wanted["Compress"], "Peer": [address.url], "Size": "0", "SizeMB": 0}
-    wish = wish_of(members)
     return await answer_by_job(request, context, PEER_STORE, {**parameters, **wanted}, wish, content=shown)
 
 

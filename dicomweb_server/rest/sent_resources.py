@@ -18,7 +18,7 @@ async def sent_resources(request: Request, context: Context) -> Members:
 
 def _members(text: bytes) -> Members:
     if not text.startswith((b"{", b"[", b'"')):
-        return Members({"Resources": [_text(text)]})
+        return Members({"Resources": [_text(text)] if text else None})
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
