@@ -99,7 +99,8 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
     if options is None:
         yield "Switched off in this configuration.\n"
         return
-    yield f"One application entity, `{options.ae_title}`, as acceptor of associations. "
+    titles = ", ".join(f"`{title}`" for title in (options.ae_title, *options.other_ae_titles))
+    yield f"One application entity, {titles}, as acceptor of associations. "
     yield f"Implementation Class UID {IMPLEMENTATION_CLASS_UID}, Version Name {IMPLEMENTATION_VERSION_NAME}.\n"
     yield from _table(
         ("what", "value"),
@@ -134,11 +135,14 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
     yield "negotiated.\n"
     yield from _storage_classes(options)
     yield "### Transfer syntaxes that are stored\n"
-    yield from _table(("transfer syntax", "UID"), ((known.name, uid) for uid, known in TRANSFER_SYNTAXES.items()))
+    taken = options.only_transfer_syntaxes
+    syntaxes = ((known.name, uid) for uid, known in TRANSFER_SYNTAXES.items() if not taken or uid in taken)
+    yield from _table(("transfer syntax", "UID"), syntaxes)
 
 
 def _storage_classes(options: DimseOptions) -> Iterator[str]:
-    classes = (options.only_sop_classes or STORAGE_CLASSES) - options.never_sop_classes
+    only = options.only_sop_classes
+    classes = [uid for uid in STORAGE_CLASSES if (not only or uid in only) and uid not in options.never_sop_classes]
     yield "### Storage SOP classes\n"
     yield from _table(("SOP class", "UID"), sorted((_name(uid), uid) for uid in classes))
 

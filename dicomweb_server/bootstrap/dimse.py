@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from dicomweb_server.bootstrap.modalities import configured_modalities, permissions
 from dicomweb_server.bootstrap.store import OpenStore
+from dicomweb_server.dicom.uid_patterns import UidPatterns
+from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.options import DimseOptions, OnMismatch, Timeouts, TlsClientOptions, TlsOptions
 from dicomweb_server.dimse.scp import DimseServer
@@ -20,6 +22,8 @@ def dimse_options(settings: Settings) -> DimseOptions:
     """Settings of the DIMSE adapter."""
     return DimseOptions(
         ae_title=settings.ae_title,
+        other_ae_titles=settings.other_ae_titles,
+        ae_title_case=settings.ae_title_case,
         hosts=settings.dimse_host or settings.host,
         port=settings.dimse_port,
         tls=_dimse_tls(settings),
@@ -32,8 +36,9 @@ def dimse_options(settings: Settings) -> DimseOptions:
         check_called_ae_title=settings.check_called_ae_title,
         check_modality_host=settings.check_modality_host,
         unknown_sop_classes=settings.unknown_sop_classes,
-        only_sop_classes=frozenset(settings.accepted_sop_classes),
-        never_sop_classes=frozenset(settings.rejected_sop_classes),
+        only_sop_classes=UidPatterns(settings.accepted_sop_classes),
+        never_sop_classes=UidPatterns(settings.rejected_sop_classes),
+        only_transfer_syntaxes=_accepted_syntaxes(settings),
         most_associations=settings.max_associations,
         most_associations_per_address=settings.max_associations,
         largest_pdu=settings.max_pdu_length,
@@ -45,6 +50,12 @@ def dimse_options(settings: Settings) -> DimseOptions:
         worklist=settings.worklist,
         keep_associations=settings.association_close_delay,
     )
+
+
+def _accepted_syntaxes(settings: Settings) -> frozenset[str]:
+    """Those of the transfer syntaxes that can be stored; never none, which would be no restriction."""
+    patterns = UidPatterns(settings.accepted_transfer_syntaxes)
+    return frozenset(uid for uid in TRANSFER_SYNTAXES if uid in patterns) if patterns else frozenset()
 
 
 def _dimse_tls(settings: Settings) -> TlsOptions | None:

@@ -15,6 +15,7 @@ from dicomweb_server.bootstrap.modalities import configured_modalities
 from dicomweb_server.bootstrap.pixels import PixelWork
 from dicomweb_server.bootstrap.remotes import connect_remotes, known_peers, known_servers
 from dicomweb_server.bootstrap.worklist import worklist_service
+from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import OK
@@ -142,8 +143,8 @@ async def open_store(
 def _policy(settings: Settings, extra_tags: frozenset[int]) -> IngestPolicy:
     return IngestPolicy(
         on_duplicate=OnDuplicate(settings.on_duplicate),
-        accepted_sop_classes=frozenset(settings.accepted_sop_classes),
-        rejected_sop_classes=frozenset(settings.rejected_sop_classes),
+        accepted_sop_classes=UidPatterns(settings.accepted_sop_classes),
+        rejected_sop_classes=UidPatterns(settings.rejected_sop_classes),
         max_instance_size=settings.max_instance_size,
         preamble=Preamble(settings.preamble),
         extra_tags=extra_tags,

@@ -53,7 +53,13 @@ def admission(
 def contexts(admitted: Admitted, options: DimseOptions) -> Contexts:
     """What a peer that was admitted may propose."""
     allow = admitted.allow if options.worklist else admitted.allow - {Service.WORKLIST, Service.MPPS}
-    return Contexts(allow, options.unknown_sop_classes, options.only_sop_classes, options.never_sop_classes)
+    return Contexts(
+        allow,
+        options.unknown_sop_classes,
+        options.only_sop_classes,
+        options.never_sop_classes,
+        options.only_transfer_syntaxes,
+    )
 
 
 def is_ae_title(title: str) -> bool:
@@ -76,9 +82,15 @@ def _titles(request: AssociateRequest, options: DimseOptions) -> Refused | None:
         return Refused(Rejection.CALLING_AE_TITLE_NOT_RECOGNIZED, "the calling AE title is empty or ill-formed")
     if not is_ae_title(request.called_ae_title):
         return Refused(Rejection.CALLED_AE_TITLE_NOT_RECOGNIZED, "the called AE title is empty or ill-formed")
-    if options.check_called_ae_title and request.called_ae_title != options.ae_title:
+    ours = (options.ae_title, *options.other_ae_titles)
+    if options.check_called_ae_title and not any(_same(request.called_ae_title, each, options) for each in ours):
         return Refused(Rejection.CALLED_AE_TITLE_NOT_RECOGNIZED, "the called AE title is not ours")
     return None
+
+
+def _same(one: str, other: str, options: DimseOptions) -> bool:
+    """Whether two AE titles name the same; by the standard, capital and small letters differ (PS3.5 table 6.2-1)."""
+    return one == other if options.ae_title_case else one.upper() == other.upper()
 
 
 def _identified(
@@ -86,7 +98,7 @@ def _identified(
 ) -> Admitted:
     known = False
     for name, modality in options.modalities.items():
-        if modality.ae_title == calling_ae_title:
+        if _same(modality.ae_title, calling_ae_title, options):
             known = True
             if not options.check_modality_host or address in addresses_of.get(name, ()):
                 return Admitted(name, modality.allow)
@@ -107,6 +119,8 @@ def _limits(admitted: Admitted, load: Load, options: DimseOptions) -> Refused | 
     return None
 
 
-def with_title(modalities: Mapping[str, Modality], ae_title: str) -> dict[str, Modality]:
+def with_title(ae_title: str, options: DimseOptions) -> dict[str, Modality]:
     """The modalities that have an AE title."""
-    return {name: modality for name, modality in modalities.items() if modality.ae_title == ae_title}
+    return {
+        name: modality for name, modality in options.modalities.items() if _same(modality.ae_title, ae_title, options)
+    }

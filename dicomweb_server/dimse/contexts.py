@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydicom._uid_dict import UID_dictionary
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
 from dicomweb_server.dicom.uids import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -113,12 +114,17 @@ _STORABLE = frozenset(TRANSFER_SYNTAXES)
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """What one peer may propose. `only` and `never` are SOP classes of objects; an empty `only` is no restriction."""
+    """What one peer may propose.
+
+    `only` and `never` are SOP classes of objects, `syntaxes` the transfer syntaxes that they may come in; an empty
+    `only`, or `syntaxes`, is no restriction.
+    """
 
     allowed: frozenset[Service]
     unknown_sop_classes: bool = True
-    only: frozenset[str] = frozenset()
-    never: frozenset[str] = frozenset()
+    only: UidPatterns = NONE
+    never: UidPatterns = NONE
+    syntaxes: frozenset[str] = frozenset()
 
     def support(self, abstract_syntax: str) -> Support | ContextResult:
         """How a proposed abstract syntax is supported for this peer."""
@@ -128,7 +134,7 @@ class Contexts:
         may_get = Service.GET in self.allowed
         is_allowed = service in self.allowed
         if service is Service.STORE and (is_allowed or may_get):
-            return Support(_STORABLE, scp=is_allowed, scu=may_get)
+            return Support(self.syntaxes or _STORABLE, scp=is_allowed, scu=may_get, sent=_STORABLE)
         if not is_allowed:
             return ContextResult.USER_REJECTION
         if service in (Service.FIND, Service.WORKLIST):

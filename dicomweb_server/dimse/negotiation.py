@@ -27,14 +27,20 @@ NATIVE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_
 class Support:
     """How one SOP class is supported.
 
-    `transfer_syntaxes`: those that we take, None is any. `scp`, `scu`: what we may act as; the requestor may be the
-    other (SCP in C-GET and storage commitment). `extended`: service class application information → our answer to it.
+    `transfer_syntaxes`: those that we take, None is any; `sent`: those that we can send, None is the same. `scp`,
+    `scu`: what we may act as; the requestor may be the other (SCP in C-GET and storage commitment). `extended`: service
+    class application information → our answer to it.
     """
 
     transfer_syntaxes: frozenset[str] | None
     scp: bool = True
     scu: bool = False
     extended: Callable[[bytes], bytes] | None = None
+    sent: frozenset[str] | None = None
+
+    def syntaxes(self, *, for_sending: bool) -> frozenset[str] | None:
+        """Those of one direction."""
+        return self.sent if for_sending and self.sent is not None else self.transfer_syntaxes
 
 
 Supported = Callable[[str], Support | ContextResult]
@@ -74,9 +80,9 @@ def answer(request: AssociateRequest, supported: Supported, most_operations: int
             answered.append(_refused(proposal, support))
             continue
         role = _role(proposed_roles.get(proposal.abstract_syntax), support)
-        transfer_syntax = chosen_transfer_syntax(
-            proposal.transfer_syntaxes, support.transfer_syntaxes, for_sending=role is not None and role.scp
-        )
+        for_sending = role is not None and role.scp
+        syntaxes = support.syntaxes(for_sending=for_sending)
+        transfer_syntax = chosen_transfer_syntax(proposal.transfer_syntaxes, syntaxes, for_sending=for_sending)
         if role is not None:
             roles[role.sop_class_uid] = role
         if not (support.scp if role is None else role.scu or role.scp):

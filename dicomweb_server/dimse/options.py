@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
 from dicomweb_server.services.modalities import Modality, Service
 
 __all__ = ["DimseOptions", "Modality", "OnMismatch", "Timeouts", "TlsClientOptions", "TlsOptions"]
@@ -69,6 +70,8 @@ class DimseOptions:
     """
 
     ae_title: str = "DICOMWEB"
+    other_ae_titles: tuple[str, ...] = ()  # by which we may be called as well
+    ae_title_case: bool = True  # whether capital and small letters differ in AE titles
     hosts: tuple[str, ...] = ("127.0.0.1",)
     port: int | None = 4242
     tls: TlsOptions | None = None
@@ -80,8 +83,9 @@ class DimseOptions:
     check_modality_host: bool = False
     require_identity: bool = False  # a user name and passcode; only where something checks them
     unknown_sop_classes: bool = True
-    only_sop_classes: frozenset[str] = frozenset()
-    never_sop_classes: frozenset[str] = frozenset()
+    only_sop_classes: UidPatterns = NONE  # empty: all
+    never_sop_classes: UidPatterns = NONE
+    only_transfer_syntaxes: frozenset[str] = frozenset()  # of what is stored; empty: all that can be
     most_associations: int = 100
     most_associations_per_address: int = 100
     most_connections: int = 256

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.commitment import PUSH_MODEL_INSTANCE, CommitmentReport, CommitmentRequest
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError
@@ -78,7 +79,7 @@ class Reports:
         """On associations of ours, later and later; False if the peer is not known, or it is given up."""
         for attempt in range(owed.attempts, len(WAITS)):
             await asyncio.sleep(WAITS[attempt] if attempt > owed.attempts else 0)
-            modality = _with_ae_title(self._options.modalities.values(), owed.ae_title)
+            modality = next(iter(with_title(owed.ae_title, self._options).values()), None)
             if modality is None:
                 return False
             if await self._told_anew(report, modality):
@@ -121,7 +122,3 @@ class Reports:
             raise
         await association.release()
         return told
-
-
-def _with_ae_title(modalities: Iterable[Modality], ae_title: str) -> Modality | None:
-    return next((each for each in modalities if each.ae_title == ae_title), None)

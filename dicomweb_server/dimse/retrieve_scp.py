@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.answers import failed_list
 from dicomweb_server.dimse.contexts import QUERY_LEVELS
 from dicomweb_server.dimse.identifiers import agreed_rules
@@ -32,7 +33,7 @@ async def on_c_move(operation: Operation) -> None:
     """C-MOVE: what the identifier names goes to a modality that we know (PS3.4 §C.4.2)."""
     terms = operation.terms
     wanted = operation.request.move_destination or ""
-    modality = next((each for each in terms.options.modalities.values() if each.ae_title == wanted), None)
+    modality = next(iter(with_title(wanted, terms.options).values()), None)
     if modality is None or terms.destinations is None:
         operation.respond(UNKNOWN_DESTINATION)
         return

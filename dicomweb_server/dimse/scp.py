@@ -178,7 +178,7 @@ class DimseServer:
     async def _admission(self, connection: Connection, request: AssociateRequest) -> Admitted | Refused:
         addresses_of: Mapping[str, Collection[str]] = {}
         if self.options.check_modality_host:
-            claimed = with_title(self.options.modalities, request.calling_ae_title)
+            claimed = with_title(request.calling_ae_title, self.options)
             addresses_of = {name: await _addresses(modality.host) for name, modality in claimed.items()}
         load = Load(len(self._sessions), self._addresses[connection.address])
         return admission(request, addresses_of, connection.address, load, self.options)

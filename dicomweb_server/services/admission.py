@@ -18,6 +18,7 @@ from dicomweb_server.dicom.part10 import (
     read_file_meta,
 )
 from dicomweb_server.dicom.record import InstanceRecord, ParsedInstance
+from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
 from dicomweb_server.dicom.uids import is_valid_uid, uid_from
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Staged
@@ -44,8 +45,8 @@ class IngestPolicy:
     """What is stored, whatever door it comes through. `accepted_sop_classes`: empty means all."""
 
     on_duplicate: OnDuplicate = OnDuplicate.KEEP
-    accepted_sop_classes: frozenset[str] = frozenset()
-    rejected_sop_classes: frozenset[str] = frozenset()
+    accepted_sop_classes: UidPatterns = NONE
+    rejected_sop_classes: UidPatterns = NONE
     max_instance_size: int = 2**34
     preamble: Preamble = Preamble.CLEARED
     extra_tags: frozenset[int] = field(default=frozenset())  # further tags to index

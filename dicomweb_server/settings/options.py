@@ -27,7 +27,7 @@ _ORIGIN = Text('an origin such as "https://viewer.example", or "*"', r"\*|https?
 _NETWORK = Text(
     'an IP address, a network such as "10.0.0.0/8", or "*" for everyone', r"\*|[0-9A-Fa-f.:]+(/[0-9]{1,3})?"
 )
-_UID = Text("a UID", r"[0-9.]{1,64}")
+_UID = Text("a UID, or a pattern of UIDs with * and ?", r"[0-9.*?]{1,64}")
 _ROOT = Text('a path that starts with "/" and does not end with it', r"(/[A-Za-z0-9._~-]+)+")
 _SEGMENT = Text('empty, or a path of one segment such as "/wado"', r"/[A-Za-z0-9._~-]+", optional=True)
 _URL = Text("empty, or a URL that starts with http:// or https://", r"https?://[^/\s?#]+(/[^\s?#]*)?", optional=True)

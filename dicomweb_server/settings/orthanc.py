@@ -187,6 +187,7 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "DicomServerEnabled": ("dimse", _same),
     "DicomPort": ("dimse_port", _same),
     "DicomAet": ("ae_title", _same),
+    "AcceptedTransferSyntaxes": ("accepted_transfer_syntaxes", _same),
     "DicomCheckCalledAet": ("check_called_ae_title", _same),
     "DicomCheckModalityHost": ("check_modality_host", _same),
     "DicomModalities": ("modalities", _modalities),
@@ -216,6 +217,10 @@ def _addresses(configuration: Configuration, values: Values) -> None:
     values["dimse_host"] = (_ALL_ADDRESSES, "DicomServerEnabled")
     values.setdefault("ae_title", ("ORTHANC", "DicomAet"))
     values.setdefault("data", ("OrthancStorage", "StorageDirectory"))
+
+
+def _ae_titles(configuration: Configuration, values: Values) -> None:
+    values["ae_title_case"] = (configuration.get("StrictAetComparison", False), "StrictAetComparison")
 
 
 def _users(configuration: Configuration, values: Values) -> None:
@@ -310,6 +315,7 @@ def _dicomweb(configuration: Configuration, values: Values) -> None:
 # Orthanc's options that are read together, ours that they decide, and how.
 _COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration, Values], None]], ...] = (
     (("RemoteAccessAllowed", "HttpBindAddresses"), ("host",), _addresses),
+    (("StrictAetComparison",), ("ae_title_case",), _ae_titles),
     (("AuthenticationEnabled", "RegisteredUsers"), ("users", "insecure_anonymous"), _users),
     (
         ("SslEnabled", "SslCertificate", "SslVerifyPeers", "SslTrustedClientCertificates"),

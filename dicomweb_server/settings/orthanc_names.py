@@ -33,6 +33,5 @@ MET_WHEN: dict[str, object] = {
     "RestApiWriteToFileSystemEnabled": False,
     "SslVerifyPeers": False,
     "StorageCompression": False,
-    "StrictAetComparison": False,
     "WebDavEnabled": False,
 }

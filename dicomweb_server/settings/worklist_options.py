@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicomweb_server.settings.kinds import FilePath, Integer, Seconds, Toggle
+from dicomweb_server.settings.kinds import FilePath, Integer, Seconds, Several, Text, Toggle
+from dicomweb_server.settings.modalities import AE_TITLE
 from dicomweb_server.settings.option import option
 from dicomweb_server.settings.remote_options import RemoteSettings
 
@@ -12,6 +13,21 @@ from dicomweb_server.settings.remote_options import RemoteSettings
 class WorklistSettings(RemoteSettings):
     """A part of the settings."""
 
+    other_ae_titles: tuple[str, ...] = option(
+        "DIMSE", Several(AE_TITLE), "AE titles by which this server may be called beside its own.", default=()
+    )
+    ae_title_case: bool = option(
+        "DIMSE",
+        Toggle(),
+        "Whether capital and small letters differ in AE titles, as the standard says; many servers take them as equal.",
+        default=True,
+    )
+    accepted_transfer_syntaxes: tuple[str, ...] = option(
+        "DIMSE",
+        Several(Text("a UID, or a pattern of UIDs with * and ?", r"[0-9.*?]{1,64}")),
+        "If given, the only transfer syntaxes in which nodes may store.",
+        default=(),
+    )
     dimse_require_user: bool = option(
         "DIMSE",
         Toggle(),

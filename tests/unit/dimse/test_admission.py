@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.dimse.admission import Admitted, Load, Refused, admission, contexts, is_ae_title
 from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.items import UserInformation
@@ -40,13 +41,20 @@ def test_known_modalities_may_do_what_is_configured() -> None:
 def test_their_contexts_are_restricted_to_that() -> None:
     admitted = admit(replace(REQUEST, calling_ae_title="SCANNER"))
     assert isinstance(admitted, Admitted)
-    options = replace(KNOWN, unknown_sop_classes=False, only_sop_classes=frozenset({"1.2"}))
-    found = contexts(admitted, options)
-    assert (found.allowed, found.unknown_sop_classes, found.only) == (
-        frozenset({Service.STORE}),
-        False,
-        frozenset({"1.2"}),
-    )
+    only = UidPatterns({"1.2"})
+    found = contexts(admitted, replace(KNOWN, unknown_sop_classes=False, only_sop_classes=only))
+    assert (found.allowed, found.unknown_sop_classes) == (frozenset({Service.STORE}), False)
+    assert found.only is only
+
+
+def test_names_of_ours_and_small_letters() -> None:
+    checked = replace(KNOWN, check_called_ae_title=True, other_ae_titles=("TENANT",))
+    for title, expected in (("THEM", Refused), ("US", Admitted), ("TENANT", Admitted), ("tenant", Refused)):
+        assert isinstance(admit(replace(REQUEST, called_ae_title=title), checked), expected)
+    lenient = replace(checked, ae_title_case=False)
+    admitted = admit(replace(REQUEST, called_ae_title="tenant", calling_ae_title="Scanner"), lenient)
+    assert admitted == Admitted("scanner", frozenset({Service.STORE}))
+    assert admit(replace(REQUEST, calling_ae_title="Scanner")) == Admitted("", KNOWN.unknown_allow)
 
 
 @pytest.mark.parametrize(

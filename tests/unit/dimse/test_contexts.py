@@ -3,6 +3,7 @@
 import pytest
 from pynetdicom import sop_class as theirs
 
+from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
 from dicomweb_server.dimse.contexts import STORAGE_CLASSES, VERIFICATION, Contexts, Service
 from dicomweb_server.dimse.items import ContextResult
@@ -60,7 +61,18 @@ def test_unknown_classes_by_option(uid: str, open_minded: Service | None, strict
 
 def test_only_and_never() -> None:
     mr = "1.2.840.10008.5.1.4.1.1.4"
-    assert Contexts(ALL, only=frozenset({CT})).service_of(mr) is None
-    assert Contexts(ALL, only=frozenset({CT})).service_of(CT) is Service.STORE
-    assert Contexts(ALL, only=frozenset({CT})).service_of(VERIFICATION) is Service.ECHO
-    assert Contexts(ALL, never=frozenset({CT})).service_of(CT) is None
+    assert Contexts(ALL, only=UidPatterns({CT})).service_of(mr) is None
+    assert Contexts(ALL, only=UidPatterns({CT})).service_of(CT) is Service.STORE
+    assert Contexts(ALL, only=UidPatterns({CT})).service_of(VERIFICATION) is Service.ECHO
+    assert Contexts(ALL, never=UidPatterns({CT})).service_of(CT) is None
+
+
+def test_patterns_of_classes_and_syntaxes() -> None:
+    assert Contexts(ALL, only=UidPatterns({"1.2.840.10008.5.1.4.1.1.2*"})).service_of(CT + ".1") is Service.STORE
+    assert Contexts(ALL, never=UidPatterns({"1.2.840.10008.*"})).service_of(CT) is None
+    jpeg = frozenset({"1.2.840.10008.1.2.4.50"})
+    for allowed in (ALL, frozenset({Service.STORE})):
+        support = Contexts(allowed, syntaxes=jpeg).support(CT)
+        assert isinstance(support, Support)
+        assert support.syntaxes(for_sending=False) == jpeg
+        assert support.syntaxes(for_sending=True) == frozenset(TRANSFER_SYNTAXES)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dicomweb_server.dicom.instance import parse_instance
 from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Staged
 from dicomweb_server.ports.index import NewInstance, OnDuplicate, Scope
@@ -163,10 +164,10 @@ async def test_instances_of_another_study_are_rejected(bench: Bench) -> None:
 async def test_sop_classes_and_size(bench: Bench) -> None:
     other = "1.2.840.10008.5.1.4.1.1.4"
     for policy, expected in (
-        (IngestPolicy(rejected_sop_classes=frozenset({CT})), Reason.UNSUPPORTED_SOP_CLASS),
-        (IngestPolicy(accepted_sop_classes=frozenset({other})), Reason.UNSUPPORTED_SOP_CLASS),
+        (IngestPolicy(rejected_sop_classes=UidPatterns({CT})), Reason.UNSUPPORTED_SOP_CLASS),
+        (IngestPolicy(accepted_sop_classes=UidPatterns({other})), Reason.UNSUPPORTED_SOP_CLASS),
         (IngestPolicy(max_instance_size=100), Reason.TOO_LARGE),
-        (IngestPolicy(accepted_sop_classes=frozenset({CT}), rejected_sop_classes=frozenset({other})), None),
+        (IngestPolicy(accepted_sop_classes=UidPatterns({CT}), rejected_sop_classes=UidPatterns({other})), None),
         (IngestPolicy(), None),
     ):
         [outcome] = await bench.send(numbered(1), service=bench.with_policy(policy))
