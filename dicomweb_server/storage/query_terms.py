@@ -131,4 +131,4 @@ def _after(prefix: str) -> str:
         if code <= 0x10FFFF:
             # Surrogates are no characters, and none can follow in UTF-8.
             return prefix[:position] + chr(0xE000 if 0xD800 <= code <= 0xDFFF else code)
-    return "\U0010ffff" * 2
+    return "\U0010ffff" * (len(prefix) + 64)  # no value goes on for so long

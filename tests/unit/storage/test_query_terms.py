@@ -101,7 +101,7 @@ def test_the_end_of_a_prefix(prefix: str, rest: str) -> None:
 
 @pytest.mark.parametrize(
     ("prefix", "after"),
-    [("a", "b"), ("\ud7ff", "\ue000"), ("a\U0010ffff", "b"), ("\U0010ffff", "\U0010ffff\U0010ffff")],
+    [("a", "b"), ("\ud7ff", "\ue000"), ("a\U0010ffff", "b"), ("\U0010ffff", "\U0010ffff" * 65)],
 )
 def test_the_end_of_a_prefix_at_borders(prefix: str, after: str) -> None:
     assert _after(prefix) == after
