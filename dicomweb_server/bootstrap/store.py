@@ -25,7 +25,9 @@ from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
+from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
+from dicomweb_server.services.edits import EditService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
@@ -97,32 +99,9 @@ async def open_store(
     policy = _policy(settings, frozenset(attribute.tag for attribute in extra))
     blobs, index = store.blobs, store.index
     pixels = PixelWork(settings, processors)
-    retrieve = RetrieveService(index, blobs, workers)
-    pixel_service = pixels.service(retrieve, store, workers)
-    modalities = Modalities(configured_modalities(settings))
-    resources = ResourceService(store.resources, index)
-    services = Services(
-        ingest=IngestService(blobs, index, workers, policy, metrics, reader),
-        search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
-        retrieve=retrieve,
-        pixels=pixel_service,
-        transcoding=pixels.transcoding(retrieve, store, workers, pixel_service),
-        rendering=RenderingService(retrieve, blobs, workers, pixel_service),
-        delete=DeleteService(blobs, index),
-        modalities=modalities,
-        commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
-        resources=resources,
-        changes=ChangeService(index, stable_age=settings.stable_age),
-        archives=ArchiveService(resources, retrieve, store.titles, workers),
-        annotations=AnnotationService(store.annotations, blobs),
-        edits=edit_service(store, workers, policy, metrics),
-        jobs=job_service(settings, store),
-        peers=known_peers(settings),
-        dicomweb_servers=known_servers(settings),
-        worklist=worklist_service(settings, store),
-        performed=PerformedStepService(store.worklist),
-        queries=Queries(settings.kept_queries),
-    )
+    ingest = IngestService(blobs, index, workers, policy, metrics, reader)
+    edits = edit_service(store, workers, policy, metrics)
+    services = _services(settings, store, ingest, edits, workers, pixels)
     register_kinds(settings, services)
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:
@@ -138,6 +117,40 @@ async def open_store(
         if reader is not None:
             await asyncio.to_thread(reader.close)
         await store.close()
+
+
+def _services(
+    settings: Settings, store: Store, ingest: IngestService, edits: EditService, workers: Threads, pixels: PixelWork
+) -> Services:
+    """One of each, on an open store."""
+    blobs, index = store.blobs, store.index
+    retrieve = RetrieveService(index, blobs, workers)
+    pixel_service = pixels.service(retrieve, store, workers)
+    modalities = Modalities(configured_modalities(settings))
+    resources = ResourceService(store.resources, index)
+    return Services(
+        ingest=ingest,
+        search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
+        retrieve=retrieve,
+        pixels=pixel_service,
+        transcoding=pixels.transcoding(retrieve, store, workers, pixel_service),
+        rendering=RenderingService(retrieve, blobs, workers, pixel_service),
+        delete=DeleteService(blobs, index),
+        modalities=modalities,
+        commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
+        resources=resources,
+        changes=ChangeService(index, stable_age=settings.stable_age),
+        archives=ArchiveService(resources, retrieve, store.titles, workers),
+        creation=CreationService(ingest, retrieve, resources, workers),
+        annotations=AnnotationService(store.annotations, blobs),
+        edits=edits,
+        jobs=job_service(settings, store),
+        peers=known_peers(settings),
+        dicomweb_servers=known_servers(settings),
+        worklist=worklist_service(settings, store),
+        performed=PerformedStepService(store.worklist),
+        queries=Queries(settings.kept_queries),
+    )
 
 
 def _policy(settings: Settings, extra_tags: frozenset[int]) -> IngestPolicy:

@@ -14,17 +14,20 @@ _TEXT_NUMBERS = frozenset({"DS", "IS"})
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
-def named_document(tags: Mapping[str, object]) -> dict[str, Any]:
-    """DICOM JSON; ServerError(BAD_REQUEST) for what is no tag, or a value that its VR does not allow."""
-    return dict(sorted(_attributes(tags)))
+def named_document(tags: Mapping[str, object], private_creator: str = "") -> dict[str, Any]:
+    """DICOM JSON; ServerError(BAD_REQUEST) for what is no tag, or a value that its VR does not allow.
+
+    `private_creator`: whose the private tags are.
+    """
+    return dict(sorted(_attributes(tags, private_creator)))
 
 
-def _attributes(tags: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _attributes(tags: Mapping[str, object], creator: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, value in tags.items():
         path = edit_path(name)
         if path.steps:
             raise ServerError(Reason.BAD_REQUEST, f"{name[:64]}: expected the name or number of one attribute")
-        yield f"{path.tag:08X}", _attribute(edit_value(path, value))
+        yield f"{path.tag:08X}", _attribute(edit_value(path, value, creator))
 
 
 def _attribute(value: EditValue) -> dict[str, Any]:

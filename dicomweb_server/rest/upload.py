@@ -107,13 +107,14 @@ async def _answer(context: Context, outcomes: Sequence[IngestOutcome], *, is_man
         raise ServerError(first.reason or Reason.INTERNAL, first.detail)
     scopes = [Scope(one.study_uid, one.series_uid, one.instance_uid) for one in stored]
     found = await context.services.resources.of_scopes(scopes)
-    shown = [_shown(one, outcome) for one, outcome in zip(found, stored, strict=True) if one is not None]
+    shown = [shown(one, outcome) for one, outcome in zip(found, stored, strict=True) if one is not None]
     if is_many or not shown:
         return json_answer(shown)
     return json_answer(shown[0])
 
 
-def _shown(instance: Resource, outcome: IngestOutcome) -> dict[str, Any]:
+def shown(instance: Resource, outcome: IngestOutcome) -> dict[str, Any]:
+    """An instance that was stored, as the answer tells of it."""
     return {
         "ID": instance.id,
         "ParentPatient": instance.id_at(Level.PATIENT),

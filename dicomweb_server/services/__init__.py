@@ -6,6 +6,7 @@ from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
+from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.edits import EditService
 from dicomweb_server.services.ingest import IngestService
@@ -43,6 +44,7 @@ class Services:
     worklist: WorklistService
     performed: PerformedStepService
     archives: ArchiveService
+    creation: CreationService
     modalities: Modalities = field(default_factory=Modalities)
     peers: Peers = field(default_factory=Peers)
     dicomweb_servers: DicomWebServers = field(default_factory=DicomWebServers)

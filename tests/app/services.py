@@ -7,6 +7,7 @@ from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
+from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
 from dicomweb_server.services.jobs import JobService
@@ -38,8 +39,9 @@ def services_on(
     pixels = PixelService(retrieve, store.blobs, workers, InlineWorkers(), memory=1 << 24)
     modalities = Modalities()
     resources = ResourceService(store.resources, store.index)
+    ingest = IngestService(store.blobs, store.index, workers, policy)
     services = Services(
-        ingest=IngestService(store.blobs, store.index, workers, policy),
+        ingest=ingest,
         search=SearchService(store.index),
         retrieve=retrieve,
         pixels=pixels,
@@ -55,6 +57,7 @@ def services_on(
         resources=resources,
         changes=ChangeService(store.index, stable_age=0.0),
         archives=ArchiveService(resources, retrieve, store.titles, workers),
+        creation=CreationService(ingest, retrieve, resources, workers),
         annotations=AnnotationService(store.annotations, store.blobs),
     )
     register_kinds(Settings(), services)
