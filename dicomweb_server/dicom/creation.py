@@ -71,7 +71,7 @@ def own_document(wish: Wish, parents: Document) -> dict[str, Any]:
 def new_identity(parents: Document) -> dict[str, Any]:
     """Patient ID and UIDs for what has no parent, dates and times of now, and what may be empty."""
     now = datetime.now()
-    made = {tag: {"vr": "DA", "Value": [now.strftime("%Y%m%d")]} for tag in _DATES}
+    made: dict[str, Any] = {tag: {"vr": "DA", "Value": [now.strftime("%Y%m%d")]} for tag in _DATES}
     made |= {tag: {"vr": "TM", "Value": [now.strftime("%H%M%S.%f")]} for tag in _TIMES}
     made |= {tag: {"vr": public_vr(int(tag, 16))} for tag in _EMPTY}
     made |= {tag: {"vr": "IS", "Value": [1]} for tag in (_SERIES_NUMBER, _INSTANCE_NUMBER)}
