@@ -86,6 +86,9 @@ class Blobs(Protocol):
     def peek(self, key: str, offset: int, length: int) -> bytes | None:
         """The same without waiting: None where the bytes are not at hand (not in the page cache, or remote)."""
 
+    def local_path(self, key: str) -> Path | None:
+        """Where other processes of this machine can read a blob; None if they cannot."""
+
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes | memoryview]:
         """The same in chunks of bounded size."""
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from dicomweb_server.dicom.data_set import DataSet, data_set_of
@@ -11,12 +11,8 @@ from dicomweb_server.dicom.header import open_part10
 from dicomweb_server.dicom.rendering.export import (
     LARGEST_ARRAY,
     Export,
-    ExportJob,
     PixelArray,
-    exported,
-    matlab_file,
     numpy_file,
-    pixel_array,
     too_large,
 )
 from dicomweb_server.dicom.rendering.frame_attributes import frame_attributes
@@ -25,7 +21,6 @@ from dicomweb_server.dicom.rendering.icon import labelled_icon
 from dicomweb_server.dicom.rendering.image_format import ANIMATED_TYPES, Encoded
 from dicomweb_server.dicom.rendering.options import RenderingOptions, Viewport
 from dicomweb_server.dicom.rendering.presentation_state import PRESENTATION_STATES, referenced_images
-from dicomweb_server.dicom.rendering.rendering_job import RenderingJob, perform
 from dicomweb_server.dicom.rendering.segmentation import SEGMENTATIONS, frames_beside, segment_frames, source_image
 from dicomweb_server.dicom.rendering.source import Source, SourceFrame
 from dicomweb_server.dicom.rendering.transforms import grayscale_of
@@ -34,6 +29,14 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
 from dicomweb_server.ports.index import Scope, StoredInstance
 from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.rendering_work import (
+    AnySource,
+    SourceFile,
+    array_by,
+    exported_by,
+    matlab_by,
+    rendered_by,
+)
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.workers import Workers
 
@@ -116,9 +119,16 @@ class RenderingService:
             return await self._presented(shown.instance, media_type, options)
         if kind is Kind.SEGMENTATION and len(shown.frames) == 1:
             return await self._segmented(shown, media_type, options)
-        source = await self._source(shown.instance, shown.frames)
-        head = (await self._source(state)).head if state is not None else b""
-        return await self._made(RenderingJob(source, media_type, options, head))
+        if state is not None:
+            source = await self._source(shown.instance, shown.frames)
+            return await self._pixels.run(rendered_by, source, media_type, options, await self._source(state))
+        variant = (media_type, repr(options), ",".join(map(str, shown.frames)))
+
+        async def make() -> bytes:
+            source = await self._source(shown.instance, shown.frames)
+            return (await self._pixels.run(rendered_by, source, media_type, options)).data
+
+        return Encoded(media_type, await self._pixels.kept((shown.instance.key, "rendered", *variant), make))
 
     async def main_frame(self, instance: StoredInstance, *, middle: bool = False) -> int:
         """The frame that stands for an instance: the one it names itself, the middle one, or the first."""
@@ -167,7 +177,7 @@ class RenderingService:
     ) -> Encoded:
         """A frame as it is decoded, stretched or clamped."""
         source = await self._source(instance, (frame_number,))
-        return await self._pixels.run(exported, ExportJob(source, export, media_type, quality))
+        return await self._pixels.run(exported_by, source, export, media_type, quality)
 
     async def icon(self, media_type: str) -> Encoded:
         """What stands for an image that cannot be shown."""
@@ -188,7 +198,7 @@ class RenderingService:
             count = FrameIndex.unpack(instance.frames).count
             numbers = range(1, max(count, 1) + 1) if frame_number is None else (frame_number,)
             source = await self._source(instance, numbers)
-            arrays.append(await self._pixels.run(pixel_array, source, int(rescale)))
+            arrays.append(await self._pixels.run(array_by, source, int(rescale)))
             if sum(len(array.data) for array in arrays) > LARGEST_ARRAY:
                 raise too_large()
         single = frame_number is not None
@@ -196,24 +206,22 @@ class RenderingService:
 
     async def matlab(self, instance: StoredInstance, frame_number: int) -> bytes:
         """A frame as an expression of MATLAB."""
-        return await self._pixels.run(matlab_file, await self._source(instance, (frame_number,)))
+        return await self._pixels.run(matlab_by, await self._source(instance, (frame_number,)))
 
-    async def _made(self, job: RenderingJob) -> Encoded:
-        return await self._pixels.run(perform, job)
-
-    async def _source(self, instance: StoredInstance, numbers: Sequence[int] = ()) -> Source:
+    async def _source(self, instance: StoredInstance, numbers: Sequence[int] = ()) -> AnySource:
         frames = FrameIndex.unpack(instance.frames)
-        contents = [self._retrieve.frame(instance, frames, number) for number in numbers]
+        path = self._blobs.local_path(instance.key)
+        if path is not None and not frames.deflated and (frames.encapsulated or frames.verbatim):
+            spans = tuple((number, frames.locate(number)) for number in numbers)
+            size = _head_size(instance, frames)
+            return SourceFile(str(path), size, frames.tag, frames.vr, spans, instance.instance_uid)
         reader = self._retrieve.contents
-        data = [await reader.read(content) for content in contents]
+        data = [await reader.read(self._retrieve.frame(instance, frames, number)) for number in numbers]
         made = tuple(SourceFrame(number, one) for number, one in zip(numbers, data, strict=True))
         return Source(await self._head(instance, frames), frames.tag, frames.vr, made, instance.instance_uid)
 
     async def _head(self, instance: StoredInstance, frames: FrameIndex) -> bytes:
-        """What precedes the pixel data in the file; all of it if there are none, or if it is deflated."""
-        size = instance.size if frames.deflated or not frames.tag else min(frames.offset, instance.size)
-        if size > _LARGEST_HEAD:
-            raise ServerError(Reason.TOO_LARGE, f"{size} bytes beside the pixels are more than rendering looks through")
+        size = _head_size(instance, frames)
         peeked = self._blobs.peek(instance.key, 0, size)
         return peeked if peeked is not None else await self._blobs.read(instance.key, 0, size)
 
@@ -228,8 +236,7 @@ class RenderingService:
             image = await self._find(Scope(state.study_uid, reference.series_uid, reference.instance_uid))
             if image is not None and kind_of(image) is Kind.IMAGE:
                 source = await self._source(image, (reference.frames or (1,))[:1])
-                head = await self._head(state, FrameIndex.unpack(state.frames))
-                return await self._made(RenderingJob(source, media_type, options, head))
+                return await self._pixels.run(rendered_by, source, media_type, options, await self._source(state))
         raise ServerError(Reason.NOT_FOUND, "none of the images that the presentation state is for is stored here")
 
     async def _segmented(self, shown: Shown, media_type: str, options: RenderingOptions) -> Encoded:
@@ -237,14 +244,15 @@ class RenderingService:
         data_set = await self._data_set(shown.instance)
         beside = await self._workers.run(lambda: frames_beside(segment_frames(data_set), shown.frames[0]))
         reference = source_image(data_set, beside[0])
-        background = Source(b"")
+        background: AnySource = Source(b"")
         if reference is not None:
             image = await self._image_in_study(shown.instance.study_uid, reference.series_uid, reference.instance_uid)
             if image is not None:
                 background = await self._source(image, reference.frames)
-        source = await self._source(shown.instance, [frame.number for frame in beside])
-        asked = replace(source, frames=tuple(sorted(source.frames, key=lambda one: one.number != shown.frames[0])))
-        return await self._made(RenderingJob(asked, media_type, options, background=background))
+        # The one that was asked for comes first.
+        numbers = sorted((frame.number for frame in beside), key=lambda number: number != shown.frames[0])
+        source = await self._source(shown.instance, numbers)
+        return await self._pixels.run(rendered_by, source, media_type, options, None, background)
 
     async def _image_in_study(self, study_uid: str, series_uid: str, instance_uid: str) -> StoredInstance | None:
         if series_uid:
@@ -260,6 +268,14 @@ class RenderingService:
             return self._retrieve.peek(scope) or await self._retrieve.instance(scope)
         except ServerError:
             return None
+
+
+def _head_size(instance: StoredInstance, frames: FrameIndex) -> int:
+    """How much precedes the pixel data in the file; all of it if there are none, or if it is deflated."""
+    size = instance.size if frames.deflated or not frames.tag else min(frames.offset, instance.size)
+    if size > _LARGEST_HEAD:
+        raise ServerError(Reason.TOO_LARGE, f"{size} bytes beside the pixels are more than rendering looks through")
+    return size
 
 
 def animated_frames(instance: StoredInstance, media_type: str) -> tuple[int, ...]:

@@ -83,6 +83,10 @@ class FilesystemBlobs:
         finally:
             self._peeker.close(descriptor)
 
+    def local_path(self, key: str) -> Path:
+        """The file."""
+        return self._path(key)
+
     async def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes | memoryview]:
         """Chunks of 256 kB; those in the page cache come without a hop to a thread."""
         descriptor, end = await self._threads.run(lambda: self._open(key, offset, length))

@@ -108,6 +108,10 @@ class MemoryBlobs:
             raise ServerError(Reason.STORAGE_DAMAGED, f"blob {key} has {len(data)} bytes, not {max(end, offset)}")
         return data[offset:end]
 
+    def local_path(self, _key: str) -> None:
+        """Nobody else sees this memory."""
+        return
+
     def peek(self, key: str, offset: int, length: int) -> bytes | None:
         """The same; None if the blob is missing or too short."""
         found = self.content.get(key, b"")[offset : offset + length]
