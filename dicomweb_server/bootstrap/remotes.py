@@ -52,5 +52,6 @@ async def connect_remotes(settings: Settings, store: Store, services: Services) 
     await services.modalities.load(store.remotes)
     await services.peers.load(store.remotes)
     await services.dicomweb_servers.load(store.remotes)
-    services.peers.connect_by(lambda peer, transfer: orthanc_connected(peer, options, retrieve, transfer))
+    transcoding = services.transcoding
+    services.peers.connect_by(lambda peer, transfer: orthanc_connected(peer, options, retrieve, transcoding, transfer))
     services.dicomweb_servers.connect_by(lambda server: dicomweb_connected(server, options, retrieve, ingest, most))

@@ -128,19 +128,20 @@ def _services(
     pixel_service = pixels.service(retrieve, store, workers)
     modalities = Modalities(configured_modalities(settings))
     resources = ResourceService(store.resources, index)
+    transcoding = pixels.transcoding(retrieve, store, workers, pixel_service)
     return Services(
         ingest=ingest,
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
         retrieve=retrieve,
         pixels=pixel_service,
-        transcoding=pixels.transcoding(retrieve, store, workers, pixel_service),
+        transcoding=transcoding,
         rendering=RenderingService(retrieve, blobs, workers, pixel_service),
         delete=DeleteService(blobs, index),
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
         resources=resources,
         changes=ChangeService(index, stable_age=settings.stable_age),
-        archives=ArchiveService(resources, retrieve, store.titles, workers),
+        archives=ArchiveService(resources, retrieve, transcoding, store.titles, workers),
         creation=CreationService(ingest, retrieve, resources, workers),
         annotations=AnnotationService(store.annotations, blobs),
         edits=edits,

@@ -2,28 +2,45 @@
 
 from collections.abc import Iterator, Sequence
 
-from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
-from dicomweb_server.dimse.negotiation import NATIVE, Context
+from dicomweb_server.dicom.frames import FrameIndex
+from dicomweb_server.dicom.uids import (
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    TRANSFER_SYNTAXES,
+)
+from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.services.retrieve import StoredInstance
 
-WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)  # native encodings that another can be made into
+WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
+# What is sent in rather than not at all; compressing without losses, only what has pixels.
+_LAST_RESORT = tuple(f"1.2.840.10008.1.2.4.{last}" for last in ("70", "80", "90", "201", "57", "202"))
 
 
 def proposals(instance: StoredInstance) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """As it is stored; and what a native encoding can be re-encoded to, in a context of its own: the peer chooses."""
+    """As it is stored; and what it can be made into, in a context of its own: the peer chooses."""
     yield instance.sop_class_uid, (instance.transfer_syntax_uid,)
-    if instance.transfer_syntax_uid in NATIVE:
+    if _can_change(instance):
         yield instance.sop_class_uid, WRITABLE
 
 
 def chosen_context(instance: StoredInstance, contexts: Sequence[Context]) -> Context | None:
-    """As it is stored if a context has that, else in a native encoding if it is in another one.
+    """As it is stored if a context has that, else in a native encoding, else in one that loses nothing.
 
     `contexts`: those that the peer accepted for the instance's SOP class.
     """
     for context in contexts:
         if context.transfer_syntax == instance.transfer_syntax_uid:
             return context
-    if instance.transfer_syntax_uid not in NATIVE:
+    if not _can_change(instance):
         return None
-    return next((each for each in contexts if each.transfer_syntax in WRITABLE), None)
+    wanted = [*WRITABLE, EXPLICIT_VR_BIG_ENDIAN]
+    if FrameIndex.unpack(instance.frames).tag:
+        wanted += _LAST_RESORT
+    by_syntax = {context.transfer_syntax: context for context in reversed(contexts)}
+    return next((by_syntax[uid] for uid in wanted if uid in by_syntax), None)
+
+
+def _can_change(instance: StoredInstance) -> bool:
+    syntax = TRANSFER_SYNTAXES.get(instance.transfer_syntax_uid)
+    return syntax is not None and not syntax.media_type.startswith("video/") and "JPIP" not in syntax.name

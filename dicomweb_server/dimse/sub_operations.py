@@ -114,9 +114,7 @@ class Sender:
 
     async def _pieces(self, instance: StoredInstance, transfer_syntax_uid: str) -> Pieces:
         retrieve = self._services.retrieve
-        content = retrieve.file(instance)
-        if instance.transfer_syntax_uid != transfer_syntax_uid:
-            content = retrieve.native_file(instance, transfer_syntax_uid)
+        content = self._services.transcoding.file(instance, transfer_syntax_uid)
         content = await retrieve.contents.settled(content)
         if content.size <= WHOLE_SIZE:
             data = await retrieve.contents.read(content)

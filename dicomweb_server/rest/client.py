@@ -13,6 +13,7 @@ from dicomweb_server.services.contents import Content
 from dicomweb_server.services.outgoing import file_in
 from dicomweb_server.services.peers import OrthancPeer, PeerAwayError, PeerError, PeerTransfer, Sent
 from dicomweb_server.services.retrieve import RetrieveService, StoredInstance
+from dicomweb_server.services.transcoding import TranscodingService
 
 _AT_ONCE = 4
 _LARGEST_ANSWER = 1 << 20
@@ -24,9 +25,12 @@ _STORED = frozenset({"Success", "AlreadyStored", "FilteredOut"})
 class OrthancClient:
     """One peer, for the time of a connection: see `connected`."""
 
-    def __init__(self, web: WebClient, retrieve: RetrieveService, transfer: PeerTransfer) -> None:
+    def __init__(
+        self, web: WebClient, retrieve: RetrieveService, transcoding: TranscodingService, transfer: PeerTransfer
+    ) -> None:
         self._web = web
         self._retrieve = retrieve
+        self._transcoding = transcoding
         self._transfer = transfer
 
     async def store(self, instances: Sequence[StoredInstance]) -> Sent:
@@ -57,7 +61,7 @@ class OrthancClient:
         """Send one; why it was not stored, "" if it was."""
         try:
             content = await self._retrieve.contents.settled(
-                file_in(self._retrieve, instance, self._transfer.transfer_syntax_uid)
+                file_in(self._transcoding, instance, self._transfer.transfer_syntax_uid)
             )
             body, headers = await self._body(content)
             answer = await self._web.ask("POST", "/instances", headers=headers, body=body, limit=_LARGEST_ANSWER)
@@ -82,11 +86,15 @@ class OrthancClient:
 
 @asynccontextmanager
 async def connected(
-    peer: OrthancPeer, options: WebClientOptions, retrieve: RetrieveService, transfer: PeerTransfer
+    peer: OrthancPeer,
+    options: WebClientOptions,
+    retrieve: RetrieveService,
+    transcoding: TranscodingService,
+    transfer: PeerTransfer,
 ) -> AsyncGenerator[OrthancClient, None]:
     """A peer that can be asked; its connections are closed at the end."""
     async with WebClient(peer.address, options) as web:
-        yield OrthancClient(web, retrieve, transfer)
+        yield OrthancClient(web, retrieve, transcoding, transfer)
 
 
 def _status(body: bytes) -> str:

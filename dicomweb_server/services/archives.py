@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from dicomweb_server.dicom.directory import Directory, FileReference
-from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from dicomweb_server.dicom.pixels.encode import can_encode
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.archives import SeriesTitles
 from dicomweb_server.ports.index import Scope, StoredInstance
@@ -19,11 +19,11 @@ from dicomweb_server.services.archive_names import archive_names
 from dicomweb_server.services.contents import Buffer, Content
 from dicomweb_server.services.resources import Resource, ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.transcoding import TranscodingService
 from dicomweb_server.services.workers import Workers
 from dicomweb_server.services.zip_stream import zip_entries, zip_size
 from dicomweb_server.wire.zip_archive import ZipWriter
 
-TARGETS = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN})
 _FILE_SET_ID = "ARCHIVE"
 _MOST_ON_MEDIA = 1_000_000  # the names of more files would not fit a File ID (PS3.10 §8.2)
 _BATCH = 200
@@ -70,10 +70,16 @@ class ArchiveService:
     """Plans archives, and gives their bytes."""
 
     def __init__(
-        self, resources: ResourceService, retrieve: RetrieveService, titles: SeriesTitles, workers: Workers
+        self,
+        resources: ResourceService,
+        retrieve: RetrieveService,
+        transcoding: TranscodingService,
+        titles: SeriesTitles,
+        workers: Workers,
     ) -> None:
         self._resources = resources
         self._retrieve = retrieve
+        self._transcoding = transcoding
         self._titles = titles
         self._workers = workers
 
@@ -128,12 +134,12 @@ class ArchiveService:
     def _content(self, instance: StoredInstance, wish: ArchiveWish) -> Content:
         if wish.transcode is None or wish.transcode == instance.transfer_syntax_uid:
             return self._retrieve.file(instance)
-        return self._retrieve.native_file(instance, wish.transcode)
+        return self._transcoding.file_or_stored(instance, wish.transcode)
 
 
 def check_transcoding(wish: ArchiveWish) -> None:
     """ServerError(BAD_REQUEST) for a transfer syntax that nothing can be brought to."""
-    if wish.transcode is not None and wish.transcode not in TARGETS:
+    if wish.transcode is not None and not can_encode(wish.transcode):
         raise ServerError(Reason.BAD_REQUEST, "Transcode is no transfer syntax that this server can make")
 
 

@@ -67,6 +67,8 @@ class TranscodingService:
 
         Where a compression is wanted, an instance without pixels is in Explicit VR Little Endian.
         """
+        if transfer_syntax_uid == instance.transfer_syntax_uid:
+            return self._retrieve.file(instance)
         wanted = made_syntax(instance, transfer_syntax_uid)
         if wanted == instance.transfer_syntax_uid:
             return self._retrieve.file(instance)

@@ -40,12 +40,13 @@ def services_on(
     modalities = Modalities()
     resources = ResourceService(store.resources, store.index)
     ingest = IngestService(store.blobs, store.index, workers, policy)
+    transcoding = TranscodingService(retrieve, store.blobs, workers, pixels)
     services = Services(
         ingest=ingest,
         search=SearchService(store.index),
         retrieve=retrieve,
         pixels=pixels,
-        transcoding=TranscodingService(retrieve, store.blobs, workers, pixels),
+        transcoding=transcoding,
         rendering=RenderingService(retrieve, store.blobs, workers, pixels),
         delete=DeleteService(store.blobs, store.index, grace=0),
         jobs=JobService(store.jobs),
@@ -56,8 +57,8 @@ def services_on(
         performed=PerformedStepService(store.worklist),
         resources=resources,
         changes=ChangeService(store.index, stable_age=0.0),
-        archives=ArchiveService(resources, retrieve, store.titles, workers),
         creation=CreationService(ingest, retrieve, resources, workers),
+        archives=ArchiveService(resources, retrieve, transcoding, store.titles, workers),
         annotations=AnnotationService(store.annotations, store.blobs),
     )
     register_kinds(Settings(), services)

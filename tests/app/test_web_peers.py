@@ -190,7 +190,9 @@ async def posted(archive: Archive, answer: bytes, transfer: PeerTransfer, *files
     _, instances = await stored(archive, *files)
     async with hostile(answer) as server:
         peer = OrthancPeer(WebAddress(server.url))
-        async with orthanc_connected(peer, QUICK, archive.services.retrieve, transfer) as web:
+        async with orthanc_connected(
+            peer, QUICK, archive.services.retrieve, archive.services.transcoding, transfer
+        ) as web:
             return await web.store(instances), server
 
 
@@ -209,10 +211,12 @@ async def test_a_peer_may_get_them_compressed(archive: Archive) -> None:
     assert "content-encoding: gzip" in server.requests[0].lower()
 
 
-async def test_a_peer_may_get_them_in_another_native_encoding(archive: Archive) -> None:
+async def test_a_peer_may_get_them_in_another_transfer_syntax(archive: Archive) -> None:
     _, server = await posted(archive, ok(b'{"Status": "Success"}'), PeerTransfer("1.2.840.10008.1.2"), make_instance())
     assert b"1.2.840.10008.1.2\0" in server.bodies[0]
-    sent, server = await posted(archive, ok(b"{}"), PeerTransfer("1.2.840.10008.1.2.4.201"), make_instance())
+    _, server = await posted(archive, ok(b"{}"), PeerTransfer("1.2.840.10008.1.2.4.201"), make_instance())
+    assert b"1.2.840.10008.1.2.4.201\0" in server.bodies[0]
+    sent, server = await posted(archive, ok(b"{}"), PeerTransfer("1.2.840.10008.1.2.4.102"), make_instance())
     assert "cannot be sent" in next(iter(sent.failed.values()))
     assert not server.requests
 
