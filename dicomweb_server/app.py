@@ -139,7 +139,7 @@ def create_app(settings: Settings | None = None, writer: LineWriter | None = Non
     if settings.docs:
         app.include_router(docs_router())
     if settings.ui:
-        app.router.routes.extend(explorer_routes(settings.dicomweb_root, __version__))
+        app.router.routes.extend(explorer_routes(settings.dicomweb_root, __version__, rest=settings.rest))
     return app
 
 

@@ -33,7 +33,7 @@ def operations() -> list[tuple[str, str]]:
         "path": "00100010",
     }
     return [
-        (method.upper(), re.sub(r"\{(\w+)\}", lambda found: known[found[1]], path))
+        (method.upper(), re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], "1"), path))
         for path, methods in paths.items()
         for method in methods
         if path not in PUBLIC

@@ -100,6 +100,17 @@ def test_a_series_shows_its_frame_and_its_elements(server: Server, tmp_path: Pat
     assert "P-17" in page
 
 
+@needs_browser
+def test_what_is_known_as_destination_is_offered(server: Server, tmp_path: Path) -> None:
+    base = f"http://127.0.0.1:{server.http_port}"
+    assert "Send to" not in _page(server, tmp_path, f"ui/#/studies/{_STUDY}")
+    known = httpx.put(f"{base}/modalities/pacs", json=["PACS", "127.0.0.1", 11112], trust_env=False)
+    assert known.status_code == 200
+    page = _page(server, tmp_path, f"ui/#/studies/{_STUDY}")
+    assert re.search(r"Send to</button> <select[^>]*><option[^>]*>pacs<", page)
+    assert "Anonymize a copy" in page
+
+
 def test_the_page_may_only_run_its_own_scripts(server: Server) -> None:
     answer = httpx.get(f"http://127.0.0.1:{server.http_port}/ui/", trust_env=False)
     policy = answer.headers["content-security-policy"]

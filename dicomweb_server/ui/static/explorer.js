@@ -48,7 +48,7 @@ function studyRow(match) {
   const patient = make("a", { href: `#/studies/${uid}` }, dicomweb.text(match, "00100010") || "(no name)");
   const modalities = dicomweb.values(match, "00080061").map((code) => make("span", { className: "badge" }, code));
   return make("tr", { className: "link", onclick: open },
-    make("td", {}, patient), cell(dicomweb.text(match, "00100020")), cell(dicomweb.date(match, "00080020")),
+    make("td", {}, patient), cell(dicomweb.text(match, "00100020")), cell(dicomweb.date(match, "00080020"), "date"),
     cell(dicomweb.text(match, "00081030")), make("td", {}, ...modalities), cell(dicomweb.text(match, "00080050")),
     cell(dicomweb.text(match, "00201206"), "number"), cell(dicomweb.text(match, "00201208"), "number"));
 }

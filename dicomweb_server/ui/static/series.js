@@ -1,8 +1,8 @@
 // One series: its frames in order (wheel, arrow keys, slider), window by dragging, and all elements of the instance.
+import { actions } from "./actions.js";
 import * as dicomweb from "./dicomweb.js";
 import { make, note, table } from "./elements.js";
 import * as picture from "./picture.js";
-import { actions } from "./study.js";
 
 const { text } = dicomweb;
 

@@ -1,4 +1,5 @@
-// One study: who, what, when; its series as pictures; download and delete.
+// One study: who, what, when; its series as pictures.
+import { actions } from "./actions.js";
 import * as dicomweb from "./dicomweb.js";
 import { make, note } from "./elements.js";
 import * as picture from "./picture.js";
@@ -17,24 +18,6 @@ export async function showStudy(view, uid, signal) {
     make("p", { className: "quiet" }, facts, make("br"), what),
     actions(uid, null, "study", "#/"),
     make("div", { className: "cards" }, ...series.map((match) => card(uid, match, signal))));
-}
-
-export function actions(study, series, what, after) {
-  const address = new URL(dicomweb.resource(study, series), location.href).href;
-  const download = make("a", { href: `${dicomweb.resource(study, series)}?accept=application/zip`, download: "" }, "Download ZIP");
-  const copy = make("button", { type: "button", onclick: () => navigator.clipboard.writeText(address) }, "Copy DICOMweb address");
-  const remove = make("button", { type: "button", className: "bad" }, `Delete ${what}…`);
-  remove.addEventListener("click", async () => {
-    if (!confirm(`Delete this ${what} for good?`)) return;
-    remove.disabled = true;
-    try {
-      await dicomweb.remove(study, series);
-      location.hash = after;
-    } catch (error) {
-      remove.after(make("span", { className: "error" }, error.message));
-    }
-  });
-  return make("div", { className: "actions" }, download, copy, remove);
 }
 
 function card(study, match, signal) {
