@@ -107,10 +107,10 @@ async def _answer(context: Context, outcomes: Sequence[IngestOutcome], *, is_man
         raise ServerError(first.reason or Reason.INTERNAL, first.detail)
     scopes = [Scope(one.study_uid, one.series_uid, one.instance_uid) for one in stored]
     found = await context.services.resources.of_scopes(scopes)
-    shown = [shown(one, outcome) for one, outcome in zip(found, stored, strict=True) if one is not None]
-    if is_many or not shown:
-        return json_answer(shown)
-    return json_answer(shown[0])
+    told = [shown(one, outcome) for one, outcome in zip(found, stored, strict=True) if one is not None]
+    if is_many or not told:
+        return json_answer(told)
+    return json_answer(told[0])
 
 
 def shown(instance: Resource, outcome: IngestOutcome) -> dict[str, Any]:
