@@ -61,9 +61,13 @@ def _all_match(document: JsonObject, keys: _Keys, rules: _Rules) -> bool:
             return False
     # All keys of a sequence have to match in one of its items (PS3.4 C.2.2.2.6).
     return all(
-        any(_all_match(item, inner, rules) for item in document.get(name, {}).get("Value") or [{}])
-        for name, inner in below.items()
+        any(_all_match(item, inner, rules) for item in _items(document.get(name, {}))) for name, inner in below.items()
     )
+
+
+def _items(element: JsonObject) -> Sequence[JsonObject]:
+    """The items of a sequence, an empty one if it has none, or is encoded as something else."""
+    return [item for item in element.get("Value") or () if isinstance(item, dict)] or [{}]
 
 
 def _name(document: JsonObject, tag: int, creator: str | None) -> str:

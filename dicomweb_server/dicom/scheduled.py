@@ -24,8 +24,8 @@ def text_of(document: Document, tag: str) -> str:
 
 
 def items_of(document: Document, tag: str) -> Sequence[Document]:
-    """The items of a sequence."""
-    return [item or {} for item in document.get(tag, {}).get("Value") or ()]
+    """The items of a sequence; none if the attribute is encoded as something else."""
+    return [item for item in document.get(tag, {}).get("Value") or () if isinstance(item, dict)]
 
 
 def step_of(document: Document) -> Document:

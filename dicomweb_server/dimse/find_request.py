@@ -69,12 +69,18 @@ def _constants(
     identifier: Identifier, keys: Sequence[RequestKey], retrieve_ae_title: str
 ) -> dict[int, tuple[str, str]]:
     """What every answer says (PS3.4 §C.4.1.1.3.2): its level, where to retrieve it, that it can be had at once."""
-    constants = {
+    return {
         QUERY_LEVEL: ("CS", identifier.level),
         RETRIEVE_AE_TITLE: ("AE", retrieve_ae_title),
         AVAILABILITY: ("CS", "ONLINE"),
+        **creators(keys),
     }
-    for key in keys:
-        if key.private_creator is not None:
-            constants[key.tag & 0xFFFF0000 | key.tag >> 8 & 0xFF] = ("LO", key.private_creator)
-    return constants
+
+
+def creators(keys: Sequence[RequestKey]) -> dict[int, tuple[str, str]]:
+    """The elements that reserve the blocks of private keys."""
+    return {
+        key.tag & 0xFFFF0000 | key.tag >> 8 & 0xFF: ("LO", key.private_creator)
+        for key in keys
+        if key.private_creator is not None
+    }

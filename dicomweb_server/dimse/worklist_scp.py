@@ -3,7 +3,8 @@
 import orjson
 
 from dicomweb_server.dimse.answers import AnswerEncoder
-from dicomweb_server.dimse.identifiers import agreed_rules, is_to_be_answered, worklist_matches
+from dicomweb_server.dimse.find_request import creators
+from dicomweb_server.dimse.identifiers import Identifier, agreed_rules, is_to_be_answered, worklist_matches
 from dicomweb_server.dimse.query_scp import requested_identifier, send_matches
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, Status, query_status
@@ -30,8 +31,13 @@ async def _answered(operation: Operation) -> Status:
         rules.fuzzy,
     )
     found, is_all = await terms.services.worklist.find(search)
-    keys = [key for key in identifier.keys if is_to_be_answered(key)]
-    encoder = AnswerEncoder(keys, {}, context.transfer_syntax, identifier.character_set)
+    encoder = worklist_encoder(identifier, context.transfer_syntax)
     if not await send_matches(operation, PENDING, encoder, [orjson.dumps(each) for each in found]):
         return CANCELLED
     return SUCCESS if is_all else Status(0xA700, f"cut after {len(found)} matches, a limit of this server")
+
+
+def worklist_encoder(identifier: Identifier, transfer_syntax_uid: str) -> AnswerEncoder:
+    """What writes the answers to an identifier."""
+    keys = [key for key in identifier.keys if is_to_be_answered(key)]
+    return AnswerEncoder(keys, creators(keys), transfer_syntax_uid, identifier.character_set)

@@ -68,15 +68,7 @@ class PerformedStepService:
 
     async def begin(self, instance_uid: str, document: Mapping[str, Any]) -> PerformedStep:
         """N-CREATE: a step in progress; StepProblemError."""
-        missing = [tag for tag in _NEEDED_TO_BEGIN if not _has_value(document, tag)]
-        if missing:
-            raise StepProblemError(StepProblem.MISSING, missing)
-        if text_of(document, PERFORMED_STEP_STATUS) != IN_PROGRESS:
-            raise StepProblemError(StepProblem.INVALID, [PERFORMED_STEP_STATUS])
-        items = items_of(document, SCHEDULED_STEP_ATTRIBUTES)
-        if not all(is_valid_uid(text_of(item, STUDY_INSTANCE_UID)) for item in items):
-            raise StepProblemError(StepProblem.MISSING, [STUDY_INSTANCE_UID])
-        references = tuple(StepReference(*each) for each in scheduled_references(document) if all(each))
+        references = checked_references(document)
         now = time.time()
         step = PerformedStep(instance_uid, IN_PROGRESS, _without_character_set(document), references, now, now)
         if not await self._steps.add_performed_step(step):
@@ -92,7 +84,7 @@ class PerformedStepService:
 
         def changed(step: PerformedStep) -> PerformedStep:
             fixed[:] = [int(tag, 16) for tag in document if tag in _FIXED and document[tag] != step.document.get(tag)]
-            return _changed(step, document)
+            return changed_step(step, document)
 
         if await self._steps.change_performed_step(instance_uid, changed) is None:
             raise StepProblemError(StepProblem.UNKNOWN)
@@ -110,7 +102,21 @@ class PerformedStepService:
         return await self._steps.performed_steps(limit, after)
 
 
-def _changed(step: PerformedStep, document: Mapping[str, Any]) -> PerformedStep:
+def checked_references(document: Mapping[str, Any]) -> tuple[StepReference, ...]:
+    """Which scheduled steps an N-CREATE names; StepProblemError if it may not begin a step."""
+    missing = [tag for tag in _NEEDED_TO_BEGIN if not _has_value(document, tag)]
+    if missing:
+        raise StepProblemError(StepProblem.MISSING, missing)
+    if text_of(document, PERFORMED_STEP_STATUS) != IN_PROGRESS:
+        raise StepProblemError(StepProblem.INVALID, [PERFORMED_STEP_STATUS])
+    items = items_of(document, SCHEDULED_STEP_ATTRIBUTES)
+    if not all(is_valid_uid(text_of(item, STUDY_INSTANCE_UID)) for item in items):
+        raise StepProblemError(StepProblem.MISSING, [STUDY_INSTANCE_UID])
+    return tuple(StepReference(*each) for each in scheduled_references(document) if all(each))
+
+
+def changed_step(step: PerformedStep, document: Mapping[str, Any]) -> PerformedStep:
+    """A step with what an N-SET says; StepProblemError."""
     if step.status != IN_PROGRESS:
         raise StepProblemError(StepProblem.FINAL)
     new = {tag: each for tag, each in _without_character_set(document).items() if tag not in _FIXED}

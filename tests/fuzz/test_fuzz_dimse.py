@@ -5,9 +5,11 @@ from types import ModuleType
 
 import pytest
 
-from tests.fuzz import fuzz_dimse, fuzz_identifier
+from tests.fuzz import fuzz_dimse, fuzz_identifier, fuzz_procedure_steps
 
-TARGETS = pytest.mark.parametrize("target", [fuzz_dimse, fuzz_identifier], ids=lambda target: target.__name__)
+TARGETS = pytest.mark.parametrize(
+    "target", [fuzz_dimse, fuzz_identifier, fuzz_procedure_steps], ids=lambda target: target.__name__
+)
 
 
 @TARGETS

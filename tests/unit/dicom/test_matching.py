@@ -163,6 +163,11 @@ def test_one_key(key: str, value: str, expected: bool) -> None:
     assert found(**{key: value}) is expected
 
 
+def test_what_is_encoded_as_no_sequence_has_no_items() -> None:
+    request = search_request(Level.SERIES, [("RequestAttributesSequence.ScheduledProcedureStepID", "S1")])
+    assert not matches({"00400275": {"vr": "LO", "Value": ["S1"]}}, request.query)
+
+
 def test_keys_of_one_sequence_match_in_one_item() -> None:
     prefix = "RequestAttributesSequence__"
     step, procedure = prefix + "ScheduledProcedureStepID", prefix + "RequestedProcedureID"

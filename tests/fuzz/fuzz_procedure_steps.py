@@ -1,0 +1,93 @@
+"""Whatever is asked of the worklist, reported as performed or committed, or lies in a file: refused, or understood."""
+
+import time
+from collections.abc import Callable
+
+import orjson
+
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.compose import compose_data_set
+from dicomweb_server.dicom.data_set_json import data_set_json, read_document
+from dicomweb_server.dicom.matching import matches
+from dicomweb_server.dicom.query import Query
+from dicomweb_server.dicom.scheduled import scheduled_references, start_of, with_status
+from dicomweb_server.dimse.commitment import read_report, read_request
+from dicomweb_server.dimse.identifiers import Rules, read_identifier, worklist_matches
+from dicomweb_server.dimse.worklist_scp import worklist_encoder
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.worklist import PerformedStep
+from dicomweb_server.services.performed import StepProblemError, changed_step, checked_references
+from tests.worklists import document, encoded, ending, item, keys, report
+
+SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
+_REFUSALS = (Reason.BAD_REQUEST, Reason.CANNOT_UNDERSTAND, Reason.MISSING_UID, Reason.UNSUPPORTED_TRANSFER_SYNTAX)
+_ITEM = document(item(StudyInstanceUID="1.2.3"))
+_STEP = PerformedStep("1.2.3", "IN PROGRESS", document(report(StudyInstanceUID="1.2.3")))
+
+
+def _query(data: bytes, syntax: str) -> None:
+    identifier = read_identifier(data, syntax)
+    wanted = worklist_matches(identifier, Rules(fuzzy=True, empty_value=True, multiple_value=True))
+    matches(_ITEM, Query(Level.STUDY, matches=wanted, fuzzy=True, combined_datetime=True))
+    answer = worklist_encoder(identifier, syntax).encode(orjson.dumps(_ITEM))
+    data_set_json(answer, syntax)
+
+
+def _begun(data: bytes, syntax: str) -> None:
+    checked_references(data_set_json(data, syntax))
+
+
+def _changed(data: bytes, syntax: str) -> None:
+    changed_step(_STEP, data_set_json(data, syntax))
+
+
+def _reported(data: bytes, syntax: str) -> None:
+    told = read_report(data, syntax)
+    assert all(isinstance(reason, int) for _, reason in told.failed)
+
+
+def _requested(data: bytes, syntax: str) -> None:
+    assert read_request(data, syntax).references
+
+
+def _file(data: bytes, syntax: str) -> None:
+    del syntax
+    found = read_document(data)
+    start_of(found)
+    list(scheduled_references(found))
+    orjson.dumps(with_status(found, "STARTED"))
+
+
+_DOORS: tuple[Callable[[bytes, str], None], ...] = (_query, _begun, _changed, _reported, _requested, _file)
+
+
+def fuzz(data: bytes) -> None:
+    """Which door, the transfer syntax, and a data set."""
+    choice = data[0] if data else 0
+    started = time.process_time()
+    try:
+        _DOORS[choice // 2 % len(_DOORS)](data[1:], SYNTAXES[choice & 1])
+    except StepProblemError:
+        pass
+    except ServerError as error:
+        if error.reason not in _REFUSALS:
+            raise
+    assert time.process_time() - started < 2
+
+
+def seeds() -> list[bytes]:
+    """One for each door and encoding."""
+    datasets = [
+        keys(PatientName="Doe*", ScheduledProcedureStepStartDate="20240101-20240201"),
+        report(item()),
+        ending(),
+        item(),
+    ]
+    found = [
+        bytes([2 * door + (not implicit)]) + encoded(dataset, implicit=implicit)
+        for door in range(len(_DOORS))
+        for dataset in datasets
+        for implicit in (False, True)
+    ]
+    assert compose_data_set(_ITEM)
+    return found
