@@ -3,7 +3,7 @@
 import itertools
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 
 from dicomweb_server.dicom.directory import Directory, FileReference
+from dicomweb_server.dicom.part10 import transfer_syntax_uid
 from dicomweb_server.dicom.pixels.encode import can_encode
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.archives import SeriesTitles
 from dicomweb_server.ports.index import Scope, StoredInstance
 from dicomweb_server.services.archive_names import archive_names
-from dicomweb_server.services.contents import Buffer, Content
+from dicomweb_server.services.contents import Buffer, Content, Made, Make
 from dicomweb_server.services.resources import Resource, ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.transcoding import TranscodingService
@@ -54,6 +55,7 @@ class Archive:
     instances: Sequence[StoredInstance]
     names: Sequence[str]
     contents: Sequence[Content]
+    made: Mapping[str, str]  # transfer syntaxes that files turned out to have, by key of the instance
 
     @property
     def content_size(self) -> int:
@@ -91,8 +93,9 @@ class ArchiveService:
             for one in await self._resources.instances(resource):
                 found.setdefault((one.study_uid, one.series_uid, one.instance_uid), one)
         instances = list(found.values())
-        contents = [self._content(one, wish) for one in instances]
-        return Archive(wish, instances, await self._names(instances, wish), contents)
+        made: dict[str, str] = {}
+        contents = [self._content(one, wish, made) for one in instances]
+        return Archive(wish, instances, await self._names(instances, wish), contents, made)
 
     async def pieces(self, archive: Archive) -> AsyncIterator[Buffer]:
         """The bytes of an archive."""
@@ -122,7 +125,7 @@ class ArchiveService:
         directory = Directory(_FILE_SET_ID, extended=archive.wish.layout is Layout.EXTENDED_MEDIA)
         pairs = zip(archive.instances, archive.names, strict=True)
         for (study_uid, series_uid), group in itertools.groupby(pairs, lambda pair: _series_of(pair[0])):
-            waiting = {one.instance_uid: (one, _reference(one, name, archive.wish)) for one, name in group}
+            waiting = {one.instance_uid: (one, _reference(one, name, archive.made)) for one, name in group}
             scope = Scope(study_uid, series_uid, next(iter(waiting)) if len(waiting) == 1 else None)
             async for batch in self._retrieve.metadata(scope):
                 for start in range(0, len(batch), _BATCH):
@@ -131,10 +134,13 @@ class ArchiveService:
                 directory.add(file, _document(await self._retrieve.read_metadata(instance)))
         return directory
 
-    def _content(self, instance: StoredInstance, wish: ArchiveWish) -> Content:
-        if wish.transcode is None or wish.transcode == instance.transfer_syntax_uid:
+    def _content(self, instance: StoredInstance, wish: ArchiveWish, made: dict[str, str]) -> Content:
+        if wish.transcode is None:
             return self._retrieve.file(instance)
-        return self._transcoding.file_or_stored(instance, wish.transcode)
+        content = self._transcoding.file_or_stored(instance, wish.transcode)
+        if content.make is None:
+            return content
+        return replace(content, make=partial(_noted, content.make, instance.key, made))
 
 
 def check_transcoding(wish: ArchiveWish) -> None:
@@ -147,9 +153,16 @@ def _series_of(instance: StoredInstance) -> tuple[str, str]:
     return instance.study_uid, instance.series_uid
 
 
-def _reference(instance: StoredInstance, name: str, wish: ArchiveWish) -> FileReference:
-    syntax = wish.transcode or instance.transfer_syntax_uid
+def _reference(instance: StoredInstance, name: str, made: Mapping[str, str]) -> FileReference:
+    syntax = made.get(instance.key, instance.transfer_syntax_uid)
     return FileReference(name.replace("/", "\\"), instance.sop_class_uid, instance.instance_uid, syntax)
+
+
+async def _noted(make: Make, key: str, noted: dict[str, str]) -> bytes | Made:
+    """What is made, and which transfer syntax it has: where the one wished cannot be made, it is that of the file."""
+    made = await make()
+    noted[key] = transfer_syntax_uid(made if isinstance(made, bytes) else bytes(next(iter(made))))
+    return made
 
 
 def _document(metadata: bytes) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from zipfile import ZipFile
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 
 from dicomweb_server.dicom.orthanc_id import orthanc_id
 from dicomweb_server.services.delete import Scope
 from dicomweb_server.services.retrieve import RetrieveService
 from tests.app.rest_harness import Rest, open_rest
-from tests.builders import make_dataset, write_part10
+from tests.builders import make_dataset, make_instance, write_part10
 from tests.file_sets import opened_file_set
 
 FILES = [
@@ -141,6 +141,18 @@ async def test_in_another_transfer_syntax(rest: Rest) -> None:
     assert record.ReferencedTransferSyntaxUIDInFile == ImplicitVRLittleEndian
     same = await rest.post(f"/studies/{STUDY}/archive", {"Transcode": ExplicitVRLittleEndian})
     assert set(entries(same.content).values()) <= set(FILES)
+
+
+async def test_what_cannot_be_compressed_is_as_it_is_stored(rest: Rest) -> None:
+    await rest.store_by_dicomweb(make_instance(PatientID="P9", StudyInstanceUID="9", SeriesInstanceUID="9.1"))
+    chosen = [orthanc_id("P9", "9"), INSTANCE]
+    response = await rest.post("/tools/create-media", {"Resources": chosen, "Transcode": JPEG2000Lossless})
+    found = entries(response.content)
+    directory = dcmread(BytesIO(found.pop("DICOMDIR")))
+    files = [dcmread(BytesIO(one)).file_meta.TransferSyntaxUID for one in found.values()]
+    assert files == [JPEG2000Lossless, ExplicitVRLittleEndian]
+    records = [one for one in directory.DirectoryRecordSequence if one.DirectoryRecordType == "IMAGE"]
+    assert [one.ReferencedTransferSyntaxUIDInFile for one in records] == files
 
 
 async def test_as_a_job(rest: Rest) -> None:
