@@ -45,6 +45,8 @@ def tag_text(element: Mapping[str, Any]) -> str | None:
         return None
     if vr == "PN":
         return "\\".join(_name_text(value) for value in values)
+    if vr == "AT":
+        return "\\".join(f"{value[:4]},{value[4:]}".lower() if value else "" for value in values)
     if vr in _FLOATS:
         return "\\".join(map(_float_text, values))
     return "\\".join("" if value is None else str(value) for value in values)

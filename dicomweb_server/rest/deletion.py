@@ -22,11 +22,12 @@ async def delete_resource(request: Request, context: Context) -> Response:
 
 
 async def delete_many(request: Request, context: Context) -> Response:
-    """All of them must be there before the first is deleted."""
+    """Those that are not there are passed over, as they may be below one that was deleted before."""
     listed = (await object_body(request, context)).texts("Resources")
-    resources = [await context.services.resources.identify_any(one) for one in listed]
-    for resource in resources:
-        await _delete(context, resource)
+    for public_id in listed:
+        resource = await context.services.resources.find_any(public_id)
+        if resource is not None:
+            await _delete(context, resource)
     return empty_answer()
 
 
@@ -42,6 +43,5 @@ OPERATIONS: Table = (
         delete_many,
         "Delete patients, studies, series and instances by their identifiers (Resources)",
         consumes=(JSON,),
-        errors=(404,),
     ),
 )

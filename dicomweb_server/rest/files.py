@@ -76,7 +76,7 @@ async def _value(request: Request, context: Context, path: Sequence[int]) -> Res
                 context.services.retrieve.frame(instance, frames, path[1])
             )
             return Whole(content, OCTETS.encode())
-        if frames.encapsulated:
+        if frames.count:
             return json_answer([str(number) for number in range(frames.count)])
     value, _ = await context.services.retrieve.stored_value(instance, path)
     return Whole(value, OCTETS.encode())

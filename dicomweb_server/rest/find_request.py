@@ -26,6 +26,7 @@ _MOST_KEYS = 100
 _RULES = MatchingRules()
 _WILD = frozenset("*?")
 _DATES = frozenset({"DA", "TM", "DT"})
+_CASED = frozenset({"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"})
 _CONSTRAINTS = ("All", "Any", "None")
 
 
@@ -76,13 +77,14 @@ def find_request(body: Members, options: RestOptions) -> FindRequest:
 
 
 def _matches(body: Members) -> tuple[Match, ...]:
+    is_case_sensitive = body.flag("CaseSensitive")
     asked = body.members("Query").all
     if len(asked) > _MOST_KEYS:
         raise ServerError(Reason.BAD_REQUEST, f"Query: at most {_MOST_KEYS} keys are allowed")
-    return tuple(_match(name, value) for name, value in asked.items())
+    return tuple(_match(name, value, is_case_sensitive=is_case_sensitive) for name, value in asked.items())
 
 
-def _match(name: str, value: Any) -> Match:
+def _match(name: str, value: Any, *, is_case_sensitive: bool) -> Match:
     if not isinstance(value, str):
         raise ServerError(Reason.BAD_REQUEST, f"Query: the value of {name[:80]!r} must be a text")
     path = tag_path(name)
@@ -91,10 +93,17 @@ def _match(name: str, value: Any) -> Match:
     pieces = [piece for piece in value.split("\\") if piece.strip()] if vr not in ("LT", "ST", "UT") else [value]
     if not pieces:
         return Match(path, vr, MatchKind.UNIVERSAL)
+    if vr in _CASED and not is_case_sensitive:
+        pieces = [spelling for piece in pieces for spelling in _spellings(piece)]
     alternatives = tuple(_piece(key, piece) for piece in pieces)
     if len(alternatives) == 1:
         return alternatives[0]
     return Match(path, vr, MatchKind.MULTIPLE, (), None, alternatives)
+
+
+def _spellings(text: str) -> list[str]:
+    """The usual ones, which an index finds; only names are compared without regard to case."""
+    return list(dict.fromkeys((text, text.upper(), text.lower(), text.capitalize(), text.title())))
 
 
 def _piece(key: Key, text: str) -> Match:

@@ -9,7 +9,7 @@ from typing import Any
 from dicomweb_server.dicom.attribute_path import attribute_path
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.main_tags import COMPUTED_TAGS, MAIN_TAGS
-from dicomweb_server.dicom.orthanc_json import TagFormat, formatted, numbered, parsed, tag_name, tag_text
+from dicomweb_server.dicom.orthanc_json import LONGEST_VALUE, TagFormat, formatted, numbered, parsed, tag_name, tag_text
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.arguments import Arguments
 from dicomweb_server.rest.context import RestOptions
@@ -117,6 +117,8 @@ def main_tags(described: Described, document: Mapping[str, Any], level: Level, f
             texts[tag] = described.values[tag]
         elif element is not None and element["vr"] != "SQ":
             texts[tag] = tag_text(element)
+    # What is too long for a tag is too long for a main one.
+    texts = {tag: text for tag, text in texts.items() if text is None or len(text) <= LONGEST_VALUE}
     return _named(texts, form)
 
 

@@ -99,7 +99,12 @@ async def show_shared_tags(request: Request, context: Context) -> Response:
         is_first = False
 
     await context.services.resources.documents(resource, keep)
-    return json_answer(shared)
+    return json_answer({name: value for name, value in shared.items() if not _is_left_out(value)})
+
+
+def _is_left_out(value: Any) -> bool:
+    """Whether nothing is known of a value: it is binary or too long."""
+    return value is None or (isinstance(value, dict) and value.get("Value") is None)
 
 
 def _same(shared: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

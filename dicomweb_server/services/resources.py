@@ -39,13 +39,20 @@ class ResourceService:
 
     async def identify_any(self, public_id: str) -> Resource:
         """The resource of an identifier at whatever level; ServerError(NOT_FOUND) if there is none."""
+        found = await self.find_any(public_id)
+        if found is None:
+            raise ServerError(Reason.NOT_FOUND, "there is no such patient, study, series or instance")
+        return found
+
+    async def find_any(self, public_id: str) -> Resource | None:
+        """The resource of an identifier at whatever level, if there is one."""
         digest = parse(public_id)
         for level in _LEVELS if digest is not None else ():
             assert digest is not None
             found = await self._resources.find_resource(level, digest)
             if found is not None:
                 return found
-        raise ServerError(Reason.NOT_FOUND, "there is no such patient, study, series or instance")
+        return None
 
     def peek_instance(self, public_id: str) -> StoredInstance | None:
         """The stored instance of an identifier, without waiting; None where `instance` must be asked."""

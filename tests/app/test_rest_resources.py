@@ -148,7 +148,9 @@ async def test_raw_values(rest: Rest) -> None:
     name = await rest.get(f"{root}/0010-0010")
     assert (name.content, name.headers["content-type"]) == (b"Doe^Jane", "application/octet-stream")
     dataset = pydicom.dcmread(io.BytesIO(FIRST))
-    assert (await rest.get(f"{root}/PixelData")).content == dataset.PixelData
+    assert await rest.json(f"{root}/PixelData") == ["0"]
+    assert (await rest.get(f"{root}/PixelData/0")).content == dataset.PixelData
+    assert (await rest.get(f"{root}/PixelData/1")).status_code == 404
     assert (await rest.get(f"{root}/0008-1111")).status_code == 404
     assert (await rest.get(f"{root}/0010-0010/x")).status_code == 400
 
