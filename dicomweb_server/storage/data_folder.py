@@ -67,6 +67,12 @@ class DataFolder:
                 file.rename(f"{self.index}.{stamp}{suffix}")
         self._rebuilding.touch(mode=PRIVATE_FILE)
 
+    @property
+    def set_aside(self) -> Path | None:
+        """The index that the last rebuild has set aside."""
+        found = sorted(self.index.parent.glob(f"{self.index.name}.*Z"))
+        return found[-1] if found else None
+
     def finish_rebuild(self) -> None:
         """The new index is whole."""
         self._rebuilding.unlink(missing_ok=True)

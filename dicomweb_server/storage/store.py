@@ -13,6 +13,7 @@ from dicomweb_server.storage import recovery, schema
 from dicomweb_server.storage.annotations_sqlite import SqliteAnnotations
 from dicomweb_server.storage.archives_sqlite import SqliteTitles
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
+from dicomweb_server.storage.carried_over import carry_over
 from dicomweb_server.storage.commitment_sqlite import SqliteCommitments
 from dicomweb_server.storage.data_folder import DataFolder
 from dicomweb_server.storage.durability import SyncMode, durability
@@ -113,7 +114,10 @@ class Store:
                 f"there are blobs in {folder.blobs} but the index {folder.index} is empty: "
                 "restore the index, or rebuild it with `reindex`",
             )
+        is_new = schema.version(writing) == 0
         schema.prepare(writing)
+        if rebuild and is_new and folder.set_aside is not None:
+            carry_over(writing, folder.set_aside)
         reconcile(writing, options.extra)
         self._database.extra_paths.load(writing)
         self._durability = durability(options.sync, folder.blobs, Path(f"{folder.index}-wal"))
