@@ -91,7 +91,12 @@ async def open_store(
 ) -> AsyncIterator[OpenStore]:
     """Open the data folder and make the services; at the end finish what is under way and close it."""
     extra = extra_attributes(settings.extra_attributes)
-    options = StoreOptions(sync=SyncMode(settings.sync), index_folder=settings.index, extra=extra)
+    options = StoreOptions(
+        sync=SyncMode(settings.sync),
+        index_folder=settings.index,
+        extra=extra,
+        derived_limit=settings.thumbnail_cache,
+    )
     store = await asyncio.to_thread(lambda: _opened(settings, options, rebuild=rebuild))
     processors = os.cpu_count() or 1
     workers = Threads(max(2, processors), "worker")
@@ -135,8 +140,8 @@ def _services(
         retrieve=retrieve,
         pixels=pixel_service,
         transcoding=transcoding,
-        rendering=RenderingService(retrieve, blobs, workers, pixel_service),
-        delete=DeleteService(blobs, index),
+        rendering=RenderingService(retrieve, blobs, workers, pixel_service, store.derived),
+        delete=DeleteService(blobs, index, derived=store.derived),
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
         resources=resources,

@@ -27,6 +27,7 @@ from dicomweb_server.dicom.rendering.transforms import grayscale_of
 from dicomweb_server.dicom.rendering.window import Window
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
+from dicomweb_server.ports.derived import Derived
 from dicomweb_server.ports.index import Scope, StoredInstance
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.rendering_work import (
@@ -88,11 +89,14 @@ class Shown:
 class RenderingService:
     """Chooses what represents a study, series or instance, and has it rendered."""
 
-    def __init__(self, retrieve: RetrieveService, blobs: Blobs, workers: Workers, pixels: PixelService) -> None:
+    def __init__(
+        self, retrieve: RetrieveService, blobs: Blobs, workers: Workers, pixels: PixelService, derived: Derived
+    ) -> None:
         self._retrieve = retrieve
         self._blobs = blobs
         self._workers = workers
         self._pixels = pixels
+        self._derived = derived
 
     async def representative(self, scope: Scope) -> StoredInstance:
         """The instance that stands for a study or series: from the middle of its first series with images."""
@@ -143,12 +147,17 @@ class RenderingService:
         self, instance: StoredInstance, frame_number: int | None, media_type: str, viewport: Viewport
     ) -> bytes:
         """A small picture of an instance or of one of its frames, made once and kept."""
-        key = (instance.key, "thumbnail", str(frame_number), media_type, repr(viewport))
+        variant = f"thumbnail {frame_number} {media_type} {viewport}"
 
         async def make() -> bytes:
-            return (await self._thumbnail(instance, frame_number, media_type, viewport)).data
+            there = await self._derived.get(instance.key, variant)
+            if there is not None:
+                return there
+            made = (await self._thumbnail(instance, frame_number, media_type, viewport)).data
+            await self._derived.put(instance.key, variant, made)
+            return made
 
-        return await self._pixels.kept(key, make)
+        return await self._pixels.kept((instance.key, variant), make)
 
     async def _thumbnail(
         self, instance: StoredInstance, frame_number: int | None, media_type: str, viewport: Viewport

@@ -103,6 +103,12 @@ class Settings(WorklistSettings):
         "Pixels", Size(0, 2**40), "Memory for frames that were decoded, encoded or rendered, in bytes.", default=2**28
     )
 
+    thumbnail_cache: int = _option(
+        "Pixels",
+        Size(0, 2**40),
+        "Room on the disk for thumbnails that were made, in bytes; 0 keeps none.",
+        default=2**30,
+    )
     lossy_quality: int = _option(
         "Pixels",
         Integer(1, 100),

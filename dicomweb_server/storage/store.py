@@ -16,6 +16,7 @@ from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBl
 from dicomweb_server.storage.carried_over import carry_over
 from dicomweb_server.storage.commitment_sqlite import SqliteCommitments
 from dicomweb_server.storage.data_folder import DataFolder
+from dicomweb_server.storage.derived_files import DerivedFiles
 from dicomweb_server.storage.durability import SyncMode, durability
 from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
 from dicomweb_server.storage.failure import storage_failure
@@ -38,7 +39,8 @@ class StoreOptions:
     """How to open a store.
 
     `memory_budget`: bytes of instances on their way in that may be in memory; `reserve`: bytes that stay free on the
-    disk; `index_folder`: of the index, if not the data folder; `extra`: attributes to index beside the usual ones.
+    disk; `index_folder`: of the index, if not the data folder; `extra`: attributes to index beside the usual ones;
+    `derived_limit`: bytes of what was made of blobs and is kept, such as thumbnails.
     """
 
     sync: SyncMode = SyncMode.FULL
@@ -47,6 +49,7 @@ class StoreOptions:
     reserve: int = RESERVE
     index_folder: Path | None = None
     extra: Sequence[Attribute] = field(default=())
+    derived_limit: int = 1 << 30
 
 
 class Store:
@@ -97,6 +100,7 @@ class Store:
             memory_budget=options.memory_budget,
             reserve=Reserve((self._folder.blobs, self._folder.index.parent), options.reserve),
         )
+        self.derived = DerivedFiles(self._folder.root / "derived", options.derived_limit)
         self.index = SqliteIndex(self._database, self._writer)
         self.remotes = SqliteRemotes(self._database, self._writer)
         self.commitments = SqliteCommitments(self._database, self._writer)
@@ -160,6 +164,7 @@ class Store:
             return
         self._is_closed = True
         await self.blobs.close()
+        await self.derived.close()
         await asyncio.to_thread(self._close)
 
     def _leave_mark(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from dicomweb_server.services.delete import Scope
 from tests.app.dicomweb_harness import Archive, Instance, open_archive, split_parts
 from tests.builders import fake_jpeg, make_dataset, make_encapsulated, make_instance, write_part10
 from tests.real_files import REAL_FILES, tolerant_pydicom
@@ -175,6 +176,18 @@ async def test_clients_that_have_it_are_told_so(archive: Archive) -> None:
         assert (await archive.get(f"{one.path}/{name}", "image/png", if_none_match=tag)).status_code == 200
         other = await archive.get(f"{one.path}/{name}&viewport=9,9".replace("thumbnail&", "thumbnail?"))
         assert other.headers["etag"] != tag
+
+
+async def test_thumbnails_are_made_once_and_go_with_the_instance(archive: Archive, tmp_path: Path) -> None:
+    (one,) = await archive.add(make_instance())
+    first = await archive.get(one.series_path + "/thumbnail")
+    (kept,) = [path for path in (tmp_path / "derived").rglob("*") if path.is_file()]
+    assert kept.read_bytes().endswith(first.content)
+    assert (await archive.get(one.study_path + "/thumbnail")).content == first.content
+    await archive.services.delete.delete(Scope(one.study))
+    await archive.services.delete.sweep()
+    assert not kept.exists()
+    assert (await archive.get(one.series_path + "/thumbnail")).status_code == 404
 
 
 async def test_reports_are_pages(archive: Archive) -> None:
