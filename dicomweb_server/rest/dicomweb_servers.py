@@ -78,7 +78,8 @@ async def qido(request: Request, context: Context) -> Response:
 async def retrieve(request: Request, context: Context) -> Response:
     """Fetch studies, series and instances, and store them here."""
     members = await object_body(request, context)
-    paths = [_resource(resource) for resource in members.objects("Resources")]
+    arguments = _texts(members, "Arguments")
+    paths = [with_arguments(_resource(resource), arguments) for resource in members.objects("Resources")]
     return await _fetched(request, context, members, paths, asynchronous=False)
 
 
@@ -92,10 +93,10 @@ async def stow(request: Request, context: Context) -> Response:
     """Send resources to a server."""
     name, members = _name(request), await sent_resources(request, context)
     context.services.dicomweb_servers.named(name)
-    wish = wish_of(members)
+    wish, wanted = wish_of(members), {"Server": name, "HttpHeaders": _headers(members)}
     parameters, content = await chosen_resources(members, context)
     shown = {**content, "InstancesCount": "0", "NetworkSizeMB": "0"}
-    return await answer_by_job(request, context, STOW, {**parameters, "Server": name}, wish, content=shown)
+    return await answer_by_job(request, context, STOW, {**parameters, **wanted}, wish, content=shown)
 
 
 async def delete(request: Request, context: Context) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.attributes import BY_LEVEL, Level
 from dicomweb_server.dicom.orthanc_json import TagFormat, formatted
 from dicomweb_server.dicom.query_keys import (
     PATIENT_ID,
@@ -120,14 +120,14 @@ async def _found(request: Request, context: Context, level: Level) -> Response:
     missing = [tag for tag in _PARENTS.get(level, ()) if not text_of(keys, tag)]
     if missing and not (level is Level.STUDY and (text_of(keys, STUDY_UID) or text_of(keys, "00080050"))):
         raise ServerError(Reason.BAD_REQUEST, f"the parent must be named: {', '.join(missing)}")
-    matches = await asked(context, wishes(request, Members({})), level, normalized(keys, level))
+    matches = await asked(context, wishes(request, Members({})), level, _usual_keys(level) | normalized(keys, level))
     return json_answer([formatted(match, TagFormat.SIMPLE, limit=0) for match in matches])
 
 
 async def _tree(context: Context, wanted: Match, level: Level, keys: Keys) -> list[Match]:
     """Matches with what is below them, as far as series."""
     found = []
-    for match in await asked(context, wanted, level, normalized(keys, level)):
+    for match in await asked(context, wanted, level, _usual_keys(level) | normalized(keys, level)):
         shown = formatted(match, TagFormat.SIMPLE, limit=0)
         if level in _CHILDREN:
             name, below = _CHILDREN[level]
@@ -135,6 +135,11 @@ async def _tree(context: Context, wanted: Match, level: Level, keys: Keys) -> li
             shown[name] = await _tree(context, wanted, below, keys | parents) if parents else []
         found.append(shown)
     return found
+
+
+def _usual_keys(level: Level) -> Keys:
+    """What is answered of a level without being asked for."""
+    return {f"{each.tag:08X}": {"vr": each.vr} for each in BY_LEVEL[level] if each.default}
 
 
 _FAILS = (500,)

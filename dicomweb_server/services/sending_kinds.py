@@ -85,7 +85,7 @@ class StowKind:
 
     async def run(self, job: RunningJob) -> None:
         """Send what is left."""
-        async with self._servers.connected(job.parameters["Server"]) as server:
+        async with self._servers.connected(job.parameters["Server"], job.parameters["HttpHeaders"]) as server:
             await Sending(job, self._retrieve, self._limits).run(server.store, lambda progress: _stow(job, progress))
 
 

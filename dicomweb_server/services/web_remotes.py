@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.remotes import DicomWebPeer, DicomWebServer, OrthancPeer, PeerTransfer, WebPeer
@@ -40,11 +41,17 @@ class DicomWebServers(RemoteSet[DicomWebServer]):
         """How a server is reached; told by the composition root."""
         self._connect = connect
 
-    def connected(self, name: str) -> AbstractAsyncContextManager[DicomWebPeer]:
-        """A server that can be asked; ServerError(NOT_FOUND)."""
+    def connected(
+        self, name: str, headers: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[DicomWebPeer]:
+        """A server that can be asked, always with these header fields (in lower case) too; ServerError(NOT_FOUND)."""
         if self._connect is None:
             raise _starting()
-        return self._connect(self.named(name))
+        server = self.named(name)
+        wanted = headers or {}
+        others = {field: value for field, value in server.address.headers.items() if field.lower() not in wanted}
+        address = replace(server.address, headers={**others, **wanted})
+        return self._connect(replace(server, address=address))
 
 
 def _starting() -> ServerError:

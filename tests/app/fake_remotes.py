@@ -51,6 +51,7 @@ class FakeRemote:
     asked: list[Any] = field(default_factory=list)
     batches: list[list[str]] = field(default_factory=list)
     modality: Modality | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     def connect_modality(self, modality: Modality) -> "FakeRemote":
         self.modality = modality
@@ -63,6 +64,7 @@ class FakeRemote:
 
     @asynccontextmanager
     async def connect_server(self, server: DicomWebServer) -> AsyncIterator["FakeWeb"]:
+        self.headers = dict(server.address.headers)
         yield FakeWeb(self)
 
     def note(self, *what: Any) -> None:

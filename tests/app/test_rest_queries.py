@@ -187,6 +187,7 @@ async def test_finds_of_former_times(opened: Opened) -> None:
     [found] = (await rest.post("/modalities/pacs/find-patient", {"PatientName": "Doe*"})).json()
     assert found["PatientName"] == "Doe^Jane"
     assert remote.asked[-1][1] is Level.PATIENT
+    assert "00100030" in remote.asked[-1][2]
     for door, query in (
         ("find-study", {"PatientID": "P"}),
         ("find-series", {"StudyInstanceUID": "1.2"}),

@@ -181,6 +181,14 @@ async def test_a_peer_gets_it_as_it_is_wanted(opened: Opened) -> None:
     assert (url, transfer.compress, transfer.transfer_syntax_uid) == ("http://peer.example/", True, "1.2.840.10008.1.2")
 
 
+async def test_a_dicomweb_server_gets_header_fields_of_one_request(opened: Opened) -> None:
+    rest, remote = opened
+    await rest.post(DOORS[2], {"Resources": [await load(rest)], "HttpHeaders": {"Token": "t"}})
+    assert remote.headers == {"token": "t"}
+    response = await rest.post(DOORS[2], {"Resources": ["x"], "HttpHeaders": {"Token": 5.5, "Host": "elsewhere"}})
+    assert response.status_code == 400
+
+
 async def test_storage_commitment_is_asked_for_after_sending(opened: Opened) -> None:
     rest, remote = opened
     study = await load(rest)
