@@ -74,7 +74,7 @@ async def start_dimse(settings: Settings, store: OpenStore, metrics: Metrics) ->
     """Be ready to call others, and listen, unless DIMSE is switched off; at the end let associations finish."""
     modalities = store.services.modalities
     options = replace(dimse_options(settings), modalities=modalities)
-    client = DimseClient(store.services, options)
+    client = DimseClient(store.services, options, metrics)
     modalities.connect_by(client.peer)
     try:
         async with _listening(settings, store, metrics, options, client) as server:

@@ -8,7 +8,9 @@ from contextlib import aclosing
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.fragmenting import command_pdus, data_pdus, largest_fragment, message_pdus
-from dicomweb_server.dimse.message import Command, encode
+from dicomweb_server.dimse.message import Command, encode, operation_name
+from dicomweb_server.dimse.meter import SCU, Meter, NoMeter
+from dicomweb_server.dimse.status import Status
 from dicomweb_server.dimse.streaming import Message
 
 Pieces = Sequence[bytes | memoryview] | AsyncIterable[bytes | memoryview]
@@ -21,8 +23,15 @@ class Exchange:
     `most_operations`: how many of our requests may be outstanding, as was negotiated.
     """
 
-    def __init__(self, connection: Connection, peer_maximum_length: int, most_operations: int = 1) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        peer_maximum_length: int,
+        most_operations: int = 1,
+        meter: Meter | None = None,
+    ) -> None:
         self.connection = connection
+        self._meter = meter or NoMeter()
         self.slots = asyncio.Semaphore(most_operations)
         self._largest = largest_fragment(peer_maximum_length)
         self._message_id = 0
@@ -69,6 +78,7 @@ class Exchange:
         message_id = command.message_id or 0
         self._waiting[message_id] = deque()
         self.connection.begin_operation()
+        started, outcome = asyncio.get_running_loop().time(), "lost"
         try:
             if pieces is None:
                 self.send(context_id, encode(command))
@@ -76,10 +86,13 @@ class Exchange:
                 await self.send_pieces(context_id, encode(command), pieces)
             while True:
                 message = await self._next(message_id, seconds)
+                outcome = Status(message.command.status or 0).outcome
                 yield message
-                if message.command.status not in (0xFF00, 0xFF01):
+                if outcome != "pending":
                     return
         finally:
+            took = asyncio.get_running_loop().time() - started
+            self._meter.operation_ended(SCU, operation_name(command.field), outcome, took)
             self.connection.end_operation()
             self._waiting.pop(message_id, None)
             self._wakers.pop(message_id, None)

@@ -40,6 +40,16 @@ class CommandField(IntEnum):
     N_DELETE_RSP = 0x8150
 
 
+_OPERATIONS: Mapping[int, str] = {
+    each.value: each.name.removesuffix("_RQ").replace("_", "-") for each in CommandField if not each.value & _RESPONSE
+}
+
+
+def operation_name(field: int) -> str:
+    """What PS3.7 calls the operation of a request: "C-STORE" and the like."""
+    return _OPERATIONS.get(field) or f"{field:04X}H"
+
+
 class CommandError(ValueError):
     """A command set that cannot be understood, or that lacks what its service needs."""
 

@@ -17,7 +17,7 @@ from dicomweb_server.dimse.ending import AssociationLostError, End
 from dicomweb_server.dimse.handlers import HANDLERS
 from dicomweb_server.dimse.identity import Authenticator, Identified, identified
 from dicomweb_server.dimse.items import UserInformation
-from dicomweb_server.dimse.meter import Meter, NoMeter
+from dicomweb_server.dimse.meter import SCP, Meter, NoMeter
 from dicomweb_server.dimse.negotiation import Answer, answer
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.dimse.pdu import AssociateAccept, AssociateRequest
@@ -50,7 +50,7 @@ class DimseServer:
         self._authenticator = authenticator
         self._services = services
         self._meter = meter or NoMeter()
-        self._own_client = DimseClient(services, options) if client is None else None
+        self._own_client = DimseClient(services, options, self._meter) if client is None else None
         self.client = client or cast(DimseClient, self._own_client)
         self._reports = Reports(services, options, self.client.user)
         self._listeners: list[asyncio.Server] = []
@@ -219,7 +219,7 @@ class DimseServer:
     def _log(self, connection: Connection, request: AssociateRequest, session: Session | None, seconds: float) -> None:
         ending = connection.ending
         how = ending.how if ending is not None else End.LOST
-        self._meter.association_ended(how.value, seconds, connection.bytes_received, connection.bytes_sent)
+        self._meter.association_ended(SCP, how.value, seconds, connection.bytes_received, connection.bytes_sent)
         fields = {
             "calling": request.calling_ae_title,
             "called": request.called_ae_title,

@@ -1,9 +1,10 @@
 """Associations that we request: opened with the contexts that they need, served while they last, released."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.uids import (
@@ -16,10 +17,10 @@ from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.commitment_scp import on_n_event_report
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, VERIFICATION, is_storage
-from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError
+from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError, End
 from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, RoleSelection, UserInformation
 from dicomweb_server.dimse.message import Command, CommandField
-from dicomweb_server.dimse.meter import NoMeter
+from dicomweb_server.dimse.meter import SCU, Meter, NoMeter
 from dicomweb_server.dimse.negotiation import Context, agreed_contexts
 from dicomweb_server.dimse.options import DimseOptions, Modality, Timeouts
 from dicomweb_server.dimse.pdu import AssociateAccept, AssociateReject, AssociateRequest
@@ -29,6 +30,7 @@ from dicomweb_server.dimse.storage_scp import on_c_store
 from dicomweb_server.dimse.tls import client_context
 from dicomweb_server.services import Services
 
+logger = logging.getLogger("dicomweb_server.dimse")
 IDENTIFIER_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 _MOST_OUTSTANDING = 8
 # What peers tell about what we asked of them; on an association of theirs, too.
@@ -100,6 +102,7 @@ class ServiceUser:
 
     services: Services
     options: DimseOptions
+    meter: Meter = field(default_factory=NoMeter)
 
     async def associate(
         self, modality: Modality, proposals: Proposals, roles: tuple[RoleSelection, ...] = ()
@@ -160,17 +163,22 @@ class ServiceUser:
             own_operations=1 if window is None else min(window.invoked or _MOST_OUTSTANDING, _MOST_OUTSTANDING),
             options=self.options,
             services=self.services,
-            meter=NoMeter(),
+            meter=self.meter,
         )
 
     async def _connected(self, modality: Modality) -> Connection:
         loop, options = asyncio.get_running_loop(), self.options
+        started = loop.time()
+
+        def ended(connection: Connection) -> None:
+            self._log(connection, modality, loop.time() - started)
+
         context = client_context(options.tls_client) if modality.tls else None
         where = f"{modality.host} port {modality.port}"
         try:
             async with asyncio.timeout(modality.timeout or options.timeouts.connect):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(Role.REQUESTOR, self._timeouts(modality), options.largest_pdu),
+                    lambda: Connection(Role.REQUESTOR, self._timeouts(modality), options.largest_pdu, ended=ended),
                     modality.host,
                     modality.port,
                     ssl=context,
@@ -180,6 +188,24 @@ class ServiceUser:
         except (OSError, ssl.SSLError) as error:
             raise AssociationRefusedError(f"{where}: {error.strerror or type(error).__name__}") from error
         return connection
+
+    def _log(self, connection: Connection, modality: Modality, seconds: float) -> None:
+        ending = connection.ending
+        how = ending.how if ending is not None else End.LOST
+        self.meter.association_ended(SCU, how.value, seconds, connection.bytes_received, connection.bytes_sent)
+        logger.log(
+            logging.INFO if how is End.RELEASED else logging.WARNING,
+            "association requested",
+            extra={
+                "calling": modality.local_ae_title or self.options.ae_title,
+                "called": modality.ae_title,
+                "address": connection.address,
+                "end": str(ending) if ending is not None else how.value,
+                "seconds": round(seconds, 3),
+                "received": connection.bytes_received,
+                "sent": connection.bytes_sent,
+            },
+        )
 
     def _timeouts(self, modality: Modality) -> Timeouts:
         timeouts = self.options.timeouts

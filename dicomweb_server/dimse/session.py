@@ -14,7 +14,7 @@ from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.exchange import Exchange
 from dicomweb_server.dimse.message import Command, CommandField, encode, response
-from dicomweb_server.dimse.meter import Meter
+from dicomweb_server.dimse.meter import SCP, Meter
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.status import PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION, Status
@@ -109,7 +109,7 @@ class Session:
     def __init__(self, connection: Connection, terms: Terms, handlers: Mapping[int, Handler]) -> None:
         self.connection = connection
         self.terms = terms
-        self.exchange = Exchange(connection, terms.peer_maximum_length, terms.own_operations)
+        self.exchange = Exchange(connection, terms.peer_maximum_length, terms.own_operations, terms.meter)
         self.outcomes: Counter[str] = Counter()  # operations by name and outcome, for the log
         self._handlers = handlers
         self._operations: dict[int, Operation] = {}  # by message ID
@@ -209,7 +209,7 @@ class Session:
         name = handler.name if handler is not None else f"{operation.request.field:04X}H"
         outcome = operation.final.outcome if operation.final is not None else "lost"
         self.outcomes[f"{name} {outcome}"] += 1
-        self.terms.meter.operation_ended(name, outcome, seconds)
+        self.terms.meter.operation_ended(SCP, name, outcome, seconds)
         if operation.final is not None and outcome in ("failure", "warning"):
             logger.warning(
                 "operation refused",

@@ -63,10 +63,10 @@ class Metrics(Collector):
         )
         self._bytes = _Counts("dicomweb_body_bytes", "Bytes of HTTP bodies", ("direction",))
         self._instances = _Counts("dicomweb_instances", "Instances that came in", ("protocol", "outcome"))
-        self._associations = _Counts("dicomweb_associations", "DIMSE associations by how they ended", ("end",))
+        self._associations = _Counts("dicomweb_associations", "DIMSE associations by how they ended", ("part", "end"))
         self._association_bytes = _Counts("dicomweb_association_bytes", "Bytes of DIMSE", ("direction",))
-        self._operations = _Counts("dicomweb_dimse_operations", "DIMSE operations", ("service", "outcome"))
-        self._operation_seconds = _Histogram("dicomweb_dimse_seconds", "Time of DIMSE operations", ("service",))
+        self._operations = _Counts("dicomweb_dimse_operations", "DIMSE operations", ("part", "service", "outcome"))
+        self._operation_seconds = _Histogram("dicomweb_dimse_seconds", "Time of DIMSE operations", ("part", "service"))
         self._gauges: list[Gauges] = [lambda: self._now]
         self._now: Mapping[str, float] = {}
         self._registry = CollectorRegistry()
@@ -86,17 +86,17 @@ class Metrics(Collector):
         """One instance came in by a protocol, and this became of it."""
         self._instances.add((protocol, outcome))
 
-    def association_ended(self, how: str, seconds: float, received: int, sent: int) -> None:
+    def association_ended(self, part: str, how: str, seconds: float, received: int, sent: int) -> None:
         """One DIMSE association is over."""
-        self._associations.add((how,))
+        self._associations.add((part, how))
         self._association_bytes.add(("received",), received)
         self._association_bytes.add(("sent",), sent)
-        self._operation_seconds.observe(("association",), seconds)
+        self._operation_seconds.observe((part, "association"), seconds)
 
-    def operation_ended(self, service: str, outcome: str, seconds: float) -> None:
+    def operation_ended(self, part: str, service: str, outcome: str, seconds: float) -> None:
         """One DIMSE operation is over."""
-        self._operations.add((service, outcome))
-        self._operation_seconds.observe((service,), seconds)
+        self._operations.add((part, service, outcome))
+        self._operation_seconds.observe((part, service), seconds)
 
     def add_gauges(self, gauges: Gauges) -> None:
         """A function that answers current values by metric name whenever someone looks."""

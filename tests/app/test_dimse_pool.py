@@ -49,6 +49,39 @@ async def test_one_association_for_what_is_sent_one_after_the_other(tmp_path: Pa
         assert await there.instances() == 9
 
 
+class Counts:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    def association_ended(self, part: str, how: str, seconds: float, received: int, sent: int) -> None:
+        assert seconds > 0
+        assert received > 0
+        self.told.append((part, how))
+
+    def operation_ended(self, part: str, service: str, outcome: str, seconds: float) -> None:
+        self.told.append((part, service, outcome))
+
+
+async def test_what_we_ask_is_counted_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with open_node(tmp_path / "here") as here, open_node(tmp_path / "there") as there:
+        counts = Counts()
+        client = DimseClient(here.services, OPTIONS, counts)
+        remote = client.peer(Modality(AE_TITLE, "127.0.0.1", there.port))
+        await remote.echo()
+        await remote.store(await stored(here, study(1)))
+        await client.close()
+        assert counts.told == [
+            ("scu", "C-ECHO", "success"), ("scu", "released"), ("scu", "C-STORE", "success"), ("scu", "released"),
+        ]  # fmt: skip
+        requested = [record for record in caplog.records if record.message == "association requested"]
+        assert [(record.__dict__["called"], record.__dict__["end"]) for record in requested] == [
+            (AE_TITLE, "released")
+        ] * 2
+
+
 async def test_a_kept_association_that_the_peer_has_ended(tmp_path: Path) -> None:
     async with open_node(tmp_path / "here") as here, open_node(tmp_path / "there") as there:
         client = DimseClient(here.services, OPTIONS)

@@ -34,14 +34,17 @@ def test_requests_durations_and_bytes() -> None:
 def test_instances_associations_operations() -> None:
     metrics = Metrics()
     metrics.instance("stow", "stored")
-    metrics.association_ended("released", 1.5, 1000, 200)
-    metrics.operation_ended("C-STORE", "success", 0.01)
+    metrics.association_ended("scp", "released", 1.5, 1000, 200)
+    metrics.operation_ended("scu", "C-STORE", "success", 0.01)
     found = samples(metrics)
     assert found[("dicomweb_instances_total", (("outcome", "stored"), ("protocol", "stow")))] == 1
-    assert found[("dicomweb_associations_total", (("end", "released"),))] == 1
+    assert found[("dicomweb_associations_total", (("end", "released"), ("part", "scp")))] == 1
     assert found[("dicomweb_association_bytes_total", (("direction", "received"),))] == 1000
-    assert found[("dicomweb_dimse_operations_total", (("outcome", "success"), ("service", "C-STORE")))] == 1
-    assert found[("dicomweb_dimse_seconds_count", (("service", "C-STORE"),))] == 1
+    assert (
+        found[("dicomweb_dimse_operations_total", (("outcome", "success"), ("part", "scu"), ("service", "C-STORE")))]
+        == 1
+    )
+    assert found[("dicomweb_dimse_seconds_count", (("part", "scu"), ("service", "C-STORE")))] == 1
 
 
 def test_gauges_are_read_when_asked() -> None:
