@@ -1,6 +1,7 @@
 """A web server that answers with whatever bytes a test wants, and remembers what it was asked."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -49,11 +50,11 @@ async def _body(reader: asyncio.StreamReader, head: str) -> bytes:
 
 
 @asynccontextmanager
-async def hostile(*answers: Answer) -> AsyncIterator[Hostile]:
+async def hostile(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
     """It, listening."""
     server = Hostile(list(answers))
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/root/"
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.sockets[0].getsockname()[1]}/root/"
     try:
         yield server
     finally:

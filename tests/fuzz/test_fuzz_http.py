@@ -1,14 +1,14 @@
-"""The targets for multipart, media types and request headers, on damaged seeds: a few seconds of `make fuzz`."""
+"""The targets for what comes by HTTP, on damaged seeds: a few seconds of `make fuzz`."""
 
 import random
 from types import ModuleType
 
 import pytest
 
-from tests.fuzz import fuzz_media_types, fuzz_multipart, fuzz_request_headers
+from tests.fuzz import fuzz_media_types, fuzz_multipart, fuzz_remotes, fuzz_request_headers
 from tests.fuzz.test_fuzz_images import damaged
 
-TARGETS = (fuzz_multipart, fuzz_media_types, fuzz_request_headers)
+TARGETS = (fuzz_multipart, fuzz_media_types, fuzz_request_headers, fuzz_remotes)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
