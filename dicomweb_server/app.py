@@ -145,7 +145,7 @@ def create_app(settings: Settings | None = None, writer: LineWriter | None = Non
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Start: store, then DIMSE. Stop, when HTTP has ended its requests: DIMSE, then the store."""
+    """Start: store, DIMSE, jobs. Stop, when HTTP has ended its requests: the other way round."""
     assert isinstance(app, Application)
     settings = app.settings
     async with contextlib.AsyncExitStack() as opened:
@@ -155,8 +155,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.holder.fill(store)
             opened.callback(app.holder.fill, None)
             store.services.ingest.warm_up()
-            await opened.enter_async_context(_background(store))
             dimse = await opened.enter_async_context(start_dimse(settings, store, app.metrics))
+            # After DIMSE, by which jobs send.
+            await opened.enter_async_context(_background(store))
         except (StartError, ServerError) as error:
             app.failure = error
             raise
@@ -181,6 +182,7 @@ async def _background(store: OpenStore) -> AsyncIterator[None]:
         asyncio.create_task(store.services.delete.sweep_forever(), name="sweep"),
         asyncio.create_task(store.services.changes.judge_forever(), name="stability"),
         asyncio.create_task(store.services.worklist.tidy_forever(), name="tidy-worklist"),
+        asyncio.create_task(store.routing.run_forever(), name="routing"),
         asyncio.create_task(store.sweep_leftovers(time.time()), name="sweep-leftovers"),
     ]
     try:

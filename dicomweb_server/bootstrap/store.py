@@ -14,6 +14,7 @@ from dicomweb_server.bootstrap.jobs import job_service, register_kinds
 from dicomweb_server.bootstrap.modalities import configured_modalities
 from dicomweb_server.bootstrap.pixels import PixelWork
 from dicomweb_server.bootstrap.remotes import connect_remotes, known_peers, known_servers
+from dicomweb_server.bootstrap.routing import routing_service
 from dicomweb_server.bootstrap.worklist import worklist_service
 from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.errors import Reason, ServerError
@@ -36,6 +37,7 @@ from dicomweb_server.services.queries import Queries
 from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.routing import RoutingService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
@@ -56,6 +58,7 @@ class OpenStore:
 
     services: Services
     maintenance: MaintenanceService
+    routing: RoutingService
     store: Store
 
     async def sweep_leftovers(self, before: float) -> None:
@@ -111,7 +114,8 @@ async def open_store(
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
     try:
         await connect_remotes(settings, store, services)
-        yield OpenStore(services, MaintenanceService(blobs, index, workers, policy.extra_tags), store)
+        maintenance = MaintenanceService(blobs, index, workers, policy.extra_tags)
+        yield OpenStore(services, maintenance, routing_service(settings, store, services), store)
     finally:
         indexing.cancel()
         await asyncio.gather(indexing, return_exceptions=True)

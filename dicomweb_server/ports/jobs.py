@@ -96,7 +96,7 @@ class JobQueue(Protocol):
         """Forget a job that has ended; False if it has not, or is not there."""
 
     async def trim(self, keep: int) -> None:
-        """Forget what ended longest ago, all but `keep` jobs."""
+        """Forget what ended longest ago, all but `keep` jobs that succeeded and as many that failed."""
 
     async def clear(self) -> None:
         """Forget all jobs."""

@@ -16,7 +16,7 @@ from dicomweb_server.rest.context import Context
 from dicomweb_server.rest.disposition import attachment
 from dicomweb_server.rest.identify import resource_of
 from dicomweb_server.rest.submission import Wish, job_answer, submit, wish_of
-from dicomweb_server.rest.table import JSON, ZIP, Row, Table, flag, number, row, word
+from dicomweb_server.rest.table import JSON, TEXT, ZIP, Row, Table, flag, number, row, word
 from dicomweb_server.services.archive_job import archive_job
 from dicomweb_server.services.archives import ArchiveWish, Layout, check_transcoding
 from dicomweb_server.services.resources import Resource
@@ -141,4 +141,19 @@ def _pair(path: str, endpoints: tuple[Any, Any], layout: Layout, what: str, para
     ]
 
 
-OPERATIONS: Table = tuple(_rows())
+async def export(request: Request, context: Context) -> Response:
+    """Never done: a path on the server in a request is a way to overwrite whatever the server may write."""
+    raise ServerError(Reason.FORBIDDEN, "this server writes no files to paths that a request names")
+
+
+OPERATIONS: Table = (
+    *_rows(),
+    row(
+        "POST",
+        "/instances/{id}/export",
+        export,
+        "Refused: this server writes no files to paths that a request names",
+        consumes=(TEXT,),
+        errors=(403,),
+    ),
+)

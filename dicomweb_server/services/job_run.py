@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 _RENEWAL = LEASE / 4
 _TRIES_TO_FINISH = 5
+# What is too busy is asked again, but not for ever.
+_WHILE_BUSY, _MOST_ATTEMPTS = 2.0, 10
 _WELL: Mapping[str, Any] = {"reason": None, "details": ""}
 _STATE_OF_STOP = {Stop.PAUSED: JobState.PAUSED, Stop.CANCELED: JobState.FAILURE, Stop.STOPPING: JobState.PENDING}
 
@@ -107,6 +109,9 @@ class JobRun:
         if isinstance(error, JobRetry):
             later: dict[str, Any] = {"not_before": now + error.delay, "attempts": job.attempts + 1}
             return replace(job, state=JobState.RETRY, changed=now, reason=error.reason, details=error.details, **later)
+        if isinstance(error, ServerError) and error.reason is Reason.BUSY and job.attempts < _MOST_ATTEMPTS:
+            busy: dict[str, Any] = {"reason": error.reason, "details": error.detail, "attempts": job.attempts + 1}
+            return replace(job, state=JobState.RETRY, changed=now, not_before=now + _WHILE_BUSY, **busy)
         # An edge: whatever a kind raises ends its job, and only that.
         assert isinstance(error, Exception)
         if not isinstance(error, ServerError):

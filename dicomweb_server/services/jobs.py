@@ -99,6 +99,10 @@ class JobService:
         self._wake.set()
         return job
 
+    def wake(self) -> None:
+        """Jobs were put into the queue by other ways than `submit`."""
+        self._wake.set()
+
     async def wait(self, job_id: str) -> Job:
         """The job when it has ended. ServerError: BUSY if the server stops before, NOT_FOUND if there is none."""
         future: asyncio.Future[Job] = asyncio.get_running_loop().create_future()

@@ -114,6 +114,9 @@ class Sending:
             if sent.failed and not permissive:
                 why = next(iter(sent.failed.values()))
                 raise ServerError(Reason.PEER_FAILED, f"{len(sent.failed)} instances were refused: {why}")
+        if progress.failed and self._job.parameters.get("Thorough", False):
+            why = next(iter(progress.failures.values()), "no reason was told")
+            raise ServerError(Reason.PEER_FAILED, f"{progress.failed} instances were refused: {why}")
 
     async def references(self) -> AsyncIterator[tuple[str, str]]:
         """SOP class and instance UIDs of all that there is to send."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicomweb_server.settings.job_options import JobSettings
 from dicomweb_server.settings.kinds import (
     Choice,
     FilePath,
@@ -20,7 +21,6 @@ from dicomweb_server.settings.kinds import (
 from dicomweb_server.settings.modalities import AE_TITLE, OPERATIONS, Modalities, Modality
 from dicomweb_server.settings.option import Option
 from dicomweb_server.settings.option import option as _option
-from dicomweb_server.settings.worklist_options import WorklistSettings
 
 _HOST = Text("a host name or an IP address", r"[A-Za-z0-9._:%-]{1,253}")
 _ORIGIN = Text('an origin such as "https://viewer.example", or "*"', r"\*|https?://[^/\s,]+")
@@ -39,7 +39,7 @@ _EXTRA = Text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(WorklistSettings):
+class Settings(JobSettings):
     """The whole configuration of one server."""
 
     # Storage
@@ -281,15 +281,6 @@ class Settings(WorklistSettings):
         default=5.0,
     )
 
-    # Jobs
-    concurrent_jobs: int = _option("Jobs", Integer(1, 1000), "Most jobs that run at one time.", default=2)
-    jobs_history_size: int = _option(
-        "Jobs", Integer(0, 1_000_000), "How many jobs that have ended are kept, with their outcome.", default=1000
-    )
-    save_jobs: bool = _option(
-        "Jobs", Toggle(), "Keep jobs over a restart, where they go on; otherwise forget them.", default=True
-    )
-
     # Operation
     name: str = _option(
         "Operation", Text("a text"), "Name of this server, shown on its first page.", default="dicomweb-server"
@@ -312,7 +303,7 @@ class Settings(WorklistSettings):
 
 def _options() -> dict[str, Option]:
     rows = {}
-    inherited = {item.name for item in dataclasses.fields(WorklistSettings)}
+    inherited = {item.name for item in dataclasses.fields(JobSettings)}
     for item in sorted(dataclasses.fields(Settings), key=lambda item: item.name in inherited):
         known = item.metadata
         rows[item.name] = Option(

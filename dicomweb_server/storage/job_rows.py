@@ -130,12 +130,11 @@ def delete(connection: sqlite3.Connection, job_id: str) -> bool:
 
 
 def trim(connection: sqlite3.Connection, keep: int) -> None:
-    """Remove those that ended longest ago."""
-    connection.execute(
-        "DELETE FROM job WHERE sequence IN ("
-        "SELECT sequence FROM job WHERE completed IS NOT NULL "
+    """Remove those that ended longest ago; failures are not pushed out by successes."""
+    connection.executemany(
+        "DELETE FROM job WHERE sequence IN (SELECT sequence FROM job WHERE state = ? "
         "ORDER BY completed DESC, sequence DESC LIMIT -1 OFFSET ?)",
-        (keep,),
+        [(state, keep) for state in _FINAL],
     )
 
 

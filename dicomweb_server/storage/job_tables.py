@@ -30,6 +30,6 @@ job = Table(
     Column("leased_until", REAL),
     # The next one to run, without a sort: the highest priority first, then the oldest.
     Index("job_by_priority", "state", text("priority DESC"), "sequence"),
-    Index("job_by_completion", "completed"),
+    Index("job_by_completion", "state", "completed"),
     sqlite_autoincrement=True,
 )

@@ -25,6 +25,7 @@ from dicomweb_server.storage.jobs_sqlite import SqliteJobs
 from dicomweb_server.storage.remotes_sqlite import SqliteRemotes
 from dicomweb_server.storage.reserve import RESERVE, Reserve
 from dicomweb_server.storage.resources_sqlite import SqliteResources
+from dicomweb_server.storage.routing_sqlite import SqliteRouting
 from dicomweb_server.storage.run_mark import Leftovers, RunMark
 from dicomweb_server.storage.sqlite import Database
 from dicomweb_server.storage.transaction import Transaction
@@ -109,6 +110,7 @@ class Store:
         self.annotations = SqliteAnnotations(self._database, self._writer)
         self.jobs = SqliteJobs(self._database, self._writer)
         self.titles = SqliteTitles(self._database)
+        self.routing = SqliteRouting(self._database, self._writer)
 
     def _recover(self, options: StoreOptions, *, rebuild: bool) -> None:
         folder, writing = self._folder, self._database.writing

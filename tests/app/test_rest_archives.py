@@ -211,6 +211,12 @@ async def test_bad_input(rest: Rest, path: str, body: str, status: int) -> None:
     assert response.json()["HttpStatus"] == status
 
 
+async def test_nothing_is_written_where_a_request_says(rest: Rest, tmp_path: Path) -> None:
+    response = await rest.post(f"/instances/{INSTANCE}/export", str(tmp_path / "out.dcm"))
+    assert response.status_code == 403
+    assert not (tmp_path / "out.dcm").exists()
+
+
 @pytest.mark.parametrize("query", ["", "resources=", "resources=nothing", f"resources={STUDY}&transcode=x"])
 async def test_bad_parameters(rest: Rest, query: str) -> None:
     assert (await rest.get(f"/tools/create-archive?{query}")).status_code in (400, 404)

@@ -314,3 +314,20 @@ async def test_a_full_disk_is_survived(store: Store, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(store.jobs, "claim", fail_twice)
     async with running(store, Counting()) as service:
         assert (await service.run("Test", {})).state is JobState.SUCCESS
+
+
+async def test_what_is_too_busy_is_tried_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_server.services.job_run._WHILE_BUSY", 0.01)
+    attempts = []
+
+    async def run(job: RunningJob) -> None:
+        attempts.append(job.job.attempts)
+        if not job.parameters["well"] or len(attempts) < 3:
+            raise ServerError(Reason.BUSY, "not now")
+
+    async with running(store, Kind(run)) as service:
+        await service.run("Test", {"well": True})
+        assert attempts == [0, 1, 2]
+        with pytest.raises(ServerError, match="not now"):
+            await service.run("Test", {"well": False})
+        assert len(attempts) == 3 + 11

@@ -1,0 +1,215 @@
+"""RoutingService: follows the change log, and sends what rules say where they say, once and whatever happens meanwhile.
+
+Cursor and jobs are written in one transaction: after a crash nothing is left out, and nothing is sent twice for it.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.query import Include
+from dicomweb_server.dicom.search_parameters import search_request
+from dicomweb_server.errors import ServerError
+from dicomweb_server.ports.changes import Change, ChangeKind, ChangeLog
+from dicomweb_server.ports.index import Scope
+from dicomweb_server.ports.routing import RoutingLog
+from dicomweb_server.services.jobs import Job, JobService
+from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.search import SearchService
+from dicomweb_server.services.sending import written_scopes
+from dicomweb_server.services.sending_kinds import MODALITY_STORE, PEER_STORE, STOW
+
+__all__ = ["Destination", "RoutingRule", "RoutingService", "Via"]
+
+_log = logging.getLogger(__name__)
+
+_BATCH = 500
+_INTERVAL = 0.5
+_UIDS = {Level.STUDY: "StudyInstanceUID", Level.SERIES: "SeriesInstanceUID", Level.INSTANCE: "SOPInstanceUID"}
+_UID_TAGS = (0x0020000D, 0x0020000E, 0x00080018)
+
+
+class Via(Enum):
+    """By which protocol a destination is reached; the value is the member of a job's parameters that names it."""
+
+    MODALITY = "Modality"
+    PEER = "Peer"
+    DICOMWEB = "Server"
+
+
+_JOB_TYPE = {Via.MODALITY: MODALITY_STORE, Via.PEER: PEER_STORE, Via.DICOMWEB: STOW}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A known modality, peer or DICOMweb server. `ae_title`: of a modality, to which nothing goes back that it sent."""
+
+    via: Via
+    name: str
+    ae_title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingRule:
+    """What goes where. `level`: instances as they come, or series and studies once they are stable.
+
+    `match`: matching keys as of a search (QIDO-RS); all must match. `senders`: AE titles it must come from; empty: any.
+    """
+
+    name: str
+    destination: Destination
+    level: Level = Level.INSTANCE
+    match: tuple[tuple[str, str], ...] = ()
+    senders: frozenset[str] = frozenset()
+
+    def concerns(self, change: Change) -> bool:
+        """Whether a change is one that the rule waits for."""
+        if self.level is Level.INSTANCE:
+            return change.level is Level.INSTANCE and change.kind in (ChangeKind.ADDED, ChangeKind.REPLACED)
+        return change.level is self.level and change.kind is ChangeKind.STABLE
+
+
+class RoutingService:
+    """The only reader of the cursor of routing."""
+
+    def __init__(
+        self,
+        rules: Sequence[RoutingRule],
+        log: RoutingLog,
+        changes: ChangeLog,
+        search: SearchService,
+        retrieve: RetrieveService,
+        jobs: JobService,
+    ) -> None:
+        self._rules = rules
+        self._log = log
+        self._changes = changes
+        self._search = search
+        self._retrieve = retrieve
+        self._jobs = jobs
+
+    async def begin(self) -> None:
+        """Without rules the cursor is forgotten: rules that are given later are about what comes later."""
+        if not self._rules:
+            if await self._log.routed() is not None:
+                await self._log.route(None)
+        elif await self._log.routed() is None:
+            await self._log.route(await self._changes.last_change())
+
+    async def step(self) -> bool:
+        """Look at some more changes; whether there were any."""
+        cursor = await self._log.routed()
+        changes = await self._changes.changes(cursor or 0, _BATCH)
+        if not changes:
+            return False
+        jobs = [job for rule in self._rules for job in await self._jobs_of(rule, changes)]
+        await self._log.route(changes[-1].sequence, jobs)
+        if jobs:
+            self._jobs.wake()
+        return True
+
+    async def run_forever(self, interval: float = _INTERVAL) -> None:
+        """Follow the log; for a background task, ended by its cancellation."""
+        begun = False
+        while begun is False or self._rules:
+            try:
+                if not begun:
+                    await self.begin()
+                    begun = True
+                while self._rules and await self.step():
+                    pass
+            except ServerError as error:  # tried again at the next turn
+                _log.warning("routing waits: %s", error.detail)
+            await asyncio.sleep(interval)
+
+    async def _jobs_of(self, rule: RoutingRule, changes: Sequence[Change]) -> list[Job]:
+        scopes = list(dict.fromkeys(_scope(change) for change in changes if rule.concerns(change)))
+        if not scopes:
+            return []
+        if rule.match:
+            scopes = await self._matching(rule, scopes)
+        scopes = await self._sent_by(rule, scopes)
+        # One job for each study: each is shown, retried and resubmitted by itself.
+        grouped = groupby(sorted(scopes, key=lambda scope: scope.study_uid), lambda scope: scope.study_uid)
+        found = [await self._job(rule, list(group)) for _, group in grouped]
+        return [job for job in found if job is not None]
+
+    async def _matching(self, rule: RoutingRule, scopes: Sequence[Scope]) -> list[Scope]:
+        """Those that the rule's keys match."""
+        uids = "\\".join(dict.fromkeys(_own_uid(scope) for scope in scopes))
+        query = search_request(rule.level, [*rule.match, (_UIDS[rule.level], uids)]).query
+        tags = _UID_TAGS[: rule.level]
+        page = await self._search.find(replace(query, include=tuple(Include((tag,)) for tag in tags)))
+        found = {_found(match, tags) for match in page.matches}
+        return [scope for scope in scopes if scope in found]
+
+    async def _sent_by(self, rule: RoutingRule, scopes: Sequence[Scope]) -> list[Scope]:
+        """Those that came from where the rule wants them to come from, and not from where they would go to."""
+        if not rule.senders and not rule.destination.ae_title:
+            return list(scopes)
+        senders = await self._log.senders(scopes)
+        return [
+            scope
+            for scope, sender in zip(scopes, senders, strict=True)
+            if (not rule.senders or sender in rule.senders)
+            and (not rule.destination.ae_title or sender != rule.destination.ae_title)
+        ]
+
+    async def _job(self, rule: RoutingRule, scopes: Sequence[Scope]) -> Job | None:
+        count = len(scopes) if rule.level is Level.INSTANCE else await self._count(scopes)
+        if count == 0:
+            return None
+        now = time.time()
+        parameters: Mapping[str, Any] = {
+            "Scopes": written_scopes(scopes),
+            "InstancesCount": count,
+            "Permissive": True,
+            "Thorough": True,
+            "Asynchronous": True,
+            rule.destination.via.value: rule.destination.name,
+        }
+        content = {
+            "Description": f"Route {rule.name}",
+            "Destination": rule.destination.name,
+            "InstancesCount": count,
+            "FailedInstancesCount": 0,
+        }
+        return Job(
+            id=str(uuid.uuid4()),
+            type=_JOB_TYPE[rule.destination.via],
+            created=now,
+            changed=now,
+            parameters=parameters,
+            content=content,
+        )
+
+    async def _count(self, scopes: Sequence[Scope]) -> int:
+        count = 0
+        for scope in scopes:
+            try:
+                count += len(await self._retrieve.instances(scope))
+            except ServerError:  # deleted meanwhile
+                continue
+        return count
+
+
+def _scope(change: Change) -> Scope:
+    return Scope(change.study_uid or "", change.series_uid, change.instance_uid)
+
+
+def _own_uid(scope: Scope) -> str:
+    return scope.instance_uid or scope.series_uid or scope.study_uid
+
+
+def _found(match: bytes, tags: Sequence[int]) -> Scope:
+    attributes = orjson.loads(match.replace(b"\1", b""))
+    return Scope(*(attributes[f"{tag:08X}"]["Value"][0] for tag in tags))

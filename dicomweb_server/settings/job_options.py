@@ -1,0 +1,30 @@
+"""Options about work beside the requests; a part of the table of options."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dicomweb_server.settings.kinds import Integer, Toggle
+from dicomweb_server.settings.option import option
+from dicomweb_server.settings.routes import Route, Routes
+from dicomweb_server.settings.worklist_options import WorklistSettings
+
+_GROUP = "Jobs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSettings(WorklistSettings):
+    """How many jobs run, how long they are remembered, and which ones are made by rules."""
+
+    concurrent_jobs: int = option(_GROUP, Integer(1, 1000), "Most jobs that run at one time.", default=2)
+    jobs_history_size: int = option(
+        _GROUP,
+        Integer(0, 1_000_000),
+        "How many jobs that succeeded are kept, and how many that failed.",
+        default=1000,
+    )
+    save_jobs: bool = option(
+        _GROUP, Toggle(), "Keep jobs over a restart, where they go on; otherwise forget them.", default=True
+    )
+    routes: Mapping[str, Route] = option(
+        _GROUP, Routes(), "Rules by which what arrives is sent on; see Routing.", default={}
+    )
