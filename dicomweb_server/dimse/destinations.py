@@ -29,7 +29,7 @@ class Destinations:
 
         `originator`: of a C-MOVE. Its receiver may wait for the release to know that it has all, so nothing is kept.
         """
-        for proposed, instances in _batches(operations.instances):
+        for proposed, instances in _batches(operations.instances, transcoding=modality.transcoding):
             if operations.cancelled():
                 return
             queue = deque(instances)
@@ -96,7 +96,14 @@ class _Batch:
 
     async def _send_on(self, association: RequestedAssociation) -> None:
         seconds = self._user.response_seconds(self._modality)
-        sender = Sender(association.exchange, association.contexts, self._user.services, seconds, self._originator)
+        sender = Sender(
+            association.exchange,
+            association.contexts,
+            self._user.services,
+            seconds,
+            self._originator,
+            transcoding=self._modality.transcoding,
+        )
         sender.may_be_stale = association.is_reused
         try:
             # One more than may be outstanding: it reads what comes next meanwhile.
@@ -112,15 +119,18 @@ class _Batch:
             await association.release()
 
 
-def _batches(instances: Sequence[StoredInstance]) -> Iterator[tuple[list[Proposal], list[StoredInstance]]]:
+def _batches(
+    instances: Sequence[StoredInstance], *, transcoding: bool
+) -> Iterator[tuple[list[Proposal], list[StoredInstance]]]:
     """The instances in their order, cut where an association would need more contexts than it can have."""
     proposed: dict[Proposal, None] = {}  # in their order, each once
     batch: list[StoredInstance] = []
     for instance in instances:
-        more = proposed | dict.fromkeys(proposals(instance))
+        own = dict.fromkeys(proposals(instance, transcoding=transcoding))
+        more = proposed | own
         if len(more) > MOST_CONTEXTS:
             yield list(proposed), batch
-            more, batch = dict.fromkeys(proposals(instance)), []
+            more, batch = own, []
         proposed = more
         batch.append(instance)
     if batch:

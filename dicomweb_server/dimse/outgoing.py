@@ -9,7 +9,7 @@ from dicomweb_server.dicom.uids import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     TRANSFER_SYNTAXES,
 )
-from dicomweb_server.dimse.negotiation import Context
+from dicomweb_server.dimse.negotiation import NATIVE, Context
 from dicomweb_server.services.retrieve import StoredInstance
 
 WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
@@ -17,14 +17,19 @@ WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 _LAST_RESORT = tuple(f"1.2.840.10008.1.2.4.{last}" for last in ("70", "80", "90", "201", "57", "202"))
 
 
-def proposals(instance: StoredInstance) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """As it is stored; and what it can be made into, in a context of its own: the peer chooses."""
+def proposals(instance: StoredInstance, *, transcoding: bool = True) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """As it is stored; and what it can be made into, in a context of its own: the peer chooses.
+
+    `transcoding`: whether pixels may be coded otherwise; a native encoding can become another one in any case.
+    """
     yield instance.sop_class_uid, (instance.transfer_syntax_uid,)
-    if _can_change(instance):
+    if _can_change(instance, transcoding=transcoding):
         yield instance.sop_class_uid, WRITABLE
 
 
-def chosen_context(instance: StoredInstance, contexts: Sequence[Context]) -> Context | None:
+def chosen_context(
+    instance: StoredInstance, contexts: Sequence[Context], *, transcoding: bool = True
+) -> Context | None:
     """As it is stored if a context has that, else in a native encoding, else in one that loses nothing.
 
     `contexts`: those that the peer accepted for the instance's SOP class.
@@ -32,15 +37,17 @@ def chosen_context(instance: StoredInstance, contexts: Sequence[Context]) -> Con
     for context in contexts:
         if context.transfer_syntax == instance.transfer_syntax_uid:
             return context
-    if not _can_change(instance):
+    if not _can_change(instance, transcoding=transcoding):
         return None
     wanted = [*WRITABLE, EXPLICIT_VR_BIG_ENDIAN]
-    if FrameIndex.unpack(instance.frames).tag:
+    if transcoding and FrameIndex.unpack(instance.frames).tag:
         wanted += _LAST_RESORT
     by_syntax = {context.transfer_syntax: context for context in reversed(contexts)}
     return next((by_syntax[uid] for uid in wanted if uid in by_syntax), None)
 
 
-def _can_change(instance: StoredInstance) -> bool:
+def _can_change(instance: StoredInstance, *, transcoding: bool) -> bool:
+    if not transcoding:
+        return instance.transfer_syntax_uid in NATIVE
     syntax = TRANSFER_SYNTAXES.get(instance.transfer_syntax_uid)
     return syntax is not None and not syntax.media_type.startswith("video/") and "JPIP" not in syntax.name

@@ -1,6 +1,7 @@
 """The C-STORE sub-operations of C-MOVE and C-GET: several under way, counted, stored bytes sent as they are."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from dicomweb_server.services.retrieve import StoredInstance
 
 __all__ = ["Originator", "Sender", "SubOperations", "Tally"]
 
+logger = logging.getLogger("dicomweb_server.dimse")
 _HEAD = 1 << 20  # file meta information is far smaller
 
 
@@ -69,8 +71,11 @@ class Sender:
         services: Services,
         seconds: float,
         originator: Originator | None = None,
+        *,
+        transcoding: bool = True,
     ) -> None:
         """`contexts`: those in which we may send; `seconds`: to wait for each response."""
+        self._transcoding = transcoding
         self._exchange = exchange
         self._services = services
         self._seconds = seconds
@@ -82,9 +87,10 @@ class Sender:
 
     async def send(self, instance: StoredInstance, cancelled: Callable[[], bool]) -> str:
         """Send one instance; the outcome, as `status.Status.outcome` has them, or "" if cancelled before."""
-        context = chosen_context(instance, self._contexts.get(instance.sop_class_uid, ()))
+        contexts = self._contexts.get(instance.sop_class_uid, ())
+        context = chosen_context(instance, contexts, transcoding=self._transcoding)
         if context is None:
-            return "failure"
+            return self._failed(instance, "no context was accepted that it can be sent in")
         try:
             # Before it is this one's turn: the next is read while the one before it is being answered.
             pieces = await self._pieces(instance, context.transfer_syntax)
@@ -95,9 +101,17 @@ class Sender:
                     context.context_id, self._command(instance), pieces, self._seconds
                 )
                 self.may_be_stale = False
-        except ServerError:  # its blob is damaged, or it cannot be re-encoded
-            return "failure"
-        return Status(message.command.status or 0).outcome
+        except ServerError as error:  # its blob is damaged, or it cannot be re-encoded
+            return self._failed(instance, error.detail)
+        status = Status(message.command.status or 0)
+        if status.outcome == "failure":
+            return self._failed(instance, f"status {status.code:04X}H")
+        return status.outcome
+
+    def _failed(self, instance: StoredInstance, detail: str) -> str:
+        names = {"address": self._exchange.connection.address, "sop_instance": instance.instance_uid}
+        logger.warning("instance not sent", extra=names | {"detail": detail[:200]})
+        return "failure"
 
     def _command(self, instance: StoredInstance) -> Command:
         originator = self._originator

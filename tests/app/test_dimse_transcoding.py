@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, build_role, evt
 
 from tests.app.dimse_harness import AE_TITLE, CT, needs_dcmtk, open_node, tool
@@ -126,3 +127,20 @@ async def test_getscu_gets_what_it_can_read(tmp_path: Path) -> None:
         await tool("getscu", "-S", *keys, "-od", out, "-aec", AE_TITLE, "127.0.0.1", node.port)
         (data,) = await asyncio.to_thread(lambda: [file.read_bytes() for file in out.iterdir()])
     np.testing.assert_array_equal(decoded(data)[0], image(IMAGE))
+
+
+async def test_a_node_that_may_get_nothing_transcoded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    contexts = [build_context(CT, [IMPLICIT])]
+    for transcoding, expected in ((True, (None, 2, 0, 0)), (False, (None, 1, 1, 0))):
+        modalities = sink(port, transcoding=transcoding)
+        async with open_node(tmp_path / str(transcoding), modalities=modalities) as node:
+            study_uid = generate_uid()
+            files = [image_file(IMAGE, syntax, StudyInstanceUID=study_uid) for syntax in (J2K, EXPLICIT)]
+            await fill(node, *files)
+            with receiver(port, contexts, lambda event: 0x0000):
+                asked = identifier("STUDY", StudyInstanceUID=study_uid)
+                answers = await asyncio.to_thread(move, node.port, asked)
+            assert counters(answers[-1][0]) == expected
+    (record,) = [record for record in caplog.records if record.message == "instance not sent"]
+    assert record.__dict__["detail"] == "no context was accepted that it can be sent in"
