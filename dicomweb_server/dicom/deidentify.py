@@ -37,6 +37,11 @@ class Deidentification:
     _rules: dict[str, LevelRules] = field(default_factory=dict, compare=False, repr=False)
     _items: list[ItemRules] = field(default_factory=list, compare=False, repr=False)
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether tasks depend on nothing but character set, SOP class, private creators and patient."""
+        return not self.profile.options & _CLEANING
+
     def task(self, header: Header, note: Note | None = None) -> Task:
         """What is to be done to an instance."""
         seen = self._outline(header)

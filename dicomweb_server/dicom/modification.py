@@ -62,6 +62,11 @@ class Modification:
     uids: Mapping[str, str] = field(default_factory=dict)
     _rules: list[LevelRules] = field(default_factory=list, compare=False, repr=False)
 
+    @property
+    def is_uniform(self) -> bool:
+        """Whether tasks depend on nothing but character set, SOP class, private creators and patient."""
+        return True
+
     def task(self, header: Header, note: Note | None = None) -> Task:
         """What is to be done to an instance."""
         if not self._rules:

@@ -13,6 +13,7 @@ from typing import Any
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.orthanc_id import orthanc_id
+from dicomweb_server.dicom.repeated_edit import RepeatedEdit
 from dicomweb_server.dicom.searchable import folded_name
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Staged
@@ -64,7 +65,11 @@ class EditRun:
     failed: int = 0
     results: list[Result] = field(default_factory=list)
     count: int = 0
+    _repeated: RepeatedEdit = field(init=False)
     _spared: set[str] = field(default_factory=set)  # sources that stay: they failed, or are results now
+
+    def __post_init__(self) -> None:
+        self._repeated = RepeatedEdit(self.change)
 
     async def run(self) -> None:
         """Go on from the cursor to the end."""
@@ -132,7 +137,7 @@ class EditRun:
     async def _edit_and_store(self, batch: Sequence[StoredInstance]) -> None:
         """One batch."""
         wanted = [one for one in batch if not self._is_done(one)]
-        made = await self.edits.staged(wanted, self.change, self.transcode)
+        made = await self.edits.staged(wanted, self._repeated, self.transcode)
         errors = [(source, one) for source, (one, _) in zip(wanted, made, strict=True) if isinstance(one, ServerError)]
         waiting = [
             _Waiting(source, one, patient)

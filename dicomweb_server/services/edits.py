@@ -17,6 +17,7 @@ from dicomweb_server.dicom.header import Buffer, Header, open_part10, read_heade
 from dicomweb_server.dicom.modification import Modification
 from dicomweb_server.dicom.pseudonyms import Pseudonyms
 from dicomweb_server.dicom.reencode import reencode
+from dicomweb_server.dicom.repeated_edit import RepeatedEdit
 from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.blobs import Blobs, Staged
 from dicomweb_server.ports.index import Index, StoredInstance
@@ -107,7 +108,7 @@ class EditService:
         return await self._workers.run(lambda: [_edited(open_part10(file), change, transcode) for file in files])
 
     async def staged(
-        self, instances: Sequence[StoredInstance], change: Change, transcode: str = ""
+        self, instances: Sequence[StoredInstance], change: RepeatedEdit, transcode: str = ""
     ) -> list[tuple[Staged | ServerError, tuple[str, str]]]:
         """The same, in the spool; what was wrong with an instance in its place."""
         makings = [_Making(await self._mapped(one), change, transcode) for one in instances]
@@ -137,7 +138,7 @@ class _Making:
     """The edit of one instance, when it is its turn; then it knows the patient."""
 
     file: Buffer | ServerError
-    change: Change
+    change: RepeatedEdit
     transcode: str
     patient: tuple[str, str] = ("", "")
 
@@ -145,17 +146,22 @@ class _Making:
         """Edit."""
         if isinstance(self.file, ServerError):
             raise self.file
-        made = _edited(open_part10(self.file), self.change, self.transcode)
-        self.patient = made.patient
-        return made.edited.buffers() if isinstance(made.edited, Edited) else made.edited
+        header = open_part10(self.file)
+        edited, task = self.change.edit(header)
+        self.patient = task.patient
+        made = _transcoded(edited, header, self.transcode)
+        return made.buffers() if isinstance(made, Edited) else made
 
 
 def _edited(header: Header, change: Change, transcode: str) -> EditedInstance:
     task: Task = change.task(header)
-    edited: Edited = edit(header, task)
+    return EditedInstance(_transcoded(edit(header, task), header, transcode), task.patient)
+
+
+def _transcoded(edited: Edited, header: Header, transcode: str) -> Made:
     if transcode and transcode != header.transfer_syntax_uid:
-        return EditedInstance(reencode(read_header(edited.whole()), transcode), task.patient)
-    return EditedInstance(edited, task.patient)
+        return reencode(read_header(edited.whole()), transcode)
+    return edited
 
 
 def _name(path: str) -> str:
