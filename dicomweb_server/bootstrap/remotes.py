@@ -1,6 +1,7 @@
 """Settings → the other web servers that are known, and the ways to them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dicomweb_server.dicomweb.client import connected as dicomweb_connected
 from dicomweb_server.http.client import WebClientOptions
@@ -8,7 +9,7 @@ from dicomweb_server.rest.client import connected as orthanc_connected
 from dicomweb_server.services import Services
 from dicomweb_server.services.fetching import GetKind, MoveKind, WadoKind
 from dicomweb_server.services.jobs import JobKind
-from dicomweb_server.services.sending import SendLimits
+from dicomweb_server.services.sending import Means, SendLimits
 from dicomweb_server.services.sending_kinds import ModalityStoreKind, PeerStoreKind, StowKind
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 from dicomweb_server.settings import Settings
@@ -28,12 +29,12 @@ def known_servers(settings: Settings) -> DicomWebServers:
 def remote_kinds(settings: Settings, services: Services) -> Sequence[JobKind]:
     """The jobs that send to others, and fetch from them."""
     retrieve, retry_for = services.retrieve, settings.retry_for
-    limits = SendLimits(retry_for=retry_for)
-    stow_limits = SendLimits(settings.stow_instances, settings.stow_size, retry_for)
+    means = Means(retrieve, services.exports, SendLimits(retry_for=retry_for))
+    stow_means = replace(means, limits=SendLimits(settings.stow_instances, settings.stow_size, retry_for))
     return (
-        ModalityStoreKind(services.modalities, retrieve, limits, services.commitments),
-        PeerStoreKind(services.peers, retrieve, limits),
-        StowKind(services.dicomweb_servers, retrieve, stow_limits),
+        ModalityStoreKind(services.modalities, means, services.commitments),
+        PeerStoreKind(services.peers, means),
+        StowKind(services.dicomweb_servers, stow_means),
         MoveKind(services.modalities, retry_for),
         GetKind(services.modalities, retry_for),
         WadoKind(services.dicomweb_servers, retry_for),

@@ -29,6 +29,7 @@ from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.edits import EditService
+from dicomweb_server.services.exports import ExportService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
@@ -155,6 +156,7 @@ def _services(
         annotations=AnnotationService(store.annotations, blobs),
         edits=edits,
         jobs=job_service(settings, store),
+        exports=ExportService(store.exports, is_kept=settings.log_exports),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),
         worklist=worklist_service(settings, store),

@@ -1,6 +1,6 @@
 """The operations about other servers, as one table."""
 
-from dicomweb_server.rest import commitments, modalities, modality_queries, modality_transfers, peers, queries
+from dicomweb_server.rest import commitments, exports, modalities, modality_queries, modality_transfers, peers, queries
 from dicomweb_server.rest.table import Table
 
 OPERATIONS: Table = (
@@ -10,4 +10,5 @@ OPERATIONS: Table = (
     *queries.OPERATIONS,
     *peers.OPERATIONS,
     *commitments.OPERATIONS,
+    *exports.OPERATIONS,
 )

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.body import Members, whole_body
 from dicomweb_server.rest.context import Context
-from dicomweb_server.services.sending import chosen, written_scopes
+from dicomweb_server.services.sending import chosen
 
 
 async def sent_resources(request: Request, context: Context) -> Members:
@@ -33,8 +33,8 @@ async def chosen_resources(members: Members, context: Context) -> tuple[dict[str
     public_ids = members.texts("Resources")
     if not public_ids:
         raise ServerError(Reason.BAD_REQUEST, "Resources is missing: a list of identifiers is expected")
-    scopes, instances = await chosen(context.services.resources, public_ids)
-    parameters = {"Scopes": written_scopes(scopes), "InstancesCount": instances}
+    parameters = await chosen(context.services.resources, public_ids)
+    instances = parameters["InstancesCount"]
     content = {"FailedInstancesCount": 0, "InstancesCount": instances, "ParentResources": list(public_ids)}
     return parameters, content
 

@@ -9,6 +9,7 @@ from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.edits import EditService
+from dicomweb_server.services.exports import ExportService
 from dicomweb_server.services.ingest import IngestService
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
@@ -40,6 +41,7 @@ class Services:
     annotations: AnnotationService
     edits: EditService
     jobs: JobService
+    exports: ExportService
     commitments: CommitmentService
     worklist: WorklistService
     performed: PerformedStepService

@@ -9,6 +9,7 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Scope, StoredInstance
 from dicomweb_server.ports.peers import PeerAwayError, PeerError
 from dicomweb_server.ports.remotes import Sent
+from dicomweb_server.services.exports import ExportService, written_exports
 from dicomweb_server.services.jobs import JobRetry, RunningJob
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
@@ -68,15 +69,19 @@ class Progress:
                 self.failures[uid] = why
 
 
-async def chosen(resources: ResourceService, public_ids: Sequence[str]) -> tuple[list[Scope], int]:
-    """What identifiers name, and how many instances that is; ServerError(NOT_FOUND) if one of them names nothing."""
+async def chosen(resources: ResourceService, public_ids: Sequence[str]) -> dict[str, Any]:
+    """The parameters of a job that sends what identifiers name; ServerError(NOT_FOUND) if one of them names nothing."""
+    found = [await resources.identify_any(public_id) for public_id in dict.fromkeys(public_ids)]
     scopes: list[Scope] = []
     keys: set[str] = set()
-    for public_id in dict.fromkeys(public_ids):
-        resource = await resources.identify_any(public_id)
+    for resource in found:
         scopes += await resources.scopes(resource)
         keys |= {instance.key for instance in await resources.instances(resource)}
-    return list(dict.fromkeys(scopes)), len(keys)
+    return {
+        "Scopes": written_scopes(list(dict.fromkeys(scopes))),
+        "InstancesCount": len(keys),
+        "Exports": written_exports(found),
+    }
 
 
 def written_scopes(scopes: Sequence[Scope]) -> list[list[str | None]]:
@@ -84,13 +89,24 @@ def written_scopes(scopes: Sequence[Scope]) -> list[list[str | None]]:
     return [[scope.study_uid, scope.series_uid, scope.instance_uid] for scope in scopes]
 
 
-class Sending:
-    """One run of one job that sends."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every kind of sending needs."""
 
-    def __init__(self, job: RunningJob, retrieve: RetrieveService, limits: SendLimits) -> None:
+    retrieve: RetrieveService
+    exports: ExportService
+    limits: SendLimits
+
+
+class Sending:
+    """One run of one job that sends. `remote`: the name of whom it goes to."""
+
+    def __init__(self, job: RunningJob, remote: str, means: Means) -> None:
         self._job = job
-        self._retrieve = retrieve
-        self._limits = limits
+        self._remote = remote
+        self._retrieve = means.retrieve
+        self._exports = means.exports
+        self._limits = means.limits
         self._scopes = [Scope(*names) for names in job.parameters["Scopes"]]
         self._total = max(job.parameters["InstancesCount"], 1)
         self.progress = Progress.of(job)
@@ -114,6 +130,7 @@ class Sending:
             if sent.failed and not permissive:
                 why = next(iter(sent.failed.values()))
                 raise ServerError(Reason.PEER_FAILED, f"{len(sent.failed)} instances were refused: {why}")
+        await self._exports.note(self._remote, self._job.parameters.get("Exports", ()))
         if progress.failed and self._job.parameters.get("Thorough", False):
             why = next(iter(progress.failures.values()), "no reason was told")
             raise ServerError(Reason.PEER_FAILED, f"{progress.failed} instances were refused: {why}")

@@ -10,8 +10,7 @@ from dicomweb_server.ports.remotes import PeerTransfer, Sent
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.jobs import RunningJob
 from dicomweb_server.services.modalities import Modalities
-from dicomweb_server.services.retrieve import RetrieveService
-from dicomweb_server.services.sending import Progress, Sending, SendLimits, later_or_failed
+from dicomweb_server.services.sending import Means, Progress, Sending, later_or_failed
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 
 MODALITY_STORE, PEER_STORE, STOW = "DicomModalityStore", "OrthancPeerStore", "DicomWebStowClient"
@@ -26,13 +25,11 @@ class ModalityStoreKind:
     def __init__(
         self,
         modalities: Modalities,
-        retrieve: RetrieveService,
-        limits: SendLimits,
+        means: Means,
         commitments: CommitmentService,
     ) -> None:
         self._modalities = modalities
-        self._retrieve = retrieve
-        self._limits = limits
+        self._means = means
         self._commitments = commitments
 
     async def run(self, job: RunningJob) -> None:
@@ -42,7 +39,7 @@ class ModalityStoreKind:
         peer = self._modalities.peer(modality)
         title, message_id = parameters.get("MoveOriginatorAet"), parameters.get("MoveOriginatorID", 0)
         originator = Originator(title, message_id) if title else None
-        sending = Sending(job, self._retrieve, self._limits)
+        sending = Sending(job, parameters["Modality"], self._means)
 
         async def store(instances: Sequence[StoredInstance]) -> Sent:
             return await store_over_dimse(peer, instances, originator)
@@ -53,7 +50,7 @@ class ModalityStoreKind:
             try:
                 await self._commitments.ask(modality, references, parameters["TransactionUid"])
             except PeerError as error:
-                raise later_or_failed(job, self._limits.retry_for, error) from error
+                raise later_or_failed(job, self._means.limits.retry_for, error) from error
 
 
 class PeerStoreKind:
@@ -61,16 +58,16 @@ class PeerStoreKind:
 
     type = PEER_STORE
 
-    def __init__(self, peers: Peers, retrieve: RetrieveService, limits: SendLimits) -> None:
+    def __init__(self, peers: Peers, means: Means) -> None:
         self._peers = peers
-        self._retrieve = retrieve
-        self._limits = limits
+        self._means = means
 
     async def run(self, job: RunningJob) -> None:
         """Send what is left."""
         transfer = PeerTransfer(job.parameters.get("Transcode", ""), job.parameters.get("Compress", False))
-        async with self._peers.connected(job.parameters["Peer"], transfer) as peer:
-            await Sending(job, self._retrieve, self._limits).run(peer.store, lambda progress: _sized(job, progress))
+        name = job.parameters["Peer"]
+        async with self._peers.connected(name, transfer) as peer:
+            await Sending(job, name, self._means).run(peer.store, lambda progress: _sized(job, progress))
 
 
 class StowKind:
@@ -78,15 +75,15 @@ class StowKind:
 
     type = STOW
 
-    def __init__(self, servers: DicomWebServers, retrieve: RetrieveService, limits: SendLimits) -> None:
+    def __init__(self, servers: DicomWebServers, means: Means) -> None:
         self._servers = servers
-        self._retrieve = retrieve
-        self._limits = limits
+        self._means = means
 
     async def run(self, job: RunningJob) -> None:
         """Send what is left."""
-        async with self._servers.connected(job.parameters["Server"], job.parameters["HttpHeaders"]) as server:
-            await Sending(job, self._retrieve, self._limits).run(server.store, lambda progress: _stow(job, progress))
+        name = job.parameters["Server"]
+        async with self._servers.connected(name, job.parameters.get("HttpHeaders")) as server:
+            await Sending(job, name, self._means).run(server.store, lambda progress: _stow(job, progress))
 
 
 def modality_of(modalities: Modalities, parameters: Mapping[str, Any]) -> Modality:

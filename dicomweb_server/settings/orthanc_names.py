@@ -23,7 +23,6 @@ MET_WHEN: dict[str, object] = {
     "ExecuteLuaEnabled": False,
     "HttpVerbose": False,
     "IngestTranscoding": "",
-    "LogExportedResources": False,
     "LuaScripts": [],
     "MaximumPatientCount": 0,
     "MaximumStorageSize": 0,

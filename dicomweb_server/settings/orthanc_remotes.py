@@ -39,6 +39,7 @@ DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "HttpTimeout": ("web_client_timeout", _timeout),
     "HttpsCACertificates": ("web_client_ca", _same),
     "HttpsVerifyPeers": ("web_client_verify", _same),
+    "LogExportedResources": ("log_exports", _same),
     "OrthancPeers": ("peers", _same),
     "OrthancPeersInDatabase": ("peers_in_database", _same),
     "QueryRetrieveSize": ("kept_queries", _at_least_one),

@@ -75,6 +75,9 @@ class RemoteSettings(RestSettings):
     echo_checks_find: bool = option(
         _GROUP, Toggle(), "A C-ECHO test also tests whether the node answers C-FIND.", default=False
     )
+    log_exports: bool = option(
+        _GROUP, Toggle(), "Keep a log of what was sent to other servers, shown at /exports.", default=False
+    )
     kept_queries: int = option(
         _GROUP, Integer(1, 100_000), "How many queries are kept with their answers.", default=100
     )

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from sqlalchemy import Table
 
 from dicomweb_server.storage.commitment_tables import asked_commitment, owed_report
+from dicomweb_server.storage.export_tables import export
 from dicomweb_server.storage.job_tables import job
 from dicomweb_server.storage.remote_tables import remote
 from dicomweb_server.storage.worklist_tables import performed_reference, performed_step, scheduled_step
@@ -17,6 +18,7 @@ _log = logging.getLogger(__name__)
 # In an order in which what is referred to comes first. None of them has identifiers of rows that come from blobs.
 TABLES: tuple[Table, ...] = (
     remote,
+    export,
     job,
     scheduled_step,
     performed_step,

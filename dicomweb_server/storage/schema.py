@@ -11,6 +11,7 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.storage import (
     annotation_tables,
     commitment_tables,
+    export_tables,
     job_tables,
     remote_tables,
     tables,
@@ -25,6 +26,7 @@ Step = str | Callable[[sqlite3.Connection], None]
 assert annotation_tables.label.metadata is tables.metadata
 assert job_tables.job.metadata is tables.metadata
 assert remote_tables.remote.metadata is tables.metadata
+assert export_tables.export.metadata is tables.metadata
 assert commitment_tables.owed_report.metadata is tables.metadata
 assert worklist_tables.scheduled_step.metadata is tables.metadata
 

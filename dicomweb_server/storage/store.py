@@ -18,6 +18,7 @@ from dicomweb_server.storage.commitment_sqlite import SqliteCommitments
 from dicomweb_server.storage.data_folder import DataFolder
 from dicomweb_server.storage.derived_files import DerivedFiles
 from dicomweb_server.storage.durability import SyncMode, durability
+from dicomweb_server.storage.exports_sqlite import SqliteExports
 from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.index_sqlite import SqliteIndex
@@ -104,6 +105,7 @@ class Store:
         self.derived = DerivedFiles(self._folder.root / "derived", options.derived_limit)
         self.index = SqliteIndex(self._database, self._writer)
         self.remotes = SqliteRemotes(self._database, self._writer)
+        self.exports = SqliteExports(self._database, self._writer)
         self.commitments = SqliteCommitments(self._database, self._writer)
         self.worklist = SqliteWorklist(self._database, self._writer)
         self.resources = SqliteResources(self._database)

@@ -9,6 +9,7 @@ from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
+from dicomweb_server.services.exports import ExportService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
@@ -50,6 +51,7 @@ def services_on(
         rendering=RenderingService(retrieve, store.blobs, workers, pixels, store.derived),
         delete=DeleteService(store.blobs, store.index, grace=0, derived=store.derived),
         jobs=JobService(store.jobs),
+        exports=ExportService(store.exports, is_kept=True),
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities),
         edits=edit_service(store, workers, policy),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dicomweb_server.services.peers import PeerAwayError, PeerError
+from dicomweb_server.services.sending_kinds import MODALITY_STORE, PEER_STORE, STOW
 from tests.app.fake_remotes import FakeRemote, open_with_remote
 from tests.app.rest_harness import Rest
 from tests.builders import make_instance
@@ -187,6 +188,16 @@ async def test_a_dicomweb_server_gets_header_fields_of_one_request(opened: Opene
     assert remote.headers == {"token": "t"}
     response = await rest.post(DOORS[2], {"Resources": ["x"], "HttpHeaders": {"Token": 5.5, "Host": "elsewhere"}})
     assert response.status_code == 400
+
+
+async def test_jobs_that_no_request_made_need_no_more_than_what_and_where(opened: Opened) -> None:
+    rest, remote = opened
+    await load(rest)
+    for type_, name in ((MODALITY_STORE, "Modality"), (PEER_STORE, "Peer"), (STOW, "Server")):
+        remote_name = {"Modality": "pacs", "Peer": "peer", "Server": "web"}[name]
+        parameters = {"Scopes": [[STUDY, None, None]], "InstancesCount": 3, "Permissive": True, name: remote_name}
+        await rest.services.jobs.run(type_, parameters)
+    assert len(remote.batches) == 3
 
 
 async def test_storage_commitment_is_asked_for_after_sending(opened: Opened) -> None:

@@ -13,9 +13,10 @@ from dicomweb_server.ports.index import OnDuplicate, Scope, StoredInstance
 from dicomweb_server.ports.jobs import Job, JobState
 from dicomweb_server.ports.peers import PeerAwayError, PeerError
 from dicomweb_server.ports.remotes import Sent
+from dicomweb_server.services.exports import ExportService
 from dicomweb_server.services.jobs import JobRetry, JobService, RunningJob
 from dicomweb_server.services.retrieve import RetrieveService
-from dicomweb_server.services.sending import Sending, SendLimits, later_or_failed, written_scopes
+from dicomweb_server.services.sending import Means, Sending, SendLimits, later_or_failed, written_scopes
 from dicomweb_server.storage.memory import EphemeralStore
 from dicomweb_server.storage.store import Store
 from dicomweb_server.storage.threads import Threads
@@ -27,7 +28,8 @@ class Destination:
 
     type = "Send"
 
-    def __init__(self, retrieve: RetrieveService, limits: SendLimits) -> None:
+    def __init__(self, retrieve: RetrieveService, exports: ExportService, limits: SendLimits) -> None:
+        self.exports = exports
         self.retrieve = retrieve
         self.limits = limits
         self.batches: list[list[str]] = []
@@ -36,7 +38,8 @@ class Destination:
         self.sent = asyncio.Event()
 
     async def run(self, job: RunningJob) -> None:
-        await Sending(job, self.retrieve, self.limits).run(self.store, lambda progress: {"Failed": progress.failed})
+        means = Means(self.retrieve, self.exports, self.limits)
+        await Sending(job, "sink", means).run(self.store, lambda progress: {"Failed": progress.failed})
 
     async def store(self, instances: Sequence[StoredInstance]) -> Sent:
         if self.pause is not None and self.batches:
@@ -61,7 +64,8 @@ async def store() -> AsyncIterator[Store]:
 
 def destination(store: Store, **limits: Any) -> tuple[Destination, JobService]:
     jobs = JobService(store.jobs)
-    kind = Destination(RetrieveService(store.index, store.blobs, Threads(1, "test")), SendLimits(**limits))
+    retrieve = RetrieveService(store.index, store.blobs, Threads(1, "test"))
+    kind = Destination(retrieve, ExportService(store.exports), SendLimits(**limits))
     jobs.register(kind)
     return kind, jobs
 
