@@ -184,6 +184,7 @@ async def _background(store: OpenStore) -> AsyncIterator[None]:
         asyncio.create_task(store.services.worklist.tidy_forever(), name="tidy-worklist"),
         asyncio.create_task(store.routing.run_forever(), name="routing"),
         asyncio.create_task(store.sweep_leftovers(time.time()), name="sweep-leftovers"),
+        asyncio.create_task(store.services.rendering.warm_up(), name="warm-up-rendering"),
     ]
     try:
         async with store.services.jobs.running():

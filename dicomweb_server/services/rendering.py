@@ -36,6 +36,7 @@ from dicomweb_server.services.rendering_work import (
     array_by,
     exported_by,
     matlab_by,
+    ready,
     rendered_by,
 )
 from dicomweb_server.services.retrieve import RetrieveService
@@ -97,6 +98,11 @@ class RenderingService:
         self._workers = workers
         self._pixels = pixels
         self._derived = derived
+
+    async def warm_up(self) -> None:
+        """Have a process ready before the first picture is asked for: starting one takes a second."""
+        with contextlib.suppress(ServerError):
+            await self._pixels.run(ready)
 
     async def representative(self, scope: Scope) -> StoredInstance:
         """The instance that stands for a study or series: from the middle of its first series with images."""

@@ -27,6 +27,10 @@ class SourceFile:
 AnySource = Source | SourceFile
 
 
+def ready() -> None:
+    """Nothing but what all the others need: this module, loaded."""
+
+
 def rendered_by(
     source: AnySource,
     media_type: str,
