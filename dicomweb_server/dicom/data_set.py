@@ -6,7 +6,7 @@ For consumers of many attributes, nested ones too, such as rendering; `reading` 
 import struct
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 
 from dicomweb_server.dicom.charset import Charset, charset_of
 from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr
@@ -20,6 +20,7 @@ _PADDING = " \0"
 _CODES = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q", "AT": "H"}
 _TEXT_NUMBERS = frozenset({"DS", "IS"})
 _MOST_VALUES = 1 << 20
+_LARGEST = 1e100
 
 
 class DataSet:
@@ -124,7 +125,8 @@ class DataSet:
             return []
         raw = self.raw(tag)
         count = min(len(raw) // struct.calcsize("<" + code), _MOST_VALUES)
-        return list(struct.unpack_from(f"{'<' if self.little_endian else '>'}{count}{code}", raw))
+        unpacked = struct.unpack_from(f"{'<' if self.little_endian else '>'}{count}{code}", raw)
+        return list(takewhile(_is_reasonable, unpacked)) if code in "fd" else list(unpacked)
 
     def number(self, tag: int) -> float | None:
         """The first of them."""
@@ -177,6 +179,11 @@ def _parsed(raw: bytes) -> Iterator[float]:
             number = float(text.strip(_PADDING))
         except ValueError:
             return
-        if not abs(number) < 1e300:
+        if not _is_reasonable(number):
             return
         yield number
+
+
+def _is_reasonable(number: float) -> bool:
+    """Neither infinite, nor not a number, nor so large that computing with it makes it so."""
+    return abs(number) < _LARGEST

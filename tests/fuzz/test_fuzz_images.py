@@ -5,9 +5,10 @@ from types import ModuleType
 
 import pytest
 
-from tests.fuzz import fuzz_compose, fuzz_dicom_xml, fuzz_frames, fuzz_reencode
+from tests.fuzz import fuzz_compose, fuzz_dicom_xml, fuzz_frames, fuzz_reencode, fuzz_rendering
 
-TARGETS = (fuzz_frames, fuzz_reencode, fuzz_dicom_xml, fuzz_compose)
+TARGETS = (fuzz_frames, fuzz_reencode, fuzz_dicom_xml, fuzz_compose, fuzz_rendering)
+ROUNDS = {fuzz_rendering: 600}  # each of which renders in ten ways
 
 
 def damaged(seed: bytes, chance: random.Random) -> bytes:
@@ -31,5 +32,5 @@ def test_seeds_are_taken(target: ModuleType) -> None:
 def test_damaged_seeds_do_no_harm(target: ModuleType) -> None:
     chance = random.Random(target.__name__)
     seeds = target.seeds()
-    for _ in range(6000):
+    for _ in range(ROUNDS.get(target, 6000)):
         target.fuzz(damaged(chance.choice(seeds), chance))

@@ -15,6 +15,8 @@ _DATA, _TYPE, _FILLED = 0x00700022, 0x00700023, 0x00700024
 _SHUTTER, _LEFT, _RIGHT, _UPPER, _LOWER = 0x00181600, 0x00181602, 0x00181604, 0x00181606, 0x00181608
 _CENTER, _RADIUS, _VERTICES, _SHUTTER_VALUE = 0x00181610, 0x00181612, 0x00181620, 0x00181622
 _MOST_OBJECTS = 2000
+_MOST_POINTS = 10_000
+_FARTHEST = 32768.0  # from the image; what is drawn farther away is not seen, but takes its time
 _COLOUR = (255, 220, 0)
 
 Point = tuple[float, float]
@@ -32,7 +34,8 @@ class _Sheet:
 
     def points(self, values: list[float], units: str) -> list[Point]:
         """Pixels are counted from 1, their centre being a whole number; DISPLAY is from 0 to 1."""
-        pairs = list(zip(values[::2], values[1::2], strict=False))
+        limited = [min(max(value, -_FARTHEST), _FARTHEST) for value in values]
+        pairs = list(zip(limited[::2], limited[1::2], strict=False))
         if units == "DISPLAY":
             return [(x * self.size[0], y * self.size[1]) for x, y in pairs]
         return [(x - 0.5, y - 0.5) for x, y in pairs]
@@ -54,7 +57,7 @@ def with_graphics(image: Image.Image, state: DataSet, instance_uid: str, frame_n
 
 
 def _draw_graphic(sheet: _Sheet, graphic: DataSet) -> None:
-    points = sheet.points(graphic.numbers(_DATA), graphic.text(_UNITS))
+    points = sheet.points(graphic.numbers(_DATA), graphic.text(_UNITS))[:_MOST_POINTS]
     kind = graphic.text(_TYPE)
     fill = sheet.ink if graphic.text(_FILLED) == "Y" else None
     if kind == "POINT" and points:

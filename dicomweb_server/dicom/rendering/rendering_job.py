@@ -12,6 +12,7 @@ from dicomweb_server.dicom.pixels.description import PixelDescription
 from dicomweb_server.dicom.rendering.frame_attributes import FrameAttributes, frame_attributes
 from dicomweb_server.dicom.rendering.frame_image import Picture, frame_image, samples_of, with_picture
 from dicomweb_server.dicom.rendering.image_format import Encoded, animated, encoded
+from dicomweb_server.dicom.rendering.lookup_table import unusable
 from dicomweb_server.dicom.rendering.options import Annotation, RenderingOptions
 from dicomweb_server.dicom.rendering.presented_image import presented_image
 from dicomweb_server.dicom.rendering.report import report_html, report_text
@@ -83,6 +84,8 @@ def _state_or_segments(job: RenderingJob, data_set: DataSet, description: PixelD
         (chosen.get(frame.number) or SegmentFrame(frame.number, 1), decode_frame(frame.data, description))
         for frame in job.source.frames
     ]
+    if masks[0][1].ndim != 2:
+        raise unusable("a segmentation has one sample per pixel")
     below, attributes = _background(job.background, masks[0][1].shape, job.options)
     shown = with_segments(below, data_set, masks)
     return with_picture(shown, attributes or frame_attributes(data_set, job.source.frames[0].number), job.options)
