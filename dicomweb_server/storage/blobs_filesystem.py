@@ -137,7 +137,7 @@ class FilesystemBlobs:
         key = self._keys.next()
         path = self._path(key)
         try:
-            self._reserve.require()
+            self._reserve.require(staged.size)
             _put(staged, path)
         except OSError as error:
             path.unlink(missing_ok=True)  # nothing half placed may stay

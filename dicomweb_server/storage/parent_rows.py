@@ -5,15 +5,17 @@ from collections.abc import Iterable, Sequence
 
 from dicomweb_server.dicom.orthanc_id import prefix_of
 from dicomweb_server.storage.ledger import Ledger
-from dicomweb_server.storage.parents import SeriesState, StudyState, set_text
+from dicomweb_server.storage.parents import SeriesState, StudyState
 from dicomweb_server.storage.statements import INSERT_SERIES, INSERT_STUDY, SERIES, STUDY, Row
 
 Home = tuple[StudyState, SeriesState]
 
 _UPDATE_STUDY = (
     "UPDATE study SET series_count = series_count + ?, instance_count = instance_count + ?, size = size + ?, "
-    "modalities = ?, sop_classes = ?, updated = ?, revision = ? WHERE id = ?"
+    "updated = ?, revision = ? WHERE id = ?"
 )
+# Only where they change: modalities are in an index, which any SET of them writes.
+_UPDATE_SETS = "UPDATE study SET modalities = ?, sop_classes = ? WHERE id = ?"
 _UPDATE_SERIES = (
     "UPDATE series SET instance_count = instance_count + ?, size = size + ?, updated = ?, revision = ? WHERE id = ?"
 )
@@ -46,9 +48,10 @@ class ParentRows:
             if study.is_recounted:
                 study.modalities = modalities_of(self._connection, study.id)
                 study.sop_classes = sop_classes_of(self._connection, study.id)
-            sets = (set_text(study.modalities), set_text(study.sop_classes))
+            if study.sets != study.written:
+                self._connection.execute(_UPDATE_SETS, (*study.sets, study.id))
             counts = (study.new_series, study.instances, study.size)
-            self._connection.execute(_UPDATE_STUDY, (*counts, *sets, time, revision, study.id))
+            self._connection.execute(_UPDATE_STUDY, (*counts, time, revision, study.id))
             study.settle()
         rows: Sequence[Row] = [(one.instances, one.size, time, revision, one.id) for one in series.values()]
         self._connection.executemany(_UPDATE_SERIES, rows)
@@ -59,7 +62,7 @@ class ParentRows:
         time = self._ledger.time
         return (
             *(study.id, study.patient, study.uid, *STUDY.row(study.values)),
-            *(study.new_series, study.instances, study.size, set_text(study.modalities), set_text(study.sop_classes)),
+            *(study.new_series, study.instances, study.size, *study.sets),
             *(time, time, self._ledger.revision, prefix_of(study.identity, study.uid)),
         )
 

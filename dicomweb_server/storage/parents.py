@@ -53,6 +53,7 @@ class StudyState:
     absent: set[str]
     modalities: set[str]
     sop_classes: set[str]
+    written: tuple[str, str] = ("", "")  # `sets` as its row has them
     is_new: bool = False
     patient: int = 0  # of a new one
     values: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +65,11 @@ class StudyState:
     instances: int = 0
     size: int = 0
 
+    @property
+    def sets(self) -> tuple[str, str]:
+        """Modalities and SOP classes, as they are written."""
+        return set_text(self.modalities), set_text(self.sop_classes)
+
     def grow(self, instances: int, size: int) -> None:
         """Count what is added, or, if negative, removed."""
         self.is_changed = True
@@ -72,6 +78,7 @@ class StudyState:
 
     def settle(self) -> None:
         """The row is written."""
+        self.written = self.sets
         self.is_new = self.is_changed = self.is_recounted = False
         self.new_series = self.instances = self.size = 0
         self.values = {}
@@ -99,7 +106,8 @@ class Parents:
         )
         for study_id, uid, identity, modalities, sop_classes, *values in rows.fetchall():
             absent = self._absent_of_row(Level.STUDY, study_id, STUDY.plain, values)
-            self.learn(StudyState(study_id, uid, identity, absent, members(modalities), members(sop_classes)))
+            sets = members(modalities), members(sop_classes)
+            self.learn(StudyState(study_id, uid, identity, absent, *sets, written=(modalities, sop_classes)))
 
     def study(self, study_uid: str) -> StudyState | None:
         """A study that was loaded or learned in this transaction, or that is remembered."""

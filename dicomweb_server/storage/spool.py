@@ -57,7 +57,7 @@ class Spool:
             raise storage_failure(error, "writing to the spool") from error
 
     def _append(self, path: Path, chunks: Sequence[bytes], digest: "hashlib._Hash") -> None:
-        self._reserve.require()
+        self._reserve.require(sum(map(len, chunks)))
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
         try:
             for chunk in chunks:
