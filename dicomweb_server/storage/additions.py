@@ -59,11 +59,14 @@ class Additions:
         self._parent_rows = ParentRows(connection, ledger)
         self._origins: dict[Origin, int] = {}
         self._rows: list[Row] = []
+        self._templates: list[Row] = []
 
     def forget_all(self) -> None:
         """A transaction was undone."""
         self._origins.clear()
         self._rows.clear()
+        self._templates.clear()
+        self._amendments.forget_all()
 
     def add(self, additions: Sequence[Addition]) -> list[Added]:
         """Add them in order; the outcomes, in order. Must be inside a transaction."""
@@ -94,13 +97,19 @@ class Additions:
 
     def _write(self, homes: Sequence[tuple[StudyState, SeriesState]]) -> None:
         self._patients.write()
+        self._write_templates()
         self._parent_rows.write_new(homes)
         INSERT_INSTANCE.run(self._connection, self._rows)
         self._rows.clear()
+        self._amendments.write()
         self._parent_rows.write_changed(homes)
         for study in {study.id: study for study, _ in homes if study.is_moved}.values():
             renew_orthanc_ids(self._connection, study.id, study.uid, study.identity)
             study.is_moved = False
+
+    def _write_templates(self) -> None:
+        INSERT_TEMPLATE.run(self._connection, self._templates)
+        self._templates.clear()
 
     def _load(self, instances: Sequence[NewInstance]) -> None:
         self._parents.load({new.parsed.record.study_uid for new in instances})
@@ -127,8 +136,7 @@ class Additions:
     def _new_series(self, study: StudyState, new: NewInstance) -> SeriesState:
         uid, values = new.parsed.record.series_uid, new.parsed.record.values
         template = self._ledger.next_id("template")
-        packed = self._connection.codec.pack_template(new.parsed.metadata)
-        INSERT_TEMPLATE.run(self._connection, [(template, packed)])
+        self._templates.append((template, self._connection.codec.pack_template(new.parsed.metadata)))
         absent = self._parents.absent(Level.SERIES, values)
         series = study.series[uid] = SeriesState(self._ledger.next_id("series"), uid, template, absent)
         series.is_new, series.values = True, values
@@ -185,6 +193,8 @@ class Additions:
         instance_id = self._ledger.next_id("instance")
         is_template = series.is_new and series.instances == 0
         metadata = new.parsed.metadata
+        if not is_template:
+            self._write_templates()  # which its own may be among
         self._rows.append(
             (
                 *(instance_id, series.id, record.instance_uid, record.sop_class_uid),

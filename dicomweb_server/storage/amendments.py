@@ -9,7 +9,7 @@ from dicomweb_server.storage import tables
 from dicomweb_server.storage.parents import SeriesState, StudyState
 from dicomweb_server.storage.patients import Patients, identity_of
 from dicomweb_server.storage.sqlite import Connection
-from dicomweb_server.storage.statements import INSERT_EXTRA_VALUE, SERIES, STUDY
+from dicomweb_server.storage.statements import INSERT_EXTRA_VALUE, SERIES, STUDY, Row
 
 
 class Amendments:
@@ -19,6 +19,16 @@ class Amendments:
         self._connection = connection
         self._patients = patients
         self._extra = extra
+        self._forms: list[Row] = []  # to be written together
+
+    def forget_all(self) -> None:
+        """A transaction was undone."""
+        self._forms.clear()
+
+    def write(self) -> None:
+        """Write what was noted."""
+        INSERT_EXTRA_VALUE.run(self._connection, self._forms)
+        self._forms.clear()
 
     def fill_study(self, study: StudyState, values: Mapping[str, str]) -> None:
         """Take over what no instance of the study had until now."""
@@ -44,6 +54,7 @@ class Amendments:
 
     def overwrite(self, record: InstanceRecord, study: StudyState, series: SeriesState) -> None:
         """Let a replacing instance correct its study and series: sent again is how errors in them are corrected."""
+        self.write()  # or what is noted of them would come back
         values = record.values
         study.is_recounted = True
         study.absent.difference_update(values)
@@ -60,7 +71,7 @@ class Amendments:
         """Keep what searches need beside the columns."""
         if forms := extra_forms(level, values, self._extra):
             self._connection.extra_paths.add(path for path, _ in forms)
-            INSERT_EXTRA_VALUE.run(self._connection, [(path, form, level, owner) for path, form in forms])
+            self._forms += [(path, form, level, owner) for path, form in forms]
 
     def _move(self, study: StudyState, values: Mapping[str, str]) -> None:
         """The study belongs to another patient after all."""
