@@ -1,11 +1,13 @@
 """C-MOVE and C-GET: what an identifier names is sent, and counted (PS3.4 §C.4.2, §C.4.3)."""
 
+import asyncio
 from collections import deque
 
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.answers import failed_list
 from dicomweb_server.dimse.contexts import QUERY_LEVELS
 from dicomweb_server.dimse.identifiers import agreed_rules
+from dicomweb_server.dimse.progress import Progress
 from dicomweb_server.dimse.query_scp import requested_identifier
 from dicomweb_server.dimse.retrieval import named_instances
 from dicomweb_server.dimse.session import Operation
@@ -54,11 +56,13 @@ async def _sub_operations(operation: Operation) -> SubOperations:
     instances = await named_instances(
         identifier, QUERY_LEVELS[abstract_syntax], terms.services, relational=rules.relational
     )
-    return SubOperations(
-        instances,
-        cancelled=lambda: operation.cancelled,
-        told=lambda tally: operation.respond(PENDING, **tally.elements()),
-    )
+    progress = Progress(asyncio.get_running_loop().time)
+
+    def told(tally: Tally) -> None:
+        if progress.is_due():
+            operation.respond(PENDING, **tally.elements())
+
+    return SubOperations(instances, cancelled=lambda: operation.cancelled, told=told)
 
 
 def _finish(operation: Operation, tally: Tally) -> None:
