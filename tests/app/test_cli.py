@@ -185,12 +185,12 @@ def test_users_are_asked_for_everywhere_but_at_the_health_check(tmp_path: Path) 
 
 def test_orthanc_configuration_is_obeyed(tmp_path: Path) -> None:
     config = tmp_path / "orthanc.json"
-    config.write_text('{ // as it is\n "DicomAet": "SITE", "StableAge": 5, "DicomWeb": {"Root": "/web/"},\n}')
+    config.write_text('{ // as it is\n "DicomAet": "SITE", "LuaHeartBeatPeriod": 5, "DicomWeb": {"Root": "/web/"},\n}')
     with serving(tmp_path / "data", "--config", str(config)) as server:
         assert server.get("/web/studies")[0] == 200
         server.stop()
     assert "ae_title=SITE" in server.said
-    assert server.said.count("StableAge") == 1
+    assert server.said.count("LuaHeartBeatPeriod") == 1
 
 
 def test_logs_and_metrics_have_no_identifiers(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from pynetdicom import AE
 
-from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError
+from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.status import SUCCESS
@@ -54,7 +54,7 @@ async def test_a_peer_that_rejects() -> None:
         with pytest.raises(AssociationRefusedError, match="reason 7"):
             await USER.echo(Modality("OTHER", "127.0.0.1", port))
         association = await USER.associate(Modality("PICKY", "127.0.0.1", port), [(CT, (EXPLICIT,))])
-        with pytest.raises(AssociationRefusedError, match="does not accept SOP class"):
+        with pytest.raises(ContextRefusedError, match="does not accept SOP class"):
             await association.echo(1.0)
         await association.release()
     finally:
