@@ -34,7 +34,7 @@ async def test_echo_to_ourselves_with_a_window(tmp_path: Path) -> None:
     async with open_node(tmp_path) as node:
         archive = Modality(AE_TITLE, "127.0.0.1", node.port)
         assert await USER.echo(archive) == SUCCESS
-        proposals = [(uid, (EXPLICIT,)) for uid in (VERIFICATION, "1.2.840.10008.5.1.4.31")]
+        proposals = [(uid, (EXPLICIT,)) for uid in (VERIFICATION, "1.2.840.10008.5.1.1.9")]
         association = await USER.associate(archive, proposals)
         assert [context.abstract_syntax for context in association.contexts] == [VERIFICATION]
         assert association.outstanding == 8
