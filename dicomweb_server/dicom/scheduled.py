@@ -6,6 +6,13 @@ from typing import Any
 from dicomweb_server.dicom.comparable import comparable
 
 Document = Mapping[str, Any]
+# What a worklist is often asked for by one value: the name of a column → where the attribute is, and its VR.
+KEYS: Mapping[str, tuple[tuple[int, ...], str]] = {
+    "patient_id": ((0x00100020,), "LO"),
+    "accession_number": ((0x00080050,), "SH"),
+    "modality": ((0x00400100, 0x00080060), "CS"),
+    "station": ((0x00400100, 0x00400001), "AE"),
+}
 
 SCHEDULED_STEP_SEQUENCE = "00400100"
 SCHEDULED_STEP_ID = "00400009"
@@ -37,6 +44,17 @@ def start_of(document: Document) -> tuple[str, str]:
     """Start date and time of the scheduled step, in forms that compare as text."""
     step = step_of(document)
     return comparable("DA", text_of(step, _START_DATE)), comparable("TM", text_of(step, _START_TIME))
+
+
+def key_values(document: Document) -> dict[str, str | None]:
+    """The values of `KEYS` in the form in which they are compared; None where there is not exactly one."""
+    found: dict[str, str | None] = {}
+    for name, (path, vr) in KEYS.items():
+        *above, tag = path
+        inner = step_of(document) if above else document
+        values = inner.get(f"{tag:08X}", {}).get("Value") or ()
+        found[name] = comparable(vr, text) if len(values) == 1 and (text := text_of(inner, f"{tag:08X}")) else None
+    return found
 
 
 def study_uid_of(document: Document) -> str:

@@ -1,7 +1,7 @@
 """Worklist: procedure steps that are scheduled, and those that modalities say they performed; where both are kept."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Document = Mapping[str, Any]
@@ -41,11 +41,26 @@ class PerformedStep:
     updated: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class StepFilter:
+    """What a query surely wants, so that not all steps need to be read. Dates are YYYYMMDD, "" is no bound.
+
+    `equal`: values by names of `dicom.scheduled.KEYS`, in the form in which they are compared.
+    """
+
+    first_date: str = ""
+    last_date: str = ""
+    equal: Mapping[str, str] = field(default_factory=dict)
+
+
+ALL_STEPS = StepFilter()
+
+
 class ScheduledSteps(Protocol):
     """The server's own scheduled steps."""
 
-    async def scheduled_steps(self, first_date: str = "", last_date: str = "") -> Sequence[ScheduledStep]:
-        """Those that start within a range of dates (YYYYMMDD, "" is no bound), by start; without a date always."""
+    async def scheduled_steps(self, wanted: StepFilter = ALL_STEPS) -> Sequence[ScheduledStep]:
+        """Those that may match, by start; a step without one of the values always may."""
 
     async def scheduled_step(self, step_id: str) -> ScheduledStep | None:
         """One of them."""

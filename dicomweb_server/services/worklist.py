@@ -13,6 +13,7 @@ from dicomweb_server.dicom.compose import compose_data_set
 from dicomweb_server.dicom.matching import matches
 from dicomweb_server.dicom.query import Match, MatchKind, Query
 from dicomweb_server.dicom.scheduled import (
+    KEYS,
     SCHEDULED_STEP_ID,
     SCHEDULED_STEP_SEQUENCE,
     SCHEDULED_STEP_STATUS,
@@ -32,6 +33,7 @@ from dicomweb_server.ports.worklist import (
     ScheduledStep,
     ScheduledStepFiles,
     ScheduledSteps,
+    StepFilter,
     StepReference,
 )
 
@@ -182,8 +184,7 @@ class WorklistService:
         return {**item, SCHEDULED_STEP_SEQUENCE: {"vr": "SQ", "Value": [step]}}
 
     async def _between(self, keys: Sequence[Match]) -> list[ScheduledStep]:
-        first, last = _dates(keys)
-        steps = list(await self._scheduled.scheduled_steps(first, last))
+        steps = list(await self._scheduled.scheduled_steps(_filter(keys)))
         if self._files is not None:
             steps = sorted([*steps, *await self._files.scheduled_steps()], key=lambda each: start_of(each.document))
         return steps
@@ -234,9 +235,13 @@ def _values(document: Mapping[str, Any], tag: str) -> list[str]:
     return [str(value).strip() for value in document.get(tag, {}).get("Value") or ()]
 
 
-def _dates(keys: Iterable[Match]) -> tuple[str, str]:
-    """The range of start dates that is asked for."""
+def _filter(keys: Iterable[Match]) -> StepFilter:
+    """What the keys surely want."""
+    dates, equal = ("", ""), {}
+    names = {path: name for name, (path, _) in KEYS.items()}
     for match in keys:
         if match.path == _START_DATE_PATH and match.kind in (MatchKind.SINGLE, MatchKind.RANGE):
-            return match.values[0], match.values[-1]
-    return "", ""
+            dates = match.values[0], match.values[-1]
+        elif match.path in names and match.kind is MatchKind.SINGLE:
+            equal[names[match.path]] = match.values[0]
+    return StepFilter(*dates, equal)

@@ -5,17 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
-from dicomweb_server.dicom.scheduled import start_of, study_uid_of
-from dicomweb_server.ports.worklist import PerformedStep, ScheduledStep, StepReference
+from dicomweb_server.dicom.scheduled import KEYS, key_values, start_of, study_uid_of
+from dicomweb_server.ports.worklist import ALL_STEPS, PerformedStep, ScheduledStep, StepFilter, StepReference
 from dicomweb_server.storage.sqlite import Connection, Database
 from dicomweb_server.storage.transaction import Transaction
 from dicomweb_server.storage.writer import Writer
 
 _SCHEDULED = "SELECT id, document, created, worklist FROM scheduled_step"
-_BETWEEN = f"{_SCHEDULED} WHERE start_date = '' OR start_date BETWEEN ? AND ? ORDER BY start_date, start_time, id"
+_BETWEEN = f"{_SCHEDULED} WHERE (start_date = '' OR start_date BETWEEN ? AND ?)"
+_BY_START = " ORDER BY start_date, start_time, id"
+_COLUMNS = ("id", "start_date", "start_time", "study_uid", "worklist", "document", "created", *KEYS)
 _PUT_SCHEDULED = (
-    "INSERT OR REPLACE INTO scheduled_step (id, start_date, start_time, study_uid, worklist, document, created) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT OR REPLACE INTO scheduled_step ({', '.join(_COLUMNS)}) "  # noqa: S608
+    f"VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
 _FINISHED = (
     "SELECT scheduled_step.id FROM scheduled_step JOIN study USING (study_uid) WHERE study.updated < ? "
@@ -45,10 +47,16 @@ class SqliteWorklist:
         self._database = database
         self._writer = writer
 
-    async def scheduled_steps(self, first_date: str = "", last_date: str = "") -> Sequence[ScheduledStep]:
+    async def scheduled_steps(self, wanted: StepFilter = ALL_STEPS) -> Sequence[ScheduledStep]:
         """In a reader thread."""
-        bounds = (first_date, last_date or _LAST_DATE)
-        return await self._database.read(lambda connection: list(map(_scheduled, connection.execute(_BETWEEN, bounds))))
+        equal = {name: wanted.equal[name] for name in KEYS if name in wanted.equal}
+        # Two look-ups in the index for each: a step with that value, or with none.
+        conditions = "".join(f" AND ({name} = ? OR {name} IS NULL)" for name in equal)
+        statement = _BETWEEN + conditions + _BY_START
+        values = (wanted.first_date, wanted.last_date or _LAST_DATE, *equal.values())
+        return await self._database.read(
+            lambda connection: list(map(_scheduled, connection.execute(statement, values)))
+        )
 
     async def scheduled_step(self, step_id: str) -> ScheduledStep | None:
         """By its primary key."""
@@ -60,7 +68,7 @@ class SqliteWorklist:
         """In the next transaction."""
         row = (
             step.step_id, *start_of(step.document), study_uid_of(step.document), step.worklist,
-            orjson.dumps(step.document).decode(), step.created,
+            orjson.dumps(step.document).decode(), step.created, *key_values(step.document).values(),
         )  # fmt: skip
         await self._writer.change(lambda transaction: _execute(transaction, _PUT_SCHEDULED, row))
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import REAL, Column, ForeignKey, Index, PrimaryKeyConstraint, Table, Text
 
+from dicomweb_server.dicom.scheduled import KEYS
 from dicomweb_server.storage.tables import metadata
 
 scheduled_step = Table(
@@ -12,10 +13,13 @@ scheduled_step = Table(
     Column("start_time", Text, nullable=False),
     Column("study_uid", Text, nullable=False),
     Column("worklist", Text, nullable=False),
+    *(Column(name, Text) for name in KEYS),  # NULL: none, or several
     Column("document", Text, nullable=False),  # DICOM JSON
     Column("created", REAL, nullable=False),  # seconds of the epoch
     Index("scheduled_step_by_start", "start_date", "start_time"),
     Index("scheduled_step_by_study", "study_uid"),
+    Index("scheduled_step_by_patient", "patient_id"),
+    Index("scheduled_step_by_accession_number", "accession_number"),
     sqlite_with_rowid=False,
 )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dicomweb_server.dicom.query import Match, MatchKind
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.worklist import ScheduledStep
 from dicomweb_server.services.performed import PerformedStepService
@@ -113,3 +114,25 @@ async def test_several_performed_steps_of_one_scheduled(store: Store, performed:
             await steps.change(f"1.2.{number}", document(ending(each)))
     found = (await worklist.step(step.step_id)).document["00400100"]["Value"][0]
     assert found["00400020"]["Value"] == [status]
+
+
+async def test_what_the_index_passes_over_would_not_have_matched(store: Store) -> None:
+    worklist = WorklistService(store.worklist, store.worklist)
+    several = document(item(AccessionNumber="BOTH"))
+    several["00400100"]["Value"][0]["00400001"] = {"vr": "AE", "Value": ["ONE", "TWO"]}
+    without = document(item(AccessionNumber="NONE", PatientID=None, ScheduledStationAETitle=None))
+    for each in (several, without, document(item(AccessionNumber="ONE", ScheduledStationAETitle="ONE"))):
+        await worklist.schedule(each)
+
+    async def numbers(*keys: Match) -> list[str]:
+        found, _ = await worklist.find(WorklistSearch(keys))
+        return sorted(each["00080050"]["Value"][0] for each in found)
+
+    def station(value: str, kind: MatchKind = MatchKind.SINGLE) -> Match:
+        return Match((0x00400100, 0x00400001), "AE", kind, (value,))
+
+    assert await numbers(station("ONE")) == ["BOTH", "ONE"]
+    assert await numbers(station("TWO")) == ["BOTH"]
+    assert await numbers(station("T*", MatchKind.WILDCARD)) == ["BOTH"]
+    assert await numbers(Match((0x00100020,), "LO", MatchKind.SINGLE, ("P1",))) == ["BOTH", "ONE"]
+    assert await numbers(Match((0x00100020,), "LO", MatchKind.EMPTY)) == ["NONE"]
