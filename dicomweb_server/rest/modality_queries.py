@@ -7,7 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dicomweb_server.dicom.attributes import BY_LEVEL, Level
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.dictionary import public_vr
+from dicomweb_server.dicom.main_tags import MAIN_TAGS
 from dicomweb_server.dicom.orthanc_json import TagFormat, formatted
 from dicomweb_server.dicom.query_keys import (
     PATIENT_ID,
@@ -39,10 +41,9 @@ Match = dict[str, Any]
 async def query(request: Request, context: Context) -> Response:
     """C-FIND, whose answers are kept."""
     members = await object_body(request, context)
-    level, keys = level_named(members.text("Level")), keys_of(members.members("Query").all)
-    if members.flag("Normalize", default=True):
-        keys = normalized(keys, level)
-    return json_answer(await kept_query(context, wishes(request, members), level, keys))
+    level, said = level_named(members.text("Level")), keys_of(members.members("Query").all)
+    keys = normalized(said, level) if members.flag("Normalize", default=True) else said
+    return json_answer(await kept_query(context, wishes(request, members), level, keys, said))
 
 
 async def find_worklist(request: Request, context: Context) -> Response:
@@ -83,10 +84,13 @@ async def find_instance(request: Request, context: Context) -> Response:
     return await _found(request, context, Level.INSTANCE)
 
 
-async def kept_query(context: Context, wanted: Match, level: Level, keys: Keys) -> dict[str, str]:
-    """Ask, keep the answers, and tell under what."""
+async def kept_query(
+    context: Context, wanted: Match, level: Level, keys: Keys, said: Keys | None = None
+) -> dict[str, str]:
+    """Ask, keep the answers, and tell under what. `said`: the keys as the user wrote them."""
     matches = await asked(context, wanted, level, keys)
-    query_id = context.services.queries.keep(KeptQuery(wanted["Modality"], level, keys, matches, wanted))
+    kept = KeptQuery(wanted["Modality"], level, keys if said is None else said, matches, wanted)
+    query_id = context.services.queries.keep(kept)
     return {"ID": query_id, "Path": f"/queries/{query_id}"}
 
 
@@ -139,7 +143,7 @@ async def _tree(context: Context, wanted: Match, level: Level, keys: Keys) -> li
 
 def _usual_keys(level: Level) -> Keys:
     """What is answered of a level without being asked for."""
-    return {f"{each.tag:08X}": {"vr": each.vr} for each in BY_LEVEL[level] if each.default}
+    return {f"{tag:08X}": {"vr": public_vr(tag)} for tag in MAIN_TAGS[level] if public_vr(tag) != "UN"}
 
 
 _FAILS = (500,)

@@ -42,7 +42,7 @@ def _element(tag: int, element: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
+    """One value; of a person's name the alphabetic group, as Orthanc has it."""
     if isinstance(value, dict):
-        groups = [value.get(group) for group in ("Alphabetic", "Ideographic", "Phonetic")]
-        return "=".join(group if isinstance(group, str) else "" for group in groups).rstrip("=")
+        value = value.get("Alphabetic")
     return "" if value is None else str(value)
