@@ -14,4 +14,4 @@ def edit_service(
     """What it makes replaces what has the same UIDs, whatever is done with duplicates that are sent."""
     correcting = replace(policy or IngestPolicy(), on_duplicate=OnDuplicate.REPLACE)
     ingest = IngestService(store.blobs, store.index, workers, correcting, meter)
-    return EditService(store.index, store.blobs, ingest, workers)
+    return EditService(store.index, store.blobs, ingest, workers, store.annotations)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.ports.index import Scope
 from dicomweb_server.ports.resources import Resource
 
 
@@ -34,6 +35,14 @@ class Expected:
     revision: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """An instance that was made of another one."""
+
+    source: Scope
+    made: Scope
+
+
 class Annotations(Protocol):
     """Writes fail with ServerError: NOT_FOUND if the resource is gone, CONFLICT if something else was expected."""
 
@@ -45,6 +54,12 @@ class Annotations(Protocol):
 
     async def remove_metadata(self, resource: Resource, name: str, expected: Expected) -> None:
         """Remove it; NOT_FOUND if it is not there."""
+
+    async def note_descent(self, name: str, descents: Sequence[Descent], *, with_labels: bool = False) -> None:
+        """Metadata of instances and of their parents: Orthanc's identifiers of what they were made of.
+
+        `with_labels`: they get the labels of those too. What is gone is passed over.
+        """
 
     async def labels(self, resource: Resource) -> Sequence[str]:
         """All labels of a resource, sorted."""

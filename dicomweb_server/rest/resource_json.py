@@ -20,6 +20,7 @@ NAMES = {Level.PATIENT: "Patient", Level.STUDY: "Study", Level.SERIES: "Series",
 _PATHS = {Level.PATIENT: "patients", Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 _CHILDREN = {Level.PATIENT: "Studies", Level.STUDY: "Series", Level.SERIES: "Instances"}
 _MOST_REQUESTED = 1000
+_DESCENT = ("AnonymizedFrom", "ModifiedFrom")
 
 # What /tools/find may be asked for by name.
 CONTENTS = frozenset(
@@ -101,6 +102,7 @@ def shown_resource(described: Described, shown: Shown) -> dict[str, Any]:
     """The JSON object of a resource."""
     resource, level = described.resource, described.resource.level
     found: dict[str, Any] = {"ID": resource.id, "Type": NAMES[level]}
+    found.update({name: described.metadata[name] for name in _DESCENT if name in described.metadata})
     document = parsed(described.document)
     for name, member in _MEMBERS.items():
         if name in shown.contents:

@@ -99,6 +99,8 @@ class ModificationJobs:
             permissive=bool(parameters.get("Permissive")),
             is_in_place=wishes.keeps_uids(level),
             collects=bool(parameters["IsBulk"]),
+            descends_as="AnonymizedFrom" if wishes.is_anonymization else "ModifiedFrom",
+            keep_labels=wishes.keep_labels,
         )
         await run.run()
         content = {

@@ -16,6 +16,7 @@ from dicomweb_server.dicom.orthanc_id import orthanc_id
 from dicomweb_server.dicom.repeated_edit import RepeatedEdit
 from dicomweb_server.dicom.searchable import folded_name
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.annotations import Descent
 from dicomweb_server.ports.blobs import Staged
 from dicomweb_server.ports.index import Scope, StoredInstance
 from dicomweb_server.services.edits import Change, EditService
@@ -62,6 +63,8 @@ class EditRun:
     permissive: bool = False
     is_in_place: bool = False
     collects: bool = False  # every result, not only the first
+    descends_as: str = ""  # the name of the metadata that tells what a result was made of
+    keep_labels: bool = False
     failed: int = 0
     results: list[Result] = field(default_factory=list)
     count: int = 0
@@ -153,6 +156,9 @@ class EditRun:
         outcomes = await self.edits.ingest.ingest_batch([one.staged for one in waiting], origin)
         for one, outcome in zip(waiting, outcomes, strict=True):
             self._note(one, outcome)
+        if self.descends_as:
+            descents = [_descent(one, outcome) for one, outcome in zip(waiting, outcomes, strict=True)]
+            await self.edits.annotations.note_descent(self.descends_as, descents, with_labels=self.keep_labels)
 
     def _is_done(self, source: StoredInstance) -> bool:
         """Whether a source was replaced by its result before a crash: then it must not be edited twice."""
@@ -198,3 +204,11 @@ class EditRun:
         for uid in there & members.keys():
             one = members[uid]
             await self.edits.index.delete(Scope(one.study_uid, one.series_uid, one.instance_uid))
+
+
+def _descent(waiting: _Waiting, outcome: IngestOutcome) -> Descent:
+    source = waiting.source
+    return Descent(
+        Scope(source.study_uid, source.series_uid, source.instance_uid),
+        Scope(outcome.study_uid, outcome.series_uid, outcome.instance_uid),
+    )

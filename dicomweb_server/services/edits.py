@@ -19,6 +19,7 @@ from dicomweb_server.dicom.pseudonyms import Pseudonyms
 from dicomweb_server.dicom.reencode import reencode
 from dicomweb_server.dicom.repeated_edit import RepeatedEdit
 from dicomweb_server.errors import ServerError
+from dicomweb_server.ports.annotations import Annotations
 from dicomweb_server.ports.blobs import Blobs, Staged
 from dicomweb_server.ports.index import Index, StoredInstance
 from dicomweb_server.services.contents import Made
@@ -91,10 +92,13 @@ def _successors(
 
 
 class EditService:
-    """Edits stored instances; `index`, `blobs` and `ingest` are for those who store what came of it."""
+    """Edits stored instances; `index`, `blobs`, `ingest` and `annotations` are for those who store what came of it."""
 
-    def __init__(self, index: Index, blobs: Blobs, ingest: IngestService, workers: Workers) -> None:
+    def __init__(
+        self, index: Index, blobs: Blobs, ingest: IngestService, workers: Workers, annotations: Annotations
+    ) -> None:
         """`ingest`: one that replaces what has the same UIDs."""
+        self.annotations = annotations
         self.index = index
         self.blobs = blobs
         self.ingest = ingest

@@ -114,7 +114,8 @@ class SplitJobs:
         sources = await sources_of(self.edits, parameters["Scopes"])
         study_uid = pseudonyms.uid("study:" + parameters["Secret"])
         change = _moving(wishes.plan, pseudonyms, sources, study_uid)
-        run = await _run(self.edits, job, change, sources, keep_source=wishes.keep_source)
+        keep_labels = bool(parameters["Body"].get("KeepLabels"))
+        run = await _run(self.edits, job, change, sources, keep_source=wishes.keep_source, keep_labels=keep_labels)
         told = {"TargetStudy": run.results[0].id_at(Level.STUDY)} if run.results else {}
         await job.save(content={**job.content, **_counted(run), **told, "TargetStudyUID": study_uid})
 
@@ -152,12 +153,27 @@ def _plan_of(values: Sequence[EditValue]) -> EditPlan:
 
 
 async def _run(
-    edits: EditService, job: RunningJob, change: Modification, sources: list[StoredInstance], *, keep_source: bool
+    edits: EditService,
+    job: RunningJob,
+    change: Modification,
+    sources: list[StoredInstance],
+    *,
+    keep_source: bool,
+    keep_labels: bool = False,
 ) -> EditRun:
     if not sources and job.cursor is None:
         raise ServerError(Reason.NOT_FOUND, "what was to be moved is gone")
     permissive = bool(job.parameters.get("Permissive"))
-    run = EditRun(edits, job, change, sources, keep_source=keep_source, permissive=permissive)
+    run = EditRun(
+        edits,
+        job,
+        change,
+        sources,
+        keep_source=keep_source,
+        permissive=permissive,
+        descends_as="ModifiedFrom",
+        keep_labels=keep_labels,
+    )
     await run.run()
     return run
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.ports.annotations import Attached, Expected, Noted
+from dicomweb_server.ports.annotations import Attached, Descent, Expected, Noted
 from dicomweb_server.ports.resources import Resource
 from dicomweb_server.storage import annotation_writing as writing
+from dicomweb_server.storage.descent import note_descent
 from dicomweb_server.storage.sqlite import Connection, Database
 from dicomweb_server.storage.writer import Writer
 
@@ -32,6 +33,10 @@ class SqliteAnnotations:
     async def remove_metadata(self, resource: Resource, name: str, expected: Expected) -> None:
         """In the next transaction."""
         await self._writer.change(lambda change: writing.remove_metadata(change, resource, name, expected))
+
+    async def note_descent(self, name: str, descents: Sequence[Descent], *, with_labels: bool = False) -> None:
+        """In the next transaction."""
+        await self._writer.change(lambda change: note_descent(change, name, descents, with_labels=with_labels))
 
     async def labels(self, resource: Resource) -> Sequence[str]:
         """Sorted."""

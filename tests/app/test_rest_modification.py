@@ -255,6 +255,22 @@ async def test_jobs_are_shown_as_orthanc_shows_them(rest: Rest, stored: Stored) 
     assert "hush" not in str(job)
 
 
+async def test_what_was_made_of_what_is_told(rest: Rest, stored: Stored) -> None:
+    assert (await rest.send("PUT", f"/studies/{stored.study}/labels/kept", "")).status_code == 200
+    answer = await done(rest, f"/studies/{stored.study}/anonymize", {"KeepLabels": True})
+    study = await rest.json(answer["Path"])
+    assert study["AnonymizedFrom"] == stored.study
+    assert (await rest.json(f"/patients/{study['ParentPatient']}"))["AnonymizedFrom"] == stored.patient
+    assert {(await rest.json(f"/series/{one}"))["AnonymizedFrom"] for one in study["Series"]} == {*stored.series}
+    instances = await rest.json(f"{answer['Path']}/instances")
+    assert {one["AnonymizedFrom"] for one in instances} == {*stored.instances}
+    assert await rest.json(f"{answer['Path']}/labels") == ["kept"]
+    assert (await rest.get(f"{answer['Path']}/metadata/AnonymizedFrom")).text == stored.study
+    modified = await done(rest, f"/series/{stored.series[0]}/modify", {"Replace": {"SeriesDescription": "x"}})
+    assert (await rest.json(modified["Path"]))["ModifiedFrom"] == stored.series[0]
+    assert "ModifiedFrom" not in await rest.json(f"/studies/{stored.study}")
+
+
 IDENTIFIERS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
