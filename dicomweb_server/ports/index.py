@@ -122,6 +122,9 @@ class Index(Protocol):
     async def delete(self, scope: Scope) -> int:
         """Remove a scope's rows (and parents left empty); blobs become garbage. Returns how many instances went."""
 
+    async def forget_absent(self, study_uid: str) -> None:
+        """What none of a study's instances says any more goes from what is found of study, series and patient."""
+
     async def garbage(self, limit: int, before: float) -> list[str]:
         """Keys of blobs whose rows went before a time (seconds of the epoch), for the sweep."""
 

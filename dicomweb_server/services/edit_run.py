@@ -87,7 +87,10 @@ class EditRun:
         finally:
             if under_way:  # what has begun comes to its end: it would be done again otherwise
                 await asyncio.wait({task for _, task in under_way})
-        if not self.keep_source and not self.is_in_place:
+        if self.is_in_place:
+            for study_uid in {one.study_uid for one in self.sources}:
+                await self.edits.index.forget_absent(study_uid)
+        elif not self.keep_source:
             await self.job.flush()
             await self._delete_sources()
 

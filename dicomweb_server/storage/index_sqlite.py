@@ -11,6 +11,7 @@ from dicomweb_server.ports.index import Added, NewInstance, OnDuplicate, Page, S
 from dicomweb_server.storage import change_reading, query_sql
 from dicomweb_server.storage import index_reading as reading
 from dicomweb_server.storage import index_upkeep as upkeep
+from dicomweb_server.storage.absences import forget_absent
 from dicomweb_server.storage.additions import Addition
 from dicomweb_server.storage.instance_cache import InstanceCache
 from dicomweb_server.storage.sqlite import Connection, Database
@@ -73,6 +74,10 @@ class SqliteIndex:
         deleted = await self._writer.change(lambda transaction: transaction.delete(scope))
         self._cache.forget([scope])
         return deleted
+
+    async def forget_absent(self, study_uid: str) -> None:
+        """In the next transaction."""
+        await self._writer.change(lambda transaction: forget_absent(transaction, study_uid))
 
     async def garbage(self, limit: int, before: float) -> list[str]:
         """Keys of blobs to remove."""

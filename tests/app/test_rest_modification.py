@@ -220,6 +220,36 @@ async def test_a_study_is_given_to_another_patient_in_place(rest: Rest, stored: 
     assert (await rest.get(f"/patients/{stored.patient}")).status_code == 404
 
 
+async def test_nothing_is_found_of_what_was_taken_out_in_place(rest: Rest, stored: Stored) -> None:
+    keep = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
+    answer = await done(rest, f"/studies/{stored.study}/anonymize", {"Keep": keep, "Force": True})
+    assert len(await rest.json("/instances")) == 4
+    shown = [
+        (await rest.get(path)).text
+        for path in (
+            answer["Path"],
+            f"{answer['Path']}/series",
+            f"/patients/{answer['PatientID']}",
+            "/dicom-web/studies?includefield=all",
+            "/dicom-web/series?includefield=all",
+        )
+    ]
+    secrets = ("Doe", "Synthetic", "19700101", "20240131", "A1")
+    assert not [secret for secret in secrets if any(f'"{secret}' in text for text in shown)]
+    path = "/dicom-web/studies?StudyDescription=Synthetic*"
+    assert (await rest.get(path, accept="application/dicom+json")).status_code in (200, 204)
+    assert "0020000D" not in (await rest.get(path, accept="application/dicom+json")).text
+
+
+async def test_names_are_corrected_in_place(rest: Rest, stored: Stored) -> None:
+    keep = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
+    body = {"Replace": {"PatientName": "Right^Name"}, "Remove": ["PatientBirthDate"], "Keep": keep, "Force": True}
+    await done(rest, f"/studies/{stored.study}/modify", body)
+    patient = await rest.json(f"/patients/{stored.patient}")
+    assert patient["MainDicomTags"]["PatientName"] == "Right^Name"
+    assert not patient["MainDicomTags"].get("PatientBirthDate")
+
+
 async def test_transcoded_on_the_way(rest: Rest, stored: Stored) -> None:
     body = {"Transcode": ImplicitVRLittleEndian}
     made = dcmread(BytesIO((await rest.post(f"/instances/{stored.instances[0]}/modify", body)).content))
