@@ -86,7 +86,8 @@ def test_the_filter_in_the_address_is_obeyed(server: Server, tmp_path: Path, pat
 @needs_browser
 def test_a_study_shows_its_series_as_pictures_or_says_why_not(server: Server, tmp_path: Path) -> None:
     page = _page(server, tmp_path, f"ui/#/studies/{_STUDY}")
-    assert page.count("<canvas") == 1
+    assert page.count("/thumbnail?viewport") == 1
+    assert f"series/{_SERIES}/thumbnail" in page
     assert "Drawn" in page
     assert "Not drawn" in page
     assert "no picture" in page

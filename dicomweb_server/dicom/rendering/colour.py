@@ -37,6 +37,7 @@ def _from_ybr(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _eight_bits(pixels: Pixels, bits_stored: int) -> NDArray[np.uint8]:
     if pixels.dtype.kind == "f":
         raise unusable("colours cannot be floating point numbers")
+    bits_stored = min(max(bits_stored, 1), 8 * pixels.dtype.itemsize)
     if bits_stored > 8:
         return (pixels >> (bits_stored - 8)).astype(np.uint8)
     if bits_stored < 8:

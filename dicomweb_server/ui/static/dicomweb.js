@@ -39,6 +39,15 @@ export const metadata = async (study, series, instance) =>
   (await json(`${resource(study, series, instance)}/metadata`)).matches[0];
 export const remove = async (study, series) => answered(await fetch(resource(study, series), { method: "DELETE" }));
 
+export const thumbnail = (study, series) => `${resource(study, series)}/thumbnail?viewport=480,360`;
+export const rendered = (study, series, instance) => `${resource(study, series, instance)}/rendered`;
+
+// One frame as the server renders it, where this page cannot draw what is stored.
+export async function picture(study, series, instance, number, signal) {
+  const url = `${resource(study, series, instance)}/frames/${number}/rendered`;
+  return (await answered(await fetch(url, { headers: { Accept: "image/png, image/jpeg;q=0.5" }, signal }))).blob();
+}
+
 // One frame as it is stored: its media type and its bytes. A compressed frame that the browser cannot draw is refused.
 export async function frame(study, series, instance, number, signal) {
   const response = await fetch(`${resource(study, series, instance)}/frames/${number}`, {

@@ -20,6 +20,16 @@ export function imageOf(metadata) {
 
 export async function load(image, study, series, instance, number, signal) {
   if (!image.rows || !image.columns) throw new CannotDraw("no image in this instance");
+  try {
+    return await stored(image, study, series, instance, number, signal);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return { bitmap: await createImageBitmap(await dicomweb.picture(study, series, instance, number, signal)) };
+  }
+}
+
+async function stored(image, study, series, instance, number, signal) {
+  if (image.photometric === "PALETTE COLOR") throw new CannotDraw("the server knows the palette");
   const { type, bytes } = await dicomweb.frame(study, series, instance, number, signal);
   if (type === "image/jpeg") {
     if (image.allocated > 8) throw new CannotDraw("12-bit JPEG: open it in a viewer");

@@ -60,7 +60,9 @@ class Viewer {
       this.draw();
     } catch (error) {
       if (error.name !== "AbortError" && at === this.at) {
-        this.stage.firstElementChild.replaceWith(make("div", { className: "blank" }, error.message));
+        const page = make("a", { href: dicomweb.rendered(this.study, this.series, instance), target: "_blank" }, "Open what it holds");
+        const instead = error instanceof picture.CannotDraw ? [make("br"), page] : [];
+        this.stage.firstElementChild.replaceWith(make("div", { className: "blank" }, make("p", {}, error.message, ...instead)));
       }
     }
   }

@@ -2,11 +2,10 @@
 import { actions } from "./actions.js";
 import * as dicomweb from "./dicomweb.js";
 import { make, note } from "./elements.js";
-import * as picture from "./picture.js";
 
 const { text, date } = dicomweb;
 
-export async function showStudy(view, uid, signal) {
+export async function showStudy(view, uid) {
   const [study, series] = await Promise.all([dicomweb.study(uid), dicomweb.seriesOf(uid)]);
   if (!study) return view.append(note("There is no such study.", true));
   document.title = `${text(study, "00100010")} – dicomweb-server`;
@@ -17,32 +16,21 @@ export async function showStudy(view, uid, signal) {
     make("h1", {}, text(study, "00100010") || "(no name)"),
     make("p", { className: "quiet" }, facts, make("br"), what),
     actions(uid, null, "study", "#/"),
-    make("div", { className: "cards" }, ...series.map((match) => card(uid, match, signal))));
+    make("div", { className: "cards" }, ...series.map((match) => card(uid, match))));
 }
 
-function card(study, match, signal) {
+function card(study, match) {
   const uid = text(match, "0020000E");
   const count = dicomweb.number(match, "00201209", 0);
   const facts = [`Series ${text(match, "00200011") || "–"}`, `${count} instance${count === 1 ? "" : "s"}`, text(match, "00180015")];
   const head = make("strong", {}, make("span", { className: "badge" }, text(match, "00080060") || "?"), text(match, "0008103E") || "(no description)");
-  const link = make("a", { className: "card", href: `#/studies/${study}/series/${uid}` },
-    make("div", { className: "blank" }, "…"),
+  return make("a", { className: "card", href: `#/studies/${study}/series/${uid}` },
+    thumbnail(study, uid),
     make("div", { className: "text" }, head, make("div", { className: "quiet" }, facts.filter(Boolean).join(" · "))));
-  thumbnail(link, study, uid, signal);
-  return link;
 }
 
-async function thumbnail(link, study, series, signal) {
-  const place = link.firstElementChild;
-  try {
-    const instances = await dicomweb.instancesOf(study, series);
-    const middle = text(instances[instances.length >> 1], "00080018");
-    const image = picture.imageOf(await dicomweb.metadata(study, series, middle));
-    const loaded = await picture.load(image, study, series, middle, (image.frames + 1) >> 1, signal);
-    const canvas = make("canvas");
-    picture.draw(canvas, image, loaded, picture.windowFor(image, loaded));
-    place.replaceWith(canvas);
-  } catch (error) {
-    place.textContent = error instanceof picture.CannotDraw ? error.message : "no picture";
-  }
+function thumbnail(study, series) {
+  const image = make("img", { alt: "", loading: "lazy", src: dicomweb.thumbnail(study, series) });
+  image.addEventListener("error", () => image.replaceWith(make("div", { className: "blank" }, "no picture")));
+  return image;
 }
