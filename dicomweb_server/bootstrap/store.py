@@ -204,7 +204,13 @@ class Holder:
             counts = await self._store.store.index.counts()
             self._counts = {f"stored_{name}": float(count) for name, count in counts.items()}
             self._counted = time.monotonic()
-        return self._counts
+        return self._counts | await self._jobs()
+
+    async def _jobs(self) -> dict[str, float]:
+        if self._store is None:
+            return {}
+        counts = await self._store.services.jobs.counts()
+        return {f"jobs_{state.value.lower()}": float(count) for state, count in counts.items()}
 
     async def health(self) -> dict[str, str]:
         """The checks of `/healthz`."""

@@ -81,6 +81,7 @@ async def test_metrics_show_what_is_stored(tmp_path: Path) -> None:
     async with client(tmp_path) as (asking, _):
         text = (await asking.get("/metrics")).text
         assert "dicomweb_stored_instances 0.0" in text
+        assert "dicomweb_jobs_failure 0.0" in text
         assert (
             'dicomweb_requests_total{method="GET",route="/metrics",status="200"} 1.0'
             in (await asking.get("/metrics")).text
