@@ -21,7 +21,7 @@ from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.changes import Change, ChangeKind, ChangeLog
 from dicomweb_server.ports.index import Scope
-from dicomweb_server.ports.routing import RoutingLog
+from dicomweb_server.ports.routing import RoutedJob, RoutingLog
 from dicomweb_server.services.jobs import Job, JobService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 _BATCH = 500
 _INTERVAL = 0.5
+_LINGER = 2.0
+_MOST_LATEST = 1000
 _UIDS = {Level.STUDY: "StudyInstanceUID", Level.SERIES: "SeriesInstanceUID", Level.INSTANCE: "SOPInstanceUID"}
 _UID_TAGS = (0x0020000D, 0x0020000E, 0x00080018)
 
@@ -96,6 +98,8 @@ class RoutingService:
         self._search = search
         self._retrieve = retrieve
         self._jobs = jobs
+        # The job that was made last for a rule and a study, which may still wait: oldest first.
+        self._latest: dict[tuple[str, str], str] = {}
 
     async def begin(self) -> None:
         """Without rules the cursor is forgotten: rules that are given later are about what comes later."""
@@ -111,8 +115,14 @@ class RoutingService:
         changes = await self._changes.changes(cursor or 0, _BATCH)
         if not changes:
             return False
-        jobs = [job for rule in self._rules for job in await self._jobs_of(rule, changes)]
-        await self._log.route(changes[-1].sequence, jobs)
+        made = {(rule.name, study): job for rule in self._rules for study, job in await self._jobs_of(rule, changes)}
+        jobs = [RoutedJob(job, self._latest.get(key)) for key, job in made.items()]
+        kept = await self._log.route(changes[-1].sequence, jobs)
+        for key, job_id in zip(made, kept, strict=True):
+            self._latest.pop(key, None)
+            self._latest[key] = job_id
+        while len(self._latest) > _MOST_LATEST:
+            del self._latest[next(iter(self._latest))]
         if jobs:
             self._jobs.wake()
         return True
@@ -131,17 +141,17 @@ class RoutingService:
                 _log.warning("routing waits: %s", error.detail)
             await asyncio.sleep(interval)
 
-    async def _jobs_of(self, rule: RoutingRule, changes: Sequence[Change]) -> list[Job]:
+    async def _jobs_of(self, rule: RoutingRule, changes: Sequence[Change]) -> list[tuple[str, Job]]:
+        """A job for each study: each is shown, retried and resubmitted by itself."""
         scopes = list(dict.fromkeys(_scope(change) for change in changes if rule.concerns(change)))
         if not scopes:
             return []
         if rule.match:
             scopes = await self._matching(rule, scopes)
         scopes = await self._sent_by(rule, scopes)
-        # One job for each study: each is shown, retried and resubmitted by itself.
         grouped = groupby(sorted(scopes, key=lambda scope: scope.study_uid), lambda scope: scope.study_uid)
-        found = [await self._job(rule, list(group)) for _, group in grouped]
-        return [job for job in found if job is not None]
+        found = [(study, await self._job(rule, list(group))) for study, group in grouped]
+        return [(study, job) for study, job in found if job is not None]
 
     async def _matching(self, rule: RoutingRule, scopes: Sequence[Scope]) -> list[Scope]:
         """Those that the rule's keys match."""
@@ -190,6 +200,8 @@ class RoutingService:
             changed=now,
             parameters=parameters,
             content=content,
+            # More of the study is on its way, most likely.
+            not_before=now + _LINGER if rule.level is Level.INSTANCE else None,
         )
 
     async def _count(self, scopes: Sequence[Scope]) -> int:

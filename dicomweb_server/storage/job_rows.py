@@ -32,7 +32,11 @@ _FIRST_OF = (
     "SELECT * FROM (SELECT priority, sequence FROM job WHERE state = '{}'{} AND "
     "type IN (SELECT value FROM json_each(:types)) ORDER BY priority DESC, sequence LIMIT 1)"
 )
-_DUE = {"Pending": "", "Retry": " AND not_before <= :now", "Running": " AND leased_until < :now"}
+_DUE = {
+    "Pending": " AND (not_before IS NULL OR not_before <= :now)",
+    "Retry": " AND not_before <= :now",
+    "Running": " AND leased_until < :now",
+}
 _FIRST = (
     " UNION ALL ".join(_FIRST_OF.format(state, due) for state, due in _DUE.items())
     + " ORDER BY priority DESC, sequence LIMIT 1"
@@ -63,11 +67,11 @@ def claim(
 
 def next_due(connection: sqlite3.Connection) -> float | None:
     """The earliest time of an attempt or end of a lease."""
-    (due,) = connection.execute(
-        "SELECT min(CASE state WHEN 'Retry' THEN not_before ELSE leased_until END) FROM job "
-        "WHERE state IN ('Retry', 'Running')"
+    found = connection.execute(
+        "SELECT (SELECT min(not_before) FROM job WHERE not_before IS NOT NULL), "
+        "(SELECT min(leased_until) FROM job WHERE leased_until IS NOT NULL)"
     ).fetchone()
-    return None if due is None else float(due)
+    return min((float(due) for due in found if due is not None), default=None)
 
 
 def save(connection: sqlite3.Connection, job: Job, owner: str, leased_until: float) -> bool:
@@ -106,6 +110,12 @@ def get(connection: sqlite3.Connection, job_id: str) -> Job | None:
     """One job."""
     row = connection.execute(f"{_SELECT} WHERE id = ?", (job_id,)).fetchone()
     return None if row is None else _job(row)
+
+
+def extend(connection: sqlite3.Connection, job: Job) -> None:
+    """New parameters and content of one that has not begun."""
+    pairs = _pairs(job, ("parameters", "content"))
+    _update(connection, job.id, pairs, [JobState.PENDING, JobState.RETRY])
 
 
 def all_jobs(connection: sqlite3.Connection) -> list[Job]:

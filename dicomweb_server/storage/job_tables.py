@@ -31,5 +31,7 @@ job = Table(
     # The next one to run, without a sort: the highest priority first, then the oldest.
     Index("job_by_priority", "state", text("priority DESC"), "sequence"),
     Index("job_by_completion", "state", "completed"),
+    Index("job_by_attempt", "not_before", sqlite_where=text("not_before IS NOT NULL")),
+    Index("job_by_lease", "leased_until", sqlite_where=text("leased_until IS NOT NULL")),
     sqlite_autoincrement=True,
 )

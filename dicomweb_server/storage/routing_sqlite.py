@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dicomweb_server.ports.index import Scope
-from dicomweb_server.ports.jobs import Job
+from dicomweb_server.ports.routing import RoutedJob
 from dicomweb_server.storage import job_rows
 from dicomweb_server.storage.sqlite import Connection, Database
 from dicomweb_server.storage.transaction import Transaction
@@ -30,9 +30,9 @@ class SqliteRouting:
         """From the facts about the whole."""
         return await self._database.read(_routed)
 
-    async def route(self, until: int | None, jobs: Sequence[Job] = ()) -> None:
+    async def route(self, until: int | None, jobs: Sequence[RoutedJob] = ()) -> Sequence[str]:
         """All or nothing."""
-        await self._writer.change(lambda transaction: _route(transaction, until, jobs))
+        return await self._writer.change(lambda transaction: _route(transaction, until, jobs))
 
     async def senders(self, scopes: Sequence[Scope]) -> Sequence[str]:
         """One look for each."""
@@ -44,10 +44,19 @@ def _routed(connection: Connection) -> int | None:
     return int(row[0]) if row and row[0] else None
 
 
-def _route(transaction: Transaction, until: int | None, jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        job_rows.insert(transaction.connection, job)
+def _route(transaction: Transaction, until: int | None, jobs: Sequence[RoutedJob]) -> list[str]:
     transaction.set_state(_STATE, "" if until is None else str(until))
+    return [_put(transaction.connection, routed) for routed in jobs]
+
+
+def _put(connection: Connection, routed: RoutedJob) -> str:
+    earlier = job_rows.get(connection, routed.earlier) if routed.earlier else None
+    joined = routed.joined_to(earlier) if earlier else None
+    if joined is None:
+        job_rows.insert(connection, routed.job)
+        return routed.job.id
+    job_rows.extend(connection, joined)
+    return joined.id
 
 
 def _sender(connection: Connection, scope: Scope) -> str:

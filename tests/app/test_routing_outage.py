@@ -13,7 +13,7 @@ from pynetdicom import build_context
 from dicomweb_server.bootstrap import OpenStore, open_store, start_dimse
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.server.metrics import Metrics
-from dicomweb_server.services import sending
+from dicomweb_server.services import routing, sending
 from dicomweb_server.services.jobs import JobState
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.modalities import Modality
@@ -57,6 +57,7 @@ async def reach(store: OpenStore, state: JobState, count: int) -> None:
 
 async def test_a_node_that_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "_FIRST_WAIT", 0.1)
+    monkeypatch.setattr(routing, "_LINGER", 0.05)
     port, arrived = free_port(), []
 
     def answer(event: Any) -> int:

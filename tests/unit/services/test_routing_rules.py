@@ -11,7 +11,8 @@ from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import OnDuplicate, Scope
-from dicomweb_server.services.jobs import Job, JobService
+from dicomweb_server.ports.routing import RoutedJob
+from dicomweb_server.services.jobs import Job, JobService, JobState
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.routing import Destination, RoutingRule, RoutingService, Via
 from dicomweb_server.services.search import SearchService
@@ -80,7 +81,7 @@ async def test_once_over_restarts_and_never_less(store: Store, monkeypatch: pyte
     await add(store, "1", "1.1", "1.1.1")
     route = store.routing.route
 
-    async def fail(until: int | None, jobs: Sequence[Job] = ()) -> None:
+    async def fail(until: int | None, jobs: Sequence[RoutedJob] = ()) -> Sequence[str]:
         raise ServerError(Reason.OUT_OF_RESOURCES, "the disk is full")
 
     monkeypatch.setattr(store.routing, "route", fail)
@@ -161,6 +162,29 @@ async def test_rules_that_are_given_later_are_about_what_comes_later(store: Stor
     while await service.step():
         pass
     assert await routed(store) == [("pacs", ["2.1.1"])]
+
+
+async def test_what_comes_while_a_job_waits_becomes_part_of_it(store: Store) -> None:
+    service = await begun(store, RULE)
+    for number in range(3):
+        await add(store, "1", "1.1", f"1.1.{number}")
+        await add(store, "2", "2.1", f"2.1.{number}")
+        await service.step()
+    assert await routed(store) == [("pacs", [f"{n}.1.{i}" for i in range(3)]) for n in (1, 2)]
+    assert [job.content["InstancesCount"] for job in await store.jobs.list()] == [3, 3]
+    assert await store.jobs.claim("me", ["DicomModalityStore"], 60) is None  # more may come
+    [first, second] = await store.jobs.list()
+    due = await store.jobs.next_due()
+    assert due is not None
+    assert due == first.not_before
+    await store.jobs.change(first.id, [JobState.PENDING], not_before=None)
+    assert await store.jobs.claim("me", ["DicomModalityStore"], 60) is not None
+    await store.jobs.change(second.id, [JobState.PENDING], cursor={"after": 1}, state=JobState.RETRY)
+    for number in (1, 2):
+        await add(store, f"{number}", f"{number}.1", f"{number}.1.9")
+        await service.step()
+    assert len(await routed(store)) == 4
+    assert (await routed(store))[2:] == [("pacs", ["1.1.9"]), ("pacs", ["2.1.9"])]
 
 
 async def test_many_changes_at_once(store: Store) -> None:
