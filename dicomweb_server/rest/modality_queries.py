@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,6 +33,7 @@ from dicomweb_server.services.modalities import PeerError
 from dicomweb_server.services.queries import KeptQuery
 
 _MOST_ANSWERS = 50_000
+_LARGEST_ANSWERS = 64 << 20  # bytes of all answers as JSON
 _PARENTS = {Level.STUDY: (PATIENT_ID,), Level.SERIES: (STUDY_UID,), Level.INSTANCE: (STUDY_UID, SERIES_UID)}
 _CHILDREN = {Level.PATIENT: ("Studies", Level.STUDY), Level.STUDY: ("Series", Level.SERIES)}
 
@@ -108,11 +110,14 @@ def format_of(members: Members) -> TagFormat:
 
 async def _collected(matches: AsyncIterator[Match]) -> list[Match]:
     found: list[Match] = []
+    size = 0
     try:
         async with aclosing(matches) as answers:  # type: ignore[type-var]
             async for match in answers:
-                if len(found) == _MOST_ANSWERS:
-                    raise ServerError(Reason.PEER_FAILED, f"the modality has more than {_MOST_ANSWERS} answers")
+                size += len(orjson.dumps(match))
+                if len(found) == _MOST_ANSWERS or size > _LARGEST_ANSWERS:
+                    most = f"{_MOST_ANSWERS} answers, or {_LARGEST_ANSWERS} bytes of them"
+                    raise ServerError(Reason.PEER_FAILED, f"the modality has more than {most}")
                 found.append(match)
     except PeerError as error:
         raise failed(error) from error

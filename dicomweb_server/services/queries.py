@@ -10,6 +10,7 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.peers import Attributes
 
 _MOST_KEPT = 100
+_MOST_ANSWERS = 200_000  # of all queries that are kept, the newest apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,12 @@ class Queries:
         """Keep one; its identifier."""
         query_id = str(uuid.uuid4())
         self._kept[query_id] = query
-        while len(self._kept) > self._most:
+        while len(self._kept) > self._most or (len(self._kept) > 1 and self._answers() > _MOST_ANSWERS):
             del self._kept[next(iter(self._kept))]
         return query_id
+
+    def _answers(self) -> int:
+        return sum(len(query.answers) for query in self._kept.values())
 
     def ids(self) -> list[str]:
         """Of all, oldest first."""

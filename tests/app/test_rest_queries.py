@@ -1,6 +1,5 @@
 """Modalities asked by REST: query and retrieve, the finds of former times, the worklist, commitment."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -314,6 +313,11 @@ async def test_answers_without_end_are_given_up_and_the_oldest_queries_forgotten
     remote.matches = [match()] * 4
     response = await rest.post("/modalities/pacs/query", {"Level": "Study", "Query": {}})
     assert (response.status_code, "more than 3 answers" in response.json()["Details"]) == (500, True)
+    monkeypatch.setattr("dicomweb_server.rest.modality_queries._LARGEST_ANSWERS", 500)
+    remote.matches = [match()] * 2
+    assert (await rest.post("/modalities/pacs/query", {"Level": "Study", "Query": {}})).status_code == 500
     paths = [await queried(opened, match()) for _ in range(3)]
     assert await rest.json("/queries") == [path.removeprefix("/queries/") for path in paths[1:]]
-    await asyncio.sleep(0)
+    monkeypatch.setattr("dicomweb_server.services.queries._MOST_ANSWERS", 1)
+    last = await queried(opened, match())
+    assert await rest.json("/queries") == [last.removeprefix("/queries/")]
