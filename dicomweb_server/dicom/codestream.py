@@ -147,9 +147,12 @@ def _read_jpeg_2000(data: bytes | memoryview) -> Codestream | None:
     return None
 
 
-def _describe_jpeg_2000(size: memoryview, coding: memoryview, *, high_throughput: bool) -> Codestream:
-    right, bottom, left, top = struct.unpack_from(">IIII", size, 2)
+def _describe_jpeg_2000(size: memoryview, coding: memoryview, *, high_throughput: bool) -> Codestream | None:
+    right, bottom, left, top, tile_width, tile_height = struct.unpack_from(">IIIIII", size, 2)
     samples, depth = struct.unpack_from(">HB", size, 34)
+    steps = bytes(size[37 : 36 + 3 * samples])
+    if not tile_width or not tile_height or 0 in (*steps[0::3], *steps[1::3]) or right <= left or bottom <= top:
+        return None  # some decoders divide by these
     mixes_components, reversible = coding[4] == 1, coding[9] == 1
     if high_throughput:
         syntax = _HTJ2K_LOSSLESS if reversible else _HTJ2K

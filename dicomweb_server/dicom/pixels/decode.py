@@ -3,6 +3,7 @@
 Runs in a process of its own: the libraries below it are C, and were written for files of friends.
 """
 
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,8 @@ Data = bytes | memoryview
 _PREFIX = "1.2.840.10008.1.2."
 _JPEG_XL = frozenset(_PREFIX + last for last in ("4.110", "4.111", "4.112"))
 _RLE, _FRAME_DEFLATE, _ENCAPSULATED_NATIVE = _PREFIX + "5", _PREFIX + "8.1", _PREFIX + "1.98"
+_END = b"\xff\xd9"  # of a JPEG image and of a JPEG 2000 codestream
+_TRAILER, _FILLING = 4096, 32  # bytes behind it: zeros, and what writers leave there
 
 
 def decode_frame(data: Data, description: PixelDescription) -> Samples:
@@ -65,7 +68,14 @@ def _codestream(data: Data, stream: Codestream, description: PixelDescription) -
         found = f"{stream.columns} x {stream.rows} of {stream.samples}"
         raise undecodable(f"the stream has {found}, the data set speaks of {expected}")
     decode = _DECODERS.get(stream.transfer_syntax_uid, _jpeg)
+    if decode in (_jpeg, _high_throughput) and not _is_whole(data):
+        raise undecodable("the stream ends too early")
     return decode(bytes(data), stream, description)
+
+
+def _is_whole(data: Data) -> bool:
+    """Whether there is an end marker; some libraries make up what is missing, which nobody would notice in an image."""
+    return _END in bytes(data[-_TRAILER:]).rstrip(b"\0")[-_FILLING:]
 
 
 def _jpeg(data: bytes, stream: Codestream, description: PixelDescription) -> Samples:
@@ -90,7 +100,17 @@ def _jpeg_2000(data: bytes, _stream: Codestream, _description: PixelDescription)
 
 
 def _high_throughput(data: bytes, _stream: Codestream, _description: PixelDescription) -> Samples:
-    return imagecodecs.htj2k_decode(data, planar=False)
+    """The library tells of damage in the middle of a stream only by an error that nobody can catch."""
+    problems: list[object] = []
+    hook = sys.unraisablehook
+    sys.unraisablehook = problems.append
+    try:
+        samples = imagecodecs.htj2k_decode(data, planar=False)
+    finally:
+        sys.unraisablehook = hook
+    if problems:
+        raise undecodable("the stream is damaged")
+    return samples
 
 
 _DECODERS: dict[str, Callable[[bytes, Codestream, PixelDescription], Samples]] = {
@@ -106,9 +126,10 @@ _DECODERS: dict[str, Callable[[bytes, Codestream, PixelDescription], Samples]] =
 def _rle(data: Data, description: PixelDescription) -> Samples:
     """PS3.5 Annex G: a segment for each byte of a sample, all pixels of one sample after those of the other."""
     unsigned = np.dtype(description.dtype.str.replace("i", "u"))
-    out = np.zeros(description.rows * description.columns * description.samples, unsigned)
-    imagecodecs.dicomrle_decode(bytes(data), unsigned, out=out.data.cast("B"))
-    return out.reshape(description.samples, description.rows, description.columns).transpose(1, 2, 0)
+    values = np.frombuffer(imagecodecs.dicomrle_decode(bytes(data), unsigned), unsigned)
+    if values.size != description.rows * description.columns * description.samples:
+        raise undecodable(f"the stream has {values.size} samples")
+    return values.reshape(description.samples, description.rows, description.columns).transpose(1, 2, 0)
 
 
 def _inflated(data: Data, description: PixelDescription) -> bytes:
