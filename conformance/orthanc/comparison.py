@@ -17,6 +17,8 @@ NEWER = frozenset({"Labels", "IsProtected", "First", "CalledAET"})
 THEIRS = frozenset({"PixelDataOffset", "CompletionTime"})
 # Of series, the AE title is told with their instances.
 _OF_SERIES = re.compile(r"(.*Metadata\.)?RemoteAET")
+# Of patients and studies, whether what is empty is there or not is told by the standard's type, not by a file.
+_MAIN = re.compile(r"(.*\.)?(Patient)?MainDicomTags")
 # Values that are shown otherwise on purpose: texts come in UTF-8, and the character set says so; names of private
 # attributes are those of our dictionary.
 _OTHERWISE = (
@@ -52,13 +54,16 @@ def _members(theirs: dict[str, Any], ours: dict[str, Any], path: str) -> Iterato
             continue
         if name not in ours and _OF_SERIES.fullmatch(below):
             continue
+        if name not in ours and value == "" and _MAIN.fullmatch(path):
+            continue
         if name not in ours:
             yield f"{below}: missing here"
         else:
             yield from differences(value, ours[name], below)
     for name in ours.keys() - theirs.keys() - NEWER - NATURE:
         below = f"{path}.{name}" if path else name
-        if not any(pattern.fullmatch(below) for pattern in _OTHERWISE):
+        is_empty = ours[name] == "" and _MAIN.fullmatch(path)
+        if not is_empty and not any(pattern.fullmatch(below) for pattern in _OTHERWISE):
             yield f"{below}: only here"
 
 

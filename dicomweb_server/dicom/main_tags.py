@@ -10,7 +10,6 @@ MAIN_TAGS: Mapping[Level, Mapping[int, str]] = {
         0x00100020: "PatientID",
         0x00100030: "PatientBirthDate",
         0x00100040: "PatientSex",
-        0x00101000: "OtherPatientIDs",
     },
     Level.STUDY: {
         0x00080020: "StudyDate",
@@ -62,6 +61,14 @@ MAIN_TAGS: Mapping[Level, Mapping[int, str]] = {
         0x00541330: "ImageIndex",
     },
 }
+
+# Of patients and studies, what every image has, if only empty (type 2), is shown although nothing is known of it.
+SHOWN_EMPTY = frozenset(
+    {
+        *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+        *("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID"),
+    }
+)
 
 # The attributes of each level by which /module shows a resource; those of PS3.3 that an image has, as far as Orthanc.
 COMPUTED_TAGS: Mapping[int, str] = {

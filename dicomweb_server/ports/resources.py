@@ -61,13 +61,14 @@ class FileFacts:
 class Described:
     """A resource with what is shown of it.
 
-    `document`: DICOM JSON of an instance below it, which speaks for all; `values`: those of its own columns and its
-    parents', by tag, which win over it. `children`: Orthanc's identifiers, in the order of arrival. `counts`: of what
-    is below it, by keyword. `updated`: seconds of the epoch. `instances`, `size`: below it.
+    `load`: gives the DICOM JSON of an instance below it, which speaks for all; only while it is being converted.
+    `values`: those of its own columns and its parents', by tag, which win over it. `children`: Orthanc's identifiers,
+    in the order of arrival. `counts`: of what is below it, by keyword. `updated`: seconds of the epoch. `instances`,
+    `size`: below it.
     """
 
     resource: Resource
-    document: bytes
+    load: Callable[[], bytes]
     values: Mapping[int, str]
     children: Sequence[str]
     updated: float
@@ -79,6 +80,11 @@ class Described:
     attachments: Sequence[str] = ()
     is_protected: bool = False
     file: FileFacts | None = None
+
+    @property
+    def document(self) -> bytes:
+        """What `load` gives."""
+        return self.load()
 
 
 @dataclass(frozen=True, slots=True)

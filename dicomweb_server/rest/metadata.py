@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dicomweb_server.dicom.orthanc_json import parsed
+from dicomweb_server.dicom.spelt_document import SpeltDocument
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.conditional import is_fresh, not_modified
 from dicomweb_server.rest.answers import json_answer, text_answer
@@ -82,7 +82,7 @@ def _users_key(request: Request, context: Context) -> str:
 async def _all(context: Context, resource: Resource) -> Mapping[str, Noted]:
     """What the server knows, and what was given."""
     own = await context.services.resources.describe(
-        resource, lambda described: system_metadata(described, parsed(described.document))
+        resource, lambda described: system_metadata(described, SpeltDocument(described.load))
     )
     given = await context.services.annotations.metadata(resource)
     return {name: Noted(value, 0) for name, value in own.items()} | dict(given)

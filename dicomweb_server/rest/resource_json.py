@@ -8,8 +8,9 @@ from typing import Any
 
 from dicomweb_server.dicom.attribute_path import attribute_path
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.main_tags import COMPUTED_TAGS, MAIN_TAGS
-from dicomweb_server.dicom.orthanc_json import LONGEST_VALUE, TagFormat, formatted, numbered, parsed, tag_name, tag_text
+from dicomweb_server.dicom.main_tags import COMPUTED_TAGS, MAIN_TAGS, SHOWN_EMPTY
+from dicomweb_server.dicom.orthanc_json import LONGEST_VALUE, TagFormat, formatted, numbered, tag_name, tag_text
+from dicomweb_server.dicom.spelt_document import SpeltDocument
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.arguments import Arguments
 from dicomweb_server.rest.context import RestOptions
@@ -103,30 +104,31 @@ def shown_resource(described: Described, shown: Shown) -> dict[str, Any]:
     resource, level = described.resource, described.resource.level
     found: dict[str, Any] = {"ID": resource.id, "Type": NAMES[level]}
     found.update({name: described.metadata[name] for name in _DESCENT if name in described.metadata})
-    document = parsed(described.document)
+    document = SpeltDocument(described.load)
     for name, member in _MEMBERS.items():
         if name in shown.contents:
             found.update(member(described, document, shown))
-    return dict(sorted(found.items()))
+    return found
 
 
-def main_tags(described: Described, document: Mapping[str, Any], level: Level, form: TagFormat) -> dict[str, Any]:
-    """The main tags of a level: of its own columns, or as the representing instance has them."""
-    texts: dict[int, str | None] = {}
-    for tag in MAIN_TAGS[level]:
-        element = document.get(f"{tag:08X}")
-        if tag in described.values:
-            texts[tag] = described.values[tag]
-        elif element is not None and element["vr"] != "SQ":
-            texts[tag] = tag_text(element)
-    # What is too long for a tag is too long for a main one.
-    texts = {tag: text for tag, text in texts.items() if text is None or len(text) <= LONGEST_VALUE}
+def main_tags(described: Described, document: SpeltDocument, level: Level, form: TagFormat) -> dict[str, Any]:
+    """The main tags of a level: of its own columns, or below the study as the representing instance has them."""
+    values, texts = described.values, {}
+    for tag, name in MAIN_TAGS[level].items():
+        text: str | None = values.get(tag)
+        if text is None and level <= Level.STUDY:
+            text = "" if name in SHOWN_EMPTY else None
+        elif text is None and (element := document.get(f"{tag:08X}")) is not None and element["vr"] != "SQ":
+            text = tag_text(element)
+        # What is too long for a tag is too long for a main one.
+        if text is not None and len(text) <= LONGEST_VALUE:
+            texts[tag] = text
     return _named(texts, form)
 
 
-def _named(texts: Mapping[int, str | None], form: TagFormat) -> dict[str, Any]:
+def _named(texts: Mapping[int, str], form: TagFormat) -> dict[str, Any]:
     if form is TagFormat.SIMPLE:
-        return dict(sorted((tag_name(tag), text) for tag, text in texts.items()))
+        return {tag_name(tag): text for tag, text in texts.items()}
     if form is TagFormat.SHORT:
         return {numbered(tag): text for tag, text in sorted(texts.items())}
     return {
@@ -134,10 +136,10 @@ def _named(texts: Mapping[int, str | None], form: TagFormat) -> dict[str, Any]:
     }
 
 
-_Member = Callable[[Described, Mapping[str, Any], Shown], Mapping[str, Any]]
+_Member = Callable[[Described, SpeltDocument, Shown], Mapping[str, Any]]
 
 
-def _main(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _main(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     level = described.resource.level
     found = {"MainDicomTags": main_tags(described, document, level, shown.form)}
     if level is Level.STUDY:
@@ -145,12 +147,12 @@ def _main(described: Described, document: Mapping[str, Any], shown: Shown) -> Ma
     return found
 
 
-def _children(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _children(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     level = described.resource.level
     return {_CHILDREN[level]: list(described.children)} if level in _CHILDREN else {}
 
 
-def _parent(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _parent(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     level = described.resource.level
     if level is Level.PATIENT:
         return {}
@@ -158,32 +160,32 @@ def _parent(described: Described, document: Mapping[str, Any], shown: Shown) -> 
     return {f"Parent{NAMES[above]}": described.resource.id_at(above)}
 
 
-def _labels(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _labels(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     return {"Labels": list(described.labels)}
 
 
-def _metadata(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _metadata(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     given = {shown.metadata_name(key): value for key, value in described.metadata.items()}
     return {"Metadata": dict(sorted((system_metadata(described, document) | given).items()))}
 
 
-def _attachments(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _attachments(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     own = ["dicom"] if described.file else []
     return {"Attachments": [*own, *described.attachments]}
 
 
-def _stable(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _stable(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     if described.resource.level is Level.INSTANCE:
         return {}
     is_stable = time.time() - described.updated >= shown.stable_age
     return {"IsStable": is_stable, "LastUpdate": moment(described.updated)}
 
 
-def _protected(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _protected(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     return {"IsProtected": described.is_protected} if described.resource.level is Level.PATIENT else {}
 
 
-def _status(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _status(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     if described.resource.level is Level.SERIES:
         expected = expected_instances(document)
         return {"ExpectedNumberOfInstances": expected, "Status": _series_status(described.instances, expected)}
@@ -193,7 +195,7 @@ def _status(described: Described, document: Mapping[str, Any], shown: Shown) -> 
     return {"FileSize": described.file.size, "FileUuid": described.file.key, "IndexInSeries": index}
 
 
-def _requested(described: Described, document: Mapping[str, Any], shown: Shown) -> Mapping[str, Any]:
+def _requested(described: Described, document: SpeltDocument, shown: Shown) -> Mapping[str, Any]:
     return {"RequestedTags": requested(described, document, shown)} if shown.requested else {}
 
 
@@ -211,7 +213,7 @@ _MEMBERS: Mapping[str, _Member] = {
 }
 
 
-def requested(described: Described, document: Mapping[str, Any], shown: Shown) -> dict[str, Any]:
+def requested(described: Described, document: SpeltDocument, shown: Shown) -> dict[str, Any]:
     """The requested tags: of the resource, of its parents, computed, or of the instance that represents it."""
     found: dict[str, Any] = {}
     for path in shown.requested:
@@ -231,8 +233,8 @@ def requested(described: Described, document: Mapping[str, Any], shown: Shown) -
     return found
 
 
-def _element(document: Mapping[str, Any], path: Sequence[int]) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = document.get(f"{path[0]:08X}")
+def _element(document: SpeltDocument, path: Sequence[int]) -> Mapping[str, Any] | None:
+    found = document.get(f"{path[0]:08X}")
     for tag in path[1:]:
         items = found.get("Value", ()) if found else ()
         found = items[0].get(f"{tag:08X}") if items else None
@@ -244,7 +246,7 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
 
 
-def expected_instances(document: Mapping[str, Any]) -> int | None:
+def expected_instances(document: SpeltDocument) -> int | None:
     """How many instances a series should have, as far as its attributes say."""
     for pair in ((0x00200105, 0x00201002), (0x00540081, 0x00540101)):
         counts = [_integer(document, tag) for tag in pair]
@@ -253,13 +255,13 @@ def expected_instances(document: Mapping[str, Any]) -> int | None:
     return _integer(document, 0x00181090)
 
 
-def index_in_series(document: Mapping[str, Any]) -> int | None:
+def index_in_series(document: SpeltDocument) -> int | None:
     """The number of an instance in its series."""
     index = _integer(document, 0x00541330)
     return _integer(document, 0x00200013) if index is None else index
 
 
-def _integer(document: Mapping[str, Any], tag: int) -> int | None:
+def _integer(document: SpeltDocument, tag: int) -> int | None:
     element = document.get(f"{tag:08X}")
     text = tag_text(element) if element else None
     try:

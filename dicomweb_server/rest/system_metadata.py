@@ -1,16 +1,15 @@
 """Metadata that the server itself keeps of a resource, under Orthanc's names and numbers."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.spelt_document import SpeltDocument
 from dicomweb_server.services.resources import Described
 
 _ORIGINS = {"dimse": "DicomProtocol", "rest": "RestApi", "stow": "RestApi", "import": "Unknown", "job": "Unknown"}
 
 
-def system_metadata(described: Described, document: Mapping[str, Any]) -> dict[str, str]:
+def system_metadata(described: Described, document: SpeltDocument) -> dict[str, str]:
     """What the index knows; values that are not known are left out."""
     file = described.file
     if file is None:

@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -123,7 +124,7 @@ def _described(
     pairs = zip(_COLUMNS[level], columns, strict=True)
     return Described(
         resource=Resource(level, row_id, identity, *uids),
-        document=_decoded(connection, metadata, template),
+        load=partial(_decoded, connection, metadata, template),
         values={attribute.tag: str(value) for attribute, value in pairs if value is not None},
         children=[orthanc_id(identity, *uids, uid) for uid in children.get(row_id, ())],
         updated=updated or 0.0,
