@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.orthanc_id import orthanc_id
@@ -87,6 +87,23 @@ class Described:
         return self.load()
 
 
+Named = tuple[tuple[int, str, bool], ...]
+"""Attributes by tag, with the name to show them under, and whether they are shown empty when nothing is known."""
+
+
+class Outline(NamedTuple):
+    """What lists show of a patient or study. `objects`: a JSON object for each group of attributes asked for."""
+
+    identity: str
+    study_uid: str
+    updated: float
+    child_uids: Sequence[str]
+    labels: Sequence[str]
+    metadata: Mapping[str, str]
+    is_protected: bool
+    objects: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Restriction:
     """What a search for resources asks beside a Query: what clients added, and parents by Orthanc's identifiers.
@@ -133,6 +150,14 @@ class Resources(Protocol):
 
     async def describe(self, level: Level, rows: Sequence[int], convert: Callable[[Described], T]) -> Sequence[T]:
         """What is shown of rows, each converted at once, in that order; those deleted meanwhile left out."""
+
+    def is_outlined(self, level: Level, tag: int) -> bool:
+        """Whether an attribute can be in an outline at a level."""
+
+    async def outlines(
+        self, level: Level, rows: Sequence[int], groups: Sequence[Named], convert: Callable[[Outline], T]
+    ) -> Sequence[T]:
+        """Outlines of patients or studies, each converted at once, in that order; those deleted meanwhile left out."""
 
     async def documents_below(self, resource: Resource, convert: Callable[[Resource, bytes], T]) -> Sequence[T]:
         """The DICOM JSON of every instance below, each converted at once."""

@@ -10,6 +10,7 @@ from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.http.responses import Buffer, Pieces, Whole
 from dicomweb_server.rest.answers import JSON
 from dicomweb_server.rest.context import Context
+from dicomweb_server.rest.outlines import as_outline, groups_of
 from dicomweb_server.rest.resource_json import Shown, shown_resource
 from dicomweb_server.services.resources import Described, ResourceService
 
@@ -25,7 +26,11 @@ async def list_answer(context: Context, level: Level, rows: Sequence[int], shown
         if len(rows) <= _IDS:
             return Whole(orjson.dumps(list(await resources.ids(level, rows))), JSON)
         return Pieces(_array(_ids(resources, level, rows)), JSON)
-    batches = resources.describe_all(level, rows, as_json(shown))
+    groups = groups_of(resources, level, shown)
+    if groups:
+        batches = resources.outline_all(level, rows, groups, as_outline(level, shown))
+    else:
+        batches = resources.describe_all(level, rows, as_json(shown))
     if len(rows) <= _FEW:
         return Whole(b"".join([bytes(piece) async for piece in _array(batches)]), JSON)
     return Pieces(_array(batches), JSON)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from dicomweb_server.dicom.attribute_path import attribute_path
@@ -21,7 +22,7 @@ NAMES = {Level.PATIENT: "Patient", Level.STUDY: "Study", Level.SERIES: "Series",
 _PATHS = {Level.PATIENT: "patients", Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 _CHILDREN = {Level.PATIENT: "Studies", Level.STUDY: "Series", Level.SERIES: "Instances"}
 _MOST_REQUESTED = 1000
-_DESCENT = ("AnonymizedFrom", "ModifiedFrom")
+DESCENT = ("AnonymizedFrom", "ModifiedFrom")
 
 # What /tools/find may be asked for by name.
 CONTENTS = frozenset(
@@ -30,7 +31,7 @@ CONTENTS = frozenset(
         *("Attachments", "RequestedTags"),
     }
 )
-_USUAL = CONTENTS - {"Metadata", "Attachments"}
+USUAL = CONTENTS - {"Metadata", "Attachments"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Shown:
 
     form: TagFormat = TagFormat.SIMPLE
     requested: tuple[tuple[int, ...], ...] = ()
-    contents: frozenset[str] = _USUAL
+    contents: frozenset[str] = USUAL
     stable_age: float = 60.0
     metadata_name: Callable[[str], str] = str
 
@@ -62,7 +63,7 @@ def shown_by(arguments: Arguments, options: RestOptions) -> Shown:
     return Shown(
         form_of(arguments),
         requested_tags(named.split(";") if named else ()),
-        chosen_contents(contents.split(";")) if contents else _USUAL,
+        chosen_contents(contents.split(";")) if contents else USUAL,
         options.stable_age,
         options.metadata.shown,
     )
@@ -103,7 +104,7 @@ def shown_resource(described: Described, shown: Shown) -> dict[str, Any]:
     """The JSON object of a resource."""
     resource, level = described.resource, described.resource.level
     found: dict[str, Any] = {"ID": resource.id, "Type": NAMES[level]}
-    found.update({name: described.metadata[name] for name in _DESCENT if name in described.metadata})
+    found.update({name: described.metadata[name] for name in DESCENT if name in described.metadata})
     document = SpeltDocument(described.load)
     for name, member in _MEMBERS.items():
         if name in shown.contents:
@@ -243,6 +244,11 @@ def _element(document: SpeltDocument, path: Sequence[int]) -> Mapping[str, Any] 
 
 def moment(seconds: float) -> str:
     """A moment as Orthanc writes it, in UTC."""
+    return _moment(int(seconds))
+
+
+@lru_cache(maxsize=1024)
+def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%S")
 
 

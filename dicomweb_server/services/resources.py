@@ -9,9 +9,19 @@ from dicomweb_server.dicom.orthanc_id import parse
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Index, Scope, StoredInstance
-from dicomweb_server.ports.resources import Described, FileFacts, Resource, Resources, Restriction
+from dicomweb_server.ports.resources import Described, FileFacts, Named, Outline, Resource, Resources, Restriction
 
-__all__ = ["Described", "FileFacts", "Resource", "ResourceService", "Restriction", "Scope", "StoredInstance"]
+__all__ = [
+    "Described",
+    "FileFacts",
+    "Named",
+    "Outline",
+    "Resource",
+    "ResourceService",
+    "Restriction",
+    "Scope",
+    "StoredInstance",
+]
 
 T = TypeVar("T")
 
@@ -19,6 +29,7 @@ T = TypeVar("T")
 _LEVELS = (Level.INSTANCE, Level.SERIES, Level.STUDY, Level.PATIENT)
 _HELD = 8192
 _STEP = 200
+_OUTLINED = 1000
 
 
 class ResourceService:
@@ -111,6 +122,17 @@ class ResourceService:
         """What is shown of rows, in batches of bounded size."""
         for start in range(0, len(rows), _STEP):
             yield await self._resources.describe(level, rows[start : start + _STEP], convert)
+
+    def is_outlined(self, level: Level, tag: int) -> bool:
+        """Whether an attribute can be in an outline at a level."""
+        return self._resources.is_outlined(level, tag)
+
+    async def outline_all(
+        self, level: Level, rows: Sequence[int], groups: Sequence[Named], convert: Callable[[Outline], T]
+    ) -> AsyncIterator[Sequence[T]]:
+        """Outlines of patients or studies, in batches of bounded size."""
+        for start in range(0, len(rows), _OUTLINED):
+            yield await self._resources.outlines(level, rows[start : start + _OUTLINED], groups, convert)
 
     async def documents(self, resource: Resource, convert: Callable[[Resource, bytes], T]) -> Sequence[T]:
         """The DICOM JSON of every instance below, converted where it is read."""

@@ -6,10 +6,11 @@ from typing import TypeVar
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.ports.index import Scope, StoredInstance
-from dicomweb_server.ports.resources import Described, Resource, Restriction
+from dicomweb_server.ports.resources import Described, Named, Outline, Resource, Restriction
 from dicomweb_server.storage import resource_reading as reading
 from dicomweb_server.storage.resource_describing import describe
 from dicomweb_server.storage.resource_matching import matching
+from dicomweb_server.storage.resource_outlines import is_outlined, outlines
 from dicomweb_server.storage.sqlite import Connection, Database
 
 _T = TypeVar("_T")
@@ -65,6 +66,18 @@ class SqliteResources:
             return [convert(one) for step in steps for one in describe(connection, level, step)]
 
         return await self._database.read(read)
+
+    def is_outlined(self, level: Level, tag: int) -> bool:
+        """What columns tell."""
+        return is_outlined(level, tag)
+
+    async def outlines(
+        self, level: Level, rows: Sequence[int], groups: Sequence[Named], convert: Callable[[Outline], _T]
+    ) -> Sequence[_T]:
+        """Written by SQLite, converted in a reader thread."""
+        return await self._database.read(
+            lambda connection: [convert(one) for one in outlines(connection, level, rows, groups)]
+        )
 
     async def documents_below(self, resource: Resource, convert: Callable[[Resource, bytes], _T]) -> Sequence[_T]:
         """Of all instances."""
