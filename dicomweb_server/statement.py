@@ -10,7 +10,7 @@ from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_
 from dicomweb_server.dicomweb.context import DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.dicomweb.status import FAILURE_REASON, WARNING_REASON
-from dicomweb_server.dimse.contexts import QUERY_LEVELS, SERVICES, STORAGE_CLASSES, Service, operation_name
+from dicomweb_server.dimse.contexts import ASKED, QUERY_LEVELS, SERVICES, STORAGE_CLASSES, Service, operation_name
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.dimse.status import query_status, store_status
 from dicomweb_server.errors import Reason, ServerError
@@ -110,7 +110,14 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
             ("Port with TLS (PS3.15 §B.12)", options.tls.port if options.tls else "none"),
             ("Associations at one time", options.most_associations),
             ("Maximum length of a PDU", options.largest_pdu),
-            ("Asynchronous operations window", f"{options.most_operations} performed"),
+            ("Asynchronous operations window", f"{options.most_operations} performed; 8 invoked are proposed"),
+            ("Roles", "SCU/SCP role selection for C-GET and storage commitment"),
+            (
+                "User identity",
+                "user name and passcode, checked by the users of HTTP; required: "
+                + _yes(it_is=options.require_identity),
+            ),
+            ("Connection kept after sending", f"{options.keep_associations:g} s"),
             ("Called AE title is checked", _yes(it_is=options.check_called_ae_title)),
             (
                 "Nodes that are not configured may",
@@ -119,6 +126,16 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
             ("SOP classes unknown to this edition are stored", _yes(it_is=options.unknown_sop_classes)),
         ),
     )
+    yield from _served()
+    yield from _asked()
+    yield from _storage_classes(options)
+    yield "### Transfer syntaxes that are stored\n"
+    taken = options.only_transfer_syntaxes
+    syntaxes = ((known.name, uid) for uid, known in TRANSFER_SYNTAXES.items() if not taken or uid in taken)
+    yield from _table(("transfer syntax", "UID"), syntaxes)
+
+
+def _served() -> Iterator[str]:
     yield "### SOP classes as SCP\n"
     others = {uid: service for uid, service in SERVICES.items() if service is not Service.STORE}
     yield from _table(
@@ -133,11 +150,14 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
         + ". Relational queries, combined date and time, fuzzy matching of names, empty and multiple value matching are"
     )
     yield "negotiated.\n"
-    yield from _storage_classes(options)
-    yield "### Transfer syntaxes that are stored\n"
-    taken = options.only_transfer_syntaxes
-    syntaxes = ((known.name, uid) for uid, known in TRANSFER_SYNTAXES.items() if not taken or uid in taken)
-    yield from _table(("transfer syntax", "UID"), syntaxes)
+
+
+def _asked() -> Iterator[str]:
+    yield "### SOP classes as SCU\n"
+    yield "Of nodes that are known as modalities, on behalf of REST, jobs and C-MOVE. The SOP classes of storage are"
+    yield "proposed for what is sent, and with the role of SCP for what is fetched by C-GET.\n"
+    rows = ((_name(uid), uid, operation) for uid, operation in ASKED.items())
+    yield from _table(("SOP class", "UID", "operation"), rows)
 
 
 def _storage_classes(options: DimseOptions) -> Iterator[str]:

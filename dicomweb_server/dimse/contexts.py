@@ -17,6 +17,7 @@ from dicomweb_server.dimse.negotiation import NATIVE, Support
 from dicomweb_server.services.modalities import Service
 
 __all__ = [
+    "ASKED",
     "MODALITY_WORKLIST",
     "PERFORMED_STEP",
     "PERFORMED_STEP_RETRIEVE",
@@ -89,6 +90,18 @@ _QUERY_SERVICES = {"1": Service.FIND, "2": Service.MOVE, "3": Service.GET}
 # The levels that a query/retrieve SOP class has, from the top down (PS3.4 §C.6).
 QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
     f"{model}.{last}": levels for model, levels in _INFORMATION_MODELS.items() for last in _QUERY_SERVICES
+}
+
+# What we ask of other nodes, by which SOP classes; those of storage beside.
+ASKED: Mapping[str, str] = {
+    VERIFICATION: "C-ECHO",
+    STORAGE_COMMITMENT: "N-ACTION; N-EVENT-REPORT is taken on the same association or on another",
+    MODALITY_WORKLIST: "C-FIND",
+    **{
+        f"{root}.{last}": operation
+        for root in ("1.2.840.10008.5.1.4.1.2.1", "1.2.840.10008.5.1.4.1.2.2")
+        for last, operation in (("1", "C-FIND"), ("2", "C-MOVE"), ("3", "C-GET"))
+    },
 }
 
 SERVICES: Mapping[str, Service] = {
