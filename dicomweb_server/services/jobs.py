@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _IDLE = 30.0  # seconds between looks at a queue where nothing is known to be due
 _AFTER_FAILURE = 1.0
+_LATELY = 16
 # The states from which a job can be stopped for good.
 _UNFINISHED = tuple(state for state in JobState if not state.is_final)
 
@@ -64,6 +65,7 @@ class JobService:
         self._kinds: dict[str, JobKind] = {}
         self._runs: dict[str, JobRun] = {}
         self._waiters: dict[str, set[asyncio.Future[Job]]] = {}
+        self._lately: dict[str, Job] = {}  # those that ended last: who submitted one may not wait for it yet
         self._finished = 0
         self._wake = asyncio.Event()
         self._is_stopping = False
@@ -109,7 +111,7 @@ class JobService:
         waiting = self._waiters.setdefault(job_id, set())
         waiting.add(future)
         try:
-            job = await self.get(job_id)
+            job = await self._as_it_stood(job_id)
             if job.state.is_final:
                 return job
             if self._is_stopping:
@@ -119,6 +121,15 @@ class JobService:
             waiting.discard(future)
             if not waiting:
                 self._waiters.pop(job_id, None)
+
+    async def _as_it_stood(self, job_id: str) -> Job:
+        """One job, also one that has ended just now and is forgotten already."""
+        try:
+            return await self.get(job_id)
+        except ServerError:
+            if job_id in self._lately:
+                return self._lately[job_id]
+            raise
 
     async def run(self, type_: str, parameters: Mapping[str, Any], *, priority: int = 0, user: str = "") -> Job:
         """Submit and wait; ServerError with what the job failed for."""
@@ -237,6 +248,9 @@ class JobService:
         self._wake.set()
         if job.state.is_final:
             self._tell(job)
+            self._lately[job.id] = job
+            while len(self._lately) > _LATELY:
+                del self._lately[next(iter(self._lately))]
             self._finished += 1
             if self._finished > self._options.history:
                 await self._queue.trim(self._options.history)

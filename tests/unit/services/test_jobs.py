@@ -242,6 +242,14 @@ async def test_stop_and_start_again(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_who_waits_late_is_told_of_a_job_that_is_forgotten_already(store: Store) -> None:
+    async with running(store, Counting(), options=JobOptions(history=0)) as service:
+        job = await service.submit("Test", {})
+        await asyncio.sleep(0.3)
+        assert await service.ids() == []
+        assert (await service.wait(job.id)).state is JobState.SUCCESS
+
+
 @pytest.mark.parametrize("history", [0, 2])
 async def test_history_is_limited(store: Store, history: int) -> None:
     async with running(store, Counting(), options=JobOptions(history=history)) as service:
