@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dicomweb_server.errors import Reason, ServerError
@@ -116,7 +116,7 @@ class Sending:
         progress, permissive = self.progress, self._job.parameters["Permissive"]
         async for place, batch in self._batches():
             try:
-                sent = await _stored(store, batch)
+                sent = await self._without_gone(await _stored(store, batch), batch)
             except PeerAwayError as error:
                 await self._job.save(content=content(progress))
                 raise later_or_failed(self._job, self._limits.retry_for, error) from error
@@ -134,6 +134,15 @@ class Sending:
         if progress.failed and self._job.parameters.get("Thorough", False):
             why = next(iter(progress.failures.values()), "no reason was told")
             raise ServerError(Reason.PEER_FAILED, f"{progress.failed} instances were refused: {why}")
+
+    async def _without_gone(self, sent: Sent, batch: Sequence[StoredInstance]) -> Sent:
+        """What was deleted before its turn has not failed."""
+        failed = dict(sent.failed)
+        for instance in [each for each in batch if each.instance_uid in failed]:
+            scope = Scope(instance.study_uid, instance.series_uid, instance.instance_uid)
+            if not await self._instances(scope):
+                del failed[instance.instance_uid]
+        return replace(sent, failed=failed)
 
     async def references(self) -> AsyncIterator[tuple[str, str]]:
         """SOP class and instance UIDs of all that there is to send."""
@@ -181,16 +190,14 @@ def later_or_failed(job: RunningJob, retry_for: float, error: PeerError) -> Exce
 
 
 async def _stored(store: Store, batch: Sequence[StoredInstance]) -> Sent:
-    """Send a batch; where all of it is refused, one instance after the other, to find out which is the problem."""
+    """Send a batch; where all of it fails, one instance after the other, to find out which is the problem."""
     try:
         return await store(batch)
-    except PeerAwayError:
-        raise
-    except PeerError as error:
-        if error.status not in _OF_ONE_INSTANCE or len(batch) == 1:
-            if error.status in _OF_ONE_INSTANCE:
-                return Sent(0, {batch[0].instance_uid: str(error)})
+    except (PeerError, ServerError) as error:
+        if not _is_of_one_instance(error):
             raise
+        if len(batch) == 1:
+            return Sent(0, {batch[0].instance_uid: str(error)})
     completed, size = 0, 0
     failed: dict[str, str] = {}
     for instance in batch:
@@ -198,3 +205,10 @@ async def _stored(store: Store, batch: Sequence[StoredInstance]) -> Sent:
         completed, size = completed + sent.completed, size + sent.size
         failed.update(sent.failed)
     return Sent(completed, failed, size)
+
+
+def _is_of_one_instance(error: PeerError | ServerError) -> bool:
+    """Whether one of several instances may be the reason: it is refused, or cannot be read here."""
+    if isinstance(error, ServerError):
+        return error.reason in (Reason.STORAGE_DAMAGED, Reason.NOT_FOUND)
+    return error.status in _OF_ONE_INSTANCE

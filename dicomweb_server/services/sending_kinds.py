@@ -15,6 +15,7 @@ from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 
 MODALITY_STORE, PEER_STORE, STOW = "DicomModalityStore", "OrthancPeerStore", "DicomWebStowClient"
 _MEGABYTE = 1 << 20
+_NOT_TAKEN = "it could not be sent, or was refused; the log says why"
 
 
 class ModalityStoreKind:
@@ -111,7 +112,7 @@ async def store_over_dimse(peer: Peer, instances: Sequence[StoredInstance], orig
         transfer = await peer.store(failed, originator=originator)
         failed = _failed(failed, transfer.failed_uids)
     size = sum(instance.size for instance in instances)
-    return Sent(len(instances) - len(failed), {one.instance_uid: "the modality refused it" for one in failed}, size)
+    return Sent(len(instances) - len(failed), {one.instance_uid: _NOT_TAKEN for one in failed}, size)
 
 
 async def _there(peer: Peer) -> None:
@@ -125,7 +126,8 @@ async def _there(peer: Peer) -> None:
 
 
 def _failed(instances: Sequence[StoredInstance], uids: Sequence[str]) -> list[StoredInstance]:
-    return [instance for instance in instances if instance.instance_uid in set(uids)]
+    failed = set(uids)
+    return [instance for instance in instances if instance.instance_uid in failed]
 
 
 def _content(job: RunningJob, progress: Progress) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 
 from dicomweb_server.dicomweb.client import DicomWebClient
 from dicomweb_server.dicomweb.client import connected as dicomweb_connected
+from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.client import WebClientOptions
 from dicomweb_server.rest.client import connected as orthanc_connected
 from dicomweb_server.services.peers import (
@@ -232,3 +233,18 @@ async def test_a_peer_that_refuses_is_not_one_that_is_away(archive: Archive) -> 
     assert "status 400" in next(iter(sent.failed.values()))
     with pytest.raises(PeerAwayError):
         await posted(archive, ok(b"", status="503 Busy"), PeerTransfer(), *[make_instance() for _ in range(9)])
+
+
+async def test_what_is_damaged_here_is_told_as_that(archive: Archive) -> None:
+    _, instances = await stored(archive, make_instance(), make_instance())
+    await archive.store.blobs.remove([instances[1].key])
+    async with hostile(ok(b"{}")) as server, client(archive, server) as web:
+        with pytest.raises(ServerError) as error:
+            await web.store(instances)
+    assert error.value.reason is Reason.STORAGE_DAMAGED
+    async with hostile(ok(b'{"Status": "Success"}')) as server:
+        peer, services = OrthancPeer(WebAddress(server.url)), archive.services
+        connection = orthanc_connected(peer, QUICK, services.retrieve, services.transcoding, PeerTransfer())
+        async with connection as web_peer:
+            sent = await web_peer.store(instances)
+    assert (sent.completed, list(sent.failed)) == (1, [instances[1].instance_uid])

@@ -146,6 +146,24 @@ async def test_all_is_tried_one_by_one_where_one_may_be_the_reason(store: Store)
     assert job.content == {"Failed": 1}
 
 
+async def test_what_cannot_be_read_here_costs_itself_and_what_is_gone_nothing(store: Store) -> None:
+    kind, jobs = destination(store)
+    damaged = ServerError(Reason.STORAGE_DAMAGED, "stored bytes are missing")
+    kind.errors = [damaged, None, damaged, damaged]
+    taken = kind.store
+
+    async def store_and_delete(instances: Sequence[StoredInstance]) -> Sent:
+        if [one.instance_uid for one in instances] == uids(2):
+            await store.index.delete(Scope("1", "1.1", "1.1.2"))
+        return await taken(instances)
+
+    kind.store = store_and_delete  # type: ignore[method-assign]
+    async with jobs.running():
+        job = await jobs.run("Send", wanted(Permissive=True))
+    assert kind.batches == [uids(0), uids(3), uids(4)]
+    assert job.cursor["failures"] == {"1.1.1": "stored bytes are missing"}
+
+
 async def test_a_refusal_of_the_request_itself_is_final(store: Store) -> None:
     kind, jobs = destination(store)
     kind.errors = [PeerError("who are you", 401)]
