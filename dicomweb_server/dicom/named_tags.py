@@ -19,7 +19,12 @@ def named_document(tags: Mapping[str, object], private_creator: str = "") -> dic
 
     `private_creator`: whose the private tags are.
     """
-    return dict(sorted(_attributes(tags, private_creator)))
+    document: dict[str, Any] = {}
+    for tag, attribute in _attributes(tags, private_creator):
+        if tag in document:
+            raise ServerError(Reason.BAD_REQUEST, f"{tag[:4].lower()},{tag[4:].lower()} is given under two names")
+        document[tag] = attribute
+    return dict(sorted(document.items()))
 
 
 def _attributes(tags: Mapping[str, object], creator: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -47,6 +52,8 @@ def _value(vr: str, text: str) -> object:
         return None
     if vr == "PN":
         return {group: part for group, part in zip(_GROUPS, text.split("="), strict=False) if part}
+    if vr == "AT":
+        return text.strip().replace(",", "").replace("-", "").upper()
     if vr in INTEGER_VRS - _TEXT_NUMBERS:
         return int(text)
     return float(text) if vr in _FLOATS else text

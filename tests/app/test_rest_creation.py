@@ -52,6 +52,7 @@ async def test_tags_sequences_and_private_tags(rest: Rest) -> None:
         "RequestAttributesSequence": [{"ScheduledProcedureStepID": "7", "00321060": "CT"}],
         "0009,1001": "data:;base64,AQID",
         "Rows": "5",
+        "FrameIncrementPointer": "0018,1063",
         "ImageComments": "data:application/octet-stream;base64,aGVsbG8=",
     }
     answer = await created(rest, {"Tags": tags, "PrivateCreator": "ACME"})
@@ -61,7 +62,7 @@ async def test_tags_sequences_and_private_tags(rest: Rest) -> None:
     assert (found.PatientName, found.StudyDescription) == ("Müller^Jürgen", "Ganzkörper")
     assert found.RequestAttributesSequence[0].ScheduledProcedureStepID == "7"
     assert found.private_block(0x0009, "ACME")[0x01].value == b"\1\2\3\0"
-    assert (found.Rows, found.ImageComments) == (5, "hello")
+    assert (found.Rows, found.ImageComments, found.FrameIncrementPointer) == (5, "hello", 0x00181063)
     assert (found.SOPClassUID, found.Modality) == (SecondaryCaptureImageStorage, "OT")
     assert len(found.PatientID) == 36
     assert found.StudyDate == found.ContentDate
@@ -148,6 +149,7 @@ def _judged(data: bytes) -> str:
         ('{"Tags": {"PatientName": ["a"]}}', 400),
         ('{"Tags": {"PatientName": {"a": "b"}}}', 400),
         ('{"Tags": {"Rows": "many"}}', 400),
+        ('{"Tags": {"PatientName": "A", "0010,0010": "B"}}', 400),
         ('{"Tags": {"PixelData": "x"}}', 400),
         ('{"Tags": {"0002,0010": "1.2"}}', 400),
         ('{"Tags": {"SOPInstanceUID": "../x"}, "Force": true}', 400),
