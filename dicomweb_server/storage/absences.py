@@ -7,6 +7,7 @@ all of them must not be found in the rows of their parents, nor in the template 
 import orjson
 
 from dicomweb_server.dicom.attributes import ATTRIBUTES
+from dicomweb_server.dicom.instance import PLACE_OF_ROOT
 from dicomweb_server.storage import tables
 from dicomweb_server.storage.sqlite import Connection
 from dicomweb_server.storage.statements import INSERT_TEMPLATE, PATIENT, SERIES, STUDY, OwnColumns
@@ -64,7 +65,7 @@ def _document(connection: Connection, instance: int) -> bytes:
 
 
 def _spoken_for(document: bytes) -> set[str]:
-    found = orjson.loads(document)
+    found = orjson.loads(document.replace(PLACE_OF_ROOT.encode("ascii"), b""))
     return {column for column, key in _KEYS.items() if found.get(key, {}).get("Value")}
 
 
