@@ -136,11 +136,11 @@ async def test_our_title_and_patience_by_modality(tmp_path: Path) -> None:
 
     async with open_node(tmp_path) as here, await asyncio.start_server(silent, "127.0.0.1") as listener:
         port = listener.sockets[0].getsockname()[1]
-        client = DimseClient(here.services, OPTIONS)
+        client = DimseClient(here.services, DimseOptions(ae_title="HERE"))  # patient: half a minute
         remote = client.peer(Modality("SILENT", "127.0.0.1", port, local_ae_title="OTHERUS", timeout=0.2))
         started = asyncio.get_running_loop().time()
         with pytest.raises(PeerError):
             await remote.echo()
-        assert asyncio.get_running_loop().time() - started < 0.9
+        assert asyncio.get_running_loop().time() - started < 10
         await ended.wait()
         assert titles == ["OTHERUS"]

@@ -1,6 +1,7 @@
 """DICOM over TLS beside the plain listener, both directions, and what it refuses."""
 
 import asyncio
+import json
 import shutil
 import ssl
 import subprocess
@@ -9,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.query import Query
 from dicomweb_server.dimse.ending import AssociationRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality, TlsClientOptions, TlsOptions
 from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.status import SUCCESS
 from tests.app.dimse_harness import AE_TITLE, Peer, needs_dcmtk, open_node, tool, write_files
 from tests.app.dimse_peers import fill, free_port, study
+from tests.worklists import document, item
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
@@ -55,6 +59,40 @@ async def test_plain_and_tls_side_by_side(tmp_path: Path, identity: Identity) ->
         folder = write_files(tmp_path / "files", study(4, rows=300, columns=300))
         await tool("storescu", *trust, "+sd", "127.0.0.1", secure, folder)
         assert await node.instances() == 4
+
+
+@needs_dcmtk
+async def test_every_tool_over_tls(tmp_path: Path, identity: Identity) -> None:
+    port = free_port()
+    modalities = {"sink": Modality("SINK", "127.0.0.1", port, tls=True)}
+    client = TlsClientOptions(identity.certificate)
+    async with open_node(tmp_path / "store", tls=options(identity), modalities=modalities, tls_client=client) as node:
+        secure = node.server.ports[1]
+        trust: list[str | Path] = ["+tla", "+cf", identity.certificate]
+        where: list[str | int] = ["127.0.0.1", secure]
+        await node.services.worklist.schedule(document(item(AccessionNumber="WL1")))
+        said = await tool("findscu", *trust, "-W", "-k", "AccessionNumber", *where)
+        assert "WL1" in said
+        await tool("storescu", *trust, "+sd", *where, write_files(tmp_path / "files", study(2)))
+        assert await node.instances() == 2
+        (found,) = (await node.services.search.find(Query(Level.STUDY))).matches
+        study_uid = json.loads(found.replace(b"\1", b""))["0020000D"]["Value"][0]
+        keys = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study_uid}"]
+        assert study_uid in await tool("findscu", *trust, *keys, *where)
+        got, moved = tmp_path / "got", tmp_path / "moved"
+        for folder in (got, moved):
+            await asyncio.to_thread(folder.mkdir)
+        await tool("getscu", *trust, *keys, "-od", got, *where)
+        command = ["storescp", "+tls", identity.key, identity.certificate, "-ic", "-od", moved, "-aet", "SINK", port]
+        storescp = await asyncio.create_subprocess_exec(*map(str, command))
+        await asyncio.sleep(0.3)
+        try:
+            await tool("movescu", *trust, *keys, "-aem", "SINK", *where)
+        finally:
+            storescp.terminate()
+            await storescp.wait()
+        counts = [len(await asyncio.to_thread(lambda at=at: list(at.iterdir()))) for at in (got, moved)]  # type: ignore[misc]
+        assert counts == [2, 2]
 
 
 @needs_dcmtk
