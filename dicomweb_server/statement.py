@@ -6,6 +6,7 @@ from pydicom._uid_dict import UID_dictionary
 
 from dicomweb_server import __version__
 from dicomweb_server.dicom.attributes import ATTRIBUTES, Attribute, Level
+from dicomweb_server.dicom.pixels.encode import can_encode
 from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, TRANSFER_SYNTAXES
 from dicomweb_server.dicomweb.context import DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
@@ -19,7 +20,7 @@ from dicomweb_server.wire.media_types import RELATED
 
 _OVERVIEW = """\
 dicomweb-server is an archive. It receives instances by STOW-RS and C-STORE, keeps them unchanged (see Preamble below),
-and offers them by QIDO-RS, WADO-RS, C-FIND, C-MOVE and C-GET. It does not display, change or interpret images.
+and offers them by QIDO-RS, WADO-RS, C-FIND, C-MOVE and C-GET, in the transfer syntax that is asked for.
 """
 
 _CHOICES: tuple[tuple[str, str], ...] = (
@@ -34,7 +35,13 @@ _CHOICES: tuple[tuple[str, str], ...] = (
     ("Other bytes under a known SOP Instance UID", "kept, replaced or rejected: setting `on_duplicate`"),
     ("A part of STOW-RS that cannot be read", "an item of the Other Failures Sequence"),
     ("A deleted resource", "404"),
-    ("Transcoding", "not offered: 406"),
+    (
+        "Transcoding",
+        "by Accept, into the transfer syntaxes above; without one, Explicit VR Little Endian, or as stored if the"
+        " stored transfer syntax may have lost something; with losses only where such a transfer syntax is named,"
+        " under another SOP Instance UID; by C-GET and C-MOVE without losses; 406 with the reason, or a failed"
+        " sub-operation, where it cannot be; in a set of instances, those are sent as stored",
+    ),
     (
         "Rendering",
         "by the modality LUT, then the first VOI LUT or window, MONOCHROME1 inverted; without a window, images of more"
@@ -61,6 +68,7 @@ def _web(options: DicomwebOptions) -> Iterator[str]:
     yield f"Root: `{options.service_url.path}`. Largest request: {options.max_request_size} bytes. "
     yield f"Most matches in one answer: {options.search_limit}.\n"
     yield from resources()
+    yield from _made_syntaxes()
 
 
 def resources() -> Iterator[str]:
@@ -79,6 +87,12 @@ def resources() -> Iterator[str]:
     )
 
 
+def _made_syntaxes() -> Iterator[str]:
+    yield "\n### Transfer syntaxes that are made\n"
+    made = (uid for uid in TRANSFER_SYNTAXES if can_encode(uid))
+    yield from _table(("transfer syntax", "UID"), ((TRANSFER_SYNTAXES[uid].name, uid) for uid in made))
+
+
 def _media(produces: Sequence[str]) -> str:
     parts = [kind.partition('type="')[2].rstrip('"') for kind in produces if kind.startswith(RELATED)]
     alone = [kind for kind in produces if not kind.startswith(RELATED)]
@@ -91,7 +105,7 @@ def _media(produces: Sequence[str]) -> str:
 def _listed(kinds: Sequence[str]) -> str:
     """Media types; those of compressed pixel data are as many as transfer syntaxes, so they are named together."""
     named = [f"`{kind}`" for kind in kinds if not kind.startswith("image/")]
-    return ", ".join([*named, "that of the stored compression"] if len(named) < len(kinds) else named)
+    return ", ".join([*named, "those of compressed images"] if len(named) < len(kinds) else named)
 
 
 def _network(options: DimseOptions | None) -> Iterator[str]:

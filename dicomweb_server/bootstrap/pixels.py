@@ -1,6 +1,9 @@
 """Settings → the service for pixels, and the processes that work for it."""
 
+from dicomweb_server.dicom.pixels.encode import Target, can_encode
+from dicomweb_server.errors import StartError
 from dicomweb_server.server.pixel_processes import PixelLimits, PixelProcesses
+from dicomweb_server.services.ingest_transcoding import IngestTarget, IngestTranscoder
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.transcoding import TranscodingOptions, TranscodingService
@@ -29,6 +32,20 @@ class PixelWork:
     ) -> TranscodingService:
         """The service that transcodes what a store holds."""
         return TranscodingService(retrieve, store.blobs, workers, pixels, self._options)
+
+    def ingest_transcoder(self, settings: Settings, store: Store) -> IngestTranscoder | None:
+        """What transcodes everything that arrives; None unless that is wanted."""
+        uid = settings.ingest_transcoding
+        if not uid:
+            return None
+        if not can_encode(uid):
+            raise StartError(f"ingest_transcoding = {uid} is not a transfer syntax that this server can encode in")
+        wanted = IngestTarget(
+            target=Target(uid, settings.lossy_quality),
+            of_compressed="compressed" in settings.ingest_transcoding_of,
+            of_uncompressed="uncompressed" in settings.ingest_transcoding_of,
+        )
+        return IngestTranscoder(store.blobs, self._processes, wanted)
 
     def close(self) -> None:
         """End what is under way, at once."""

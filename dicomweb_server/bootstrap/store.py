@@ -108,7 +108,8 @@ async def open_store(
     policy = _policy(settings, frozenset(attribute.tag for attribute in extra))
     blobs, index = store.blobs, store.index
     pixels = PixelWork(settings, processors)
-    ingest = IngestService(blobs, index, workers, policy, metrics, reader)
+    transcoder = pixels.ingest_transcoder(settings, store)
+    ingest = IngestService(blobs, index, workers, policy, metrics, reader, transcoder)
     edits = edit_service(store, workers, policy, metrics)
     services = _services(settings, store, ingest, edits, workers, pixels)
     register_kinds(settings, services)

@@ -75,6 +75,13 @@ class IngestMeter(Protocol):
         """One instance has its outcome (the value of its `Status`)."""
 
 
+class Transcoder(Protocol):
+    """Changes what arrives before it is read."""
+
+    async def transcoded(self, staged: Staged) -> Staged:
+        """The instance as it is to be stored; what was staged before is used up if it is another one."""
+
+
 class _NoMeter:
     def instance(self, protocol: str, outcome: str) -> None:
         """Count nothing."""
@@ -118,12 +125,14 @@ class IngestService:
         policy: IngestPolicy | None = None,
         meter: IngestMeter | None = None,
         reader: GroupReader | None = None,
+        transcoder: Transcoder | None = None,
     ) -> None:
         self._blobs = blobs
         self._index = index
         self._policy = policy or IngestPolicy()
         self._meter = meter or _NoMeter()
         self._reader = reader
+        self._transcoder = transcoder
         self._admission = GroupAdmission(workers, self._policy, reader)
         self._tasks: set[asyncio.Task[list[IngestOutcome]]] = set()
 
@@ -160,7 +169,7 @@ class IngestService:
         """Give every instance its outcome."""
         items = [_Item(one, origin) for one in staged]
         try:
-            for step in (partial(self._admit, expected_study_uid), self._add):
+            for step in (self._transcode, partial(self._admit, expected_study_uid), self._add):
                 left = [item for item in items if item.outcome is None]
                 if left:
                     await _fail_together(left, step)
@@ -181,6 +190,18 @@ class IngestService:
             await self._blobs.discard(staged)
         except Exception as error:  # an edge: the outcomes stand; the next start empties the spool
             _log.error("the spool could not be cleaned: %s", without_message(error))
+
+    async def _transcode(self, items: list[_Item]) -> None:
+        transcoder = self._transcoder
+        if transcoder is None:
+            return
+
+        async def transcode(item: _Item) -> None:
+            item.staged = await transcoder.transcoded(item.staged)
+
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                group.create_task(transcode(item))
 
     async def _admit(self, expected_study_uid: str | None, items: list[_Item]) -> None:
         results = await self._admission.admit([(item.staged, expected_study_uid) for item in items])

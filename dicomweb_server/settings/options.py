@@ -109,6 +109,18 @@ class Settings(JobSettings):
         "Room on the disk for thumbnails that were made, in bytes; 0 keeps none.",
         default=2**30,
     )
+    ingest_transcoding: str | None = _option(
+        "Pixels",
+        Text("empty, or the UID of a transfer syntax", r"[0-9.]{1,64}", optional=True),
+        "Transfer syntax into which everything that arrives is brought; one with losses makes other instances of it.",
+        default=None,
+    )
+    ingest_transcoding_of: tuple[str, ...] = _option(
+        "Pixels",
+        Several(Choice(("compressed", "uncompressed"))),
+        "Which instances that arrive are brought into it, by how their pixels are stored.",
+        default=("compressed", "uncompressed"),
+    )
     lossy_quality: int = _option(
         "Pixels",
         Integer(1, 100),

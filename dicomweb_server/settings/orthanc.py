@@ -176,6 +176,8 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "AcceptedSopClasses": ("accepted_sop_classes", _same),
     "RejectedSopClasses": ("rejected_sop_classes", _same),
     "UnknownSopClassAccepted": ("unknown_sop_classes", _same),
+    "IngestTranscoding": ("ingest_transcoding", _same),
+    "DicomLossyTranscodingQuality": ("lossy_quality", _same),
     "HttpServerEnabled": ("http", _same),
     "HttpPort": ("http_port", _same),
     "HttpCompressionEnabled": ("compression", _same),
@@ -288,6 +290,15 @@ def _keep_alive(configuration: Configuration, values: Values) -> None:
         values["keep_alive_timeout"] = (configuration["KeepAliveTimeout"], "KeepAliveTimeout")
 
 
+def _ingest_transcoding(configuration: Configuration, values: Values) -> None:
+    of = [
+        kind.lower()
+        for kind in ("Compressed", "Uncompressed")
+        if _flag(f"IngestTranscodingOf{kind}", configuration.get(f"IngestTranscodingOf{kind}", True))
+    ]
+    values["ingest_transcoding_of"] = (of, "IngestTranscodingOf…")
+
+
 def _search_limit(configuration: Configuration, values: Values) -> None:
     if "LimitFindResults" not in configuration and "LimitFindInstances" in configuration:
         limit = configuration["LimitFindInstances"] or _UNLIMITED_SEARCH
@@ -339,6 +350,11 @@ _COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration
         _dimse_tls,
     ),
     (("KeepAlive", "KeepAliveTimeout"), ("keep_alive_timeout",), _keep_alive),
+    (
+        ("IngestTranscodingOfCompressed", "IngestTranscodingOfUncompressed"),
+        ("ingest_transcoding_of",),
+        _ingest_transcoding,
+    ),
     (("LimitFindInstances",), ("search_limit",), _search_limit),
     (("DicomWeb",), ("dicomweb_root", "wado_uri_root", "public_url", *DICOMWEB_OURS), _dicomweb),
     ((orthanc_worklists.SECTION,), orthanc_worklists.OURS, orthanc_worklists.read_worklists),

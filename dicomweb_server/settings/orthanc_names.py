@@ -24,7 +24,6 @@ MET: dict[str, str] = {
 MET_WHEN: dict[str, object] = {
     "ExecuteLuaEnabled": False,
     "HttpVerbose": False,
-    "IngestTranscoding": "",
     "LuaScripts": [],
     "MaximumPatientCount": 0,
     "MaximumStorageSize": 0,
@@ -34,5 +33,6 @@ MET_WHEN: dict[str, object] = {
     "RestApiWriteToFileSystemEnabled": False,
     "SslVerifyPeers": False,
     "StorageCompression": False,
+    "TranscodeDicomProtocol": True,
     "WebDavEnabled": False,
 }

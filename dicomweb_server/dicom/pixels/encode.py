@@ -15,7 +15,7 @@ from dicomweb_server.dicom.pixels.jpeg_2000 import encode_high_throughput, encod
 from dicomweb_server.dicom.pixels.jpeg_ls import encode_jpeg_ls
 from dicomweb_server.dicom.pixels.native import Samples, native_bytes
 from dicomweb_server.dicom.pixels.rle import encode_rle
-from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
+from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES, TransferSyntax
 from dicomweb_server.errors import Reason, ServerError
 
 _PREFIX = "1.2.840.10008.1.2."
@@ -58,7 +58,14 @@ Encoder = Callable[[Samples, PixelDescription, Target], EncodedFrame]
 def can_encode(transfer_syntax_uid: str) -> bool:
     """Whether there is an encoder for a transfer syntax at all."""
     syntax = TRANSFER_SYNTAXES.get(transfer_syntax_uid)
-    return syntax is not None and (not syntax.encapsulated or transfer_syntax_uid in _ENCODERS)
+    return syntax is not None and (
+        transfer_syntax_uid in _ENCODERS or (not syntax.encapsulated and not _is_jpip(syntax))
+    )
+
+
+def _is_jpip(syntax: TransferSyntax) -> bool:
+    """Without pixels of its own: they are at a URL."""
+    return "JPIP" in syntax.name
 
 
 def encode_frame(samples: Samples, description: PixelDescription, target: Target) -> EncodedFrame:

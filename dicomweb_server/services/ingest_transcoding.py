@@ -1,0 +1,80 @@
+"""IngestTranscoder: brings what arrives into one transfer syntax before it is stored.
+
+Never refuses: what it cannot transcode is stored as it came.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from dicomweb_server.dicom.header import read_header
+from dicomweb_server.dicom.pixels.encode import Target
+from dicomweb_server.dicom.pixels.transcode import transcode
+from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
+from dicomweb_server.errors import ServerError
+from dicomweb_server.ports.blobs import Blobs, Staged
+from dicomweb_server.services.pixels import PixelWorkers
+
+_log = logging.getLogger(__name__)
+
+_LARGEST = 1 << 28  # of what travels to a process as one piece
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestTarget:
+    """What arrives is brought to `target`, if it is compressed, or if it is not, as the two say."""
+
+    target: Target
+    of_compressed: bool = True
+    of_uncompressed: bool = True
+
+
+class IngestTranscoder:
+    """Transcodes staged instances."""
+
+    def __init__(self, blobs: Blobs, processes: PixelWorkers, wanted: IngestTarget) -> None:
+        self._blobs = blobs
+        self._processes = processes
+        self._wanted = wanted
+
+    async def transcoded(self, staged: Staged) -> Staged:
+        """The instance in the wanted transfer syntax, in the place of the one that was staged; or that one."""
+        if staged.size > _LARGEST:
+            return staged
+        try:
+            made = await self._processes.run(in_wanted_syntax, await _bytes_of(staged), self._wanted)
+            if made is None:
+                return staged
+            replacement = await self._staged(made)
+        except ServerError as error:
+            _log.info("an instance is stored in the transfer syntax it came in: %s", error.detail)
+            return staged
+        await self._blobs.discard([staged])
+        return replacement
+
+    async def _staged(self, made: bytes) -> Staged:
+        spool = self._blobs.stage()
+        try:
+            await spool.write(made)
+            return await spool.finish()
+        except BaseException:
+            await spool.discard()
+            raise
+
+
+async def _bytes_of(staged: Staged) -> bytes:
+    if staged.data is not None:
+        return staged.data
+    assert staged.path is not None
+    return await asyncio.to_thread(staged.path.read_bytes)
+
+
+def in_wanted_syntax(data: bytes, wanted: IngestTarget) -> bytes | None:
+    """The file in the wanted transfer syntax; None if it should stay as it is. Runs in a process of its own."""
+    header = read_header(data)
+    syntax = TRANSFER_SYNTAXES.get(header.transfer_syntax_uid)
+    is_compressed = syntax is not None and syntax.encapsulated
+    allowed = wanted.of_compressed if is_compressed else wanted.of_uncompressed
+    if not allowed or header.pixel_data is None or header.transfer_syntax_uid == wanted.target.transfer_syntax_uid:
+        return None
+    return transcode(data, wanted.target)

@@ -1,0 +1,81 @@
+"""What arrives is brought into one transfer syntax where a setting says so; what cannot be is stored as it came."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dicom.pixels.encode import Target
+from dicomweb_server.services.ingest import IngestService
+from dicomweb_server.services.ingest_transcoding import IngestTarget, IngestTranscoder
+from dicomweb_server.storage.durability import SyncMode
+from dicomweb_server.storage.store import Store, StoreOptions
+from dicomweb_server.storage.threads import Threads
+from tests.builders import fake_jpeg, make_dataset, make_encapsulated, write_part10
+from tests.encoded_images import decoded, image_file, read
+from tests.images import described, image
+from tests.pixel_workers import InlineWorkers
+
+P = "1.2.840.10008.1.2."
+EXPLICIT, JPEG, J2K, HTJ2K = P + "1", P + "4.50", P + "4.90", P + "4.202"
+IMAGE = described(12)
+
+
+async def stored(tmp_path: Path, files: list[bytes], wanted: IngestTarget) -> list[bytes]:
+    """What is in the store after files came in."""
+    store = Store(tmp_path, StoreOptions(sync=SyncMode.OFF))
+    workers = Threads(1, "worker")
+    ingest = IngestService(
+        store.blobs, store.index, workers, transcoder=IngestTranscoder(store.blobs, InlineWorkers(), wanted)
+    )
+    staged = []
+    for data in files:
+        spool = ingest.stage()
+        await spool.write(data)
+        staged.append(await spool.finish())
+    outcomes = await ingest.ingest_batch(staged, Origin("test"))
+    assert all(outcome.is_success for outcome in outcomes)
+    keys = [key async for key, _, _ in store.blobs.keys()]  # noqa: SIM118 - no mapping
+    found = [await store.blobs.read(key) for key in keys]
+    await ingest.close()
+    workers.close()
+    await store.close()
+    return found
+
+
+@pytest.mark.parametrize("source", [EXPLICIT, J2K, P + "5"])
+async def test_all_that_has_pixels(tmp_path: Path, source: str) -> None:
+    (data,) = await stored(tmp_path, [image_file(IMAGE, source, frames=2)], IngestTarget(target=Target(HTJ2K)))
+    assert read(data).file_meta.TransferSyntaxUID == HTJ2K
+    np.testing.assert_array_equal(decoded(data), [image(IMAGE, 0), image(IMAGE, 1)])
+
+
+async def test_large_ones_too(tmp_path: Path) -> None:
+    """Those that are spooled in a file."""
+    big = described(16, rows=1500, columns=1500)
+    (data,) = await stored(tmp_path, [image_file(big)], IngestTarget(target=Target(HTJ2K)))
+    assert read(data).file_meta.TransferSyntaxUID == HTJ2K
+
+
+@pytest.mark.parametrize(("of_compressed", "of_uncompressed"), [(True, False), (False, True)])
+async def test_only_what_is_to_be(tmp_path: Path, *, of_compressed: bool, of_uncompressed: bool) -> None:
+    wanted = IngestTarget(target=Target(HTJ2K), of_compressed=of_compressed, of_uncompressed=of_uncompressed)
+    files = [image_file(IMAGE), image_file(IMAGE, J2K)]
+    syntaxes = {read(data).file_meta.TransferSyntaxUID for data in await stored(tmp_path, files, wanted)}
+    assert syntaxes == {HTJ2K, EXPLICIT if of_compressed else J2K}
+
+
+async def test_what_cannot_be_is_stored_as_it_came(tmp_path: Path) -> None:
+    broken = make_encapsulated([fake_jpeg(b"x" * 40)])
+    report = write_part10(make_dataset(), EXPLICIT)
+    files = await stored(tmp_path, [broken, report], IngestTarget(target=Target(HTJ2K)))
+    assert sorted(files) == sorted([broken, report])
+
+
+async def test_with_losses_it_is_another_instance(tmp_path: Path) -> None:
+    original = image_file(described(8, samples=3))
+    (data,) = await stored(tmp_path, [original], IngestTarget(target=Target(JPEG, 80)))
+    dataset = read(data)
+    assert (dataset.LossyImageCompression, dataset.file_meta.TransferSyntaxUID) == ("01", JPEG)
+    assert dataset.SOPInstanceUID != read(original).SOPInstanceUID
