@@ -31,7 +31,7 @@ class PixelWork:
         self, retrieve: RetrieveService, store: Store, workers: Workers, pixels: PixelService
     ) -> TranscodingService:
         """The service that transcodes what a store holds."""
-        return TranscodingService(retrieve, store.blobs, workers, pixels, self._options)
+        return TranscodingService(retrieve, store.blobs, workers, pixels, store.transcoded, self._options)
 
     def ingest_transcoder(self, settings: Settings, store: Store) -> IngestTranscoder | None:
         """What transcodes everything that arrives; None unless that is wanted."""

@@ -100,6 +100,7 @@ async def open_store(
         index_folder=settings.index,
         extra=extra,
         derived_limit=settings.thumbnail_cache,
+        transcoded_limit=settings.transcoding_cache,
     )
     store = await asyncio.to_thread(lambda: _opened(settings, options, rebuild=rebuild))
     processors = os.cpu_count() or 1
@@ -147,7 +148,7 @@ def _services(
         pixels=pixel_service,
         transcoding=transcoding,
         rendering=RenderingService(retrieve, blobs, workers, pixel_service, store.derived),
-        delete=DeleteService(blobs, index, derived=store.derived),
+        delete=DeleteService(blobs, index, derived=(store.derived, store.transcoded)),
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
         resources=resources,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
-from dicomweb_server.ports.derived import Derived, NothingDerived
+from dicomweb_server.ports.derived import Derived
 from dicomweb_server.ports.index import Index, Scope
 
 __all__ = ["DeleteService", "Scope"]
@@ -22,9 +22,9 @@ _BATCH = 500
 class DeleteService:
     """Deletes, and sweeps away the blobs that nobody refers to."""
 
-    def __init__(self, blobs: Blobs, index: Index, *, grace: float = _GRACE, derived: Derived | None = None) -> None:
+    def __init__(self, blobs: Blobs, index: Index, *, grace: float = _GRACE, derived: Sequence[Derived] = ()) -> None:
         """`grace`: seconds between the deletion of an instance and that of its blob, and of all that was made of it."""
-        self._derived = derived or NothingDerived()
+        self._derived = derived
         self._blobs = blobs
         self._index = index
         self._grace = grace
@@ -44,7 +44,8 @@ class DeleteService:
         """Remove blobs whose instances are gone since the grace time; how many."""
         removed = 0
         while keys := await self._index.garbage(_BATCH, time.time() - self._grace):
-            await self._derived.remove(keys)
+            for derived in self._derived:
+                await derived.remove(keys)
             await self._blobs.remove(keys)
             await self._index.forget_garbage(keys)
             removed += len(keys)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from dicomweb_server.dicom.frames import FrameIndex
@@ -19,6 +20,7 @@ from dicomweb_server.dicom.reencode import unchanged
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
+from dicomweb_server.ports.derived import Derived, NothingDerived
 from dicomweb_server.ports.index import StoredInstance
 from dicomweb_server.services.contents import Content, Made
 from dicomweb_server.services.pixels import PixelService
@@ -50,12 +52,15 @@ class TranscodingService:
         blobs: Blobs,
         threads: Workers,
         pixels: PixelService,
+        derived: Derived | None = None,
         options: TranscodingOptions | None = None,
     ) -> None:
+        """`derived`: where what was made is kept, beside the memory of `pixels`."""
         self._retrieve = retrieve
         self._blobs = blobs
         self._threads = threads
         self._pixels = pixels
+        self._derived = derived or NothingDerived()
         self._quality = (options or TranscodingOptions()).quality
 
     def variant(self, transfer_syntax_uid: str) -> str:
@@ -117,10 +122,7 @@ class TranscodingService:
         if size > _MOST:
             raise ServerError(Reason.TOO_LARGE, f"its frames have {size} bytes when decoded, the limit is {_MOST}")
         if max(size, instance.size) <= _ONE_PIECE:
-            return await self._pixels.kept(
-                (instance.key, "file", target.transfer_syntax_uid, str(target.quality)),
-                lambda: self._whole(instance, target),
-            )
+            return await self._kept(instance, "file", target, lambda: self._whole(instance, target))
         return await self._frame_by_frame(instance, frames, FrameChange(description, target))
 
     async def _whole(self, instance: StoredInstance, target: Target) -> bytes:
@@ -143,14 +145,26 @@ class TranscodingService:
         return await self._threads.run(lambda: with_frames(read_header(file), change, made))
 
     async def _packed_frame(self, instance: StoredInstance, number: int, change: FrameChange) -> bytes:
-        target = change.target
-        key = (instance.key, "frame", str(number), target.transfer_syntax_uid, str(target.quality))
-
         async def make() -> bytes:
             stored = await self._pixels.stored_frame(instance, number)
             return await self._pixels.run(_packed, stored, change)
 
-        return await self._pixels.kept(key, make)
+        return await self._kept(instance, f"frame {number}", change.target, make)
+
+    async def _kept(
+        self, instance: StoredInstance, what: str, target: Target, make: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
+        """What is kept in memory, else on the disk, else made, by one for all who ask meanwhile."""
+        variant = f"{what} in {self.variant(target.transfer_syntax_uid)}"
+
+        async def kept_or_made() -> bytes:
+            there = await self._derived.get(instance.key, variant)
+            if there is None:
+                there = await make()
+                await self._derived.put(instance.key, variant, there)
+            return there
+
+        return await self._pixels.kept((instance.key, variant), kept_or_made)
 
 
 def made_syntax(instance: StoredInstance, transfer_syntax_uid: str) -> str:

@@ -103,6 +103,12 @@ class Settings(JobSettings):
         "Pixels", Size(0, 2**40), "Memory for frames that were decoded, encoded or rendered, in bytes.", default=2**28
     )
 
+    transcoding_cache: int = _option(
+        "Pixels",
+        Size(0, 2**40),
+        "Room on the disk for what was transcoded when it was asked for, in bytes; 0 keeps none.",
+        default=2**30,
+    )
     thumbnail_cache: int = _option(
         "Pixels",
         Size(0, 2**40),

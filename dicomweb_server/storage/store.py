@@ -42,7 +42,8 @@ class StoreOptions:
 
     `memory_budget`: bytes of instances on their way in that may be in memory; `reserve`: bytes that stay free on the
     disk; `index_folder`: of the index, if not the data folder; `extra`: attributes to index beside the usual ones;
-    `derived_limit`: bytes of what was made of blobs and is kept, such as thumbnails.
+    `derived_limit`: bytes of what was made of blobs and is kept, such as thumbnails; `transcoded_limit`: the same of
+    frames and instances in other transfer syntaxes.
     """
 
     sync: SyncMode = SyncMode.FULL
@@ -52,6 +53,7 @@ class StoreOptions:
     index_folder: Path | None = None
     extra: Sequence[Attribute] = field(default=())
     derived_limit: int = 1 << 30
+    transcoded_limit: int = 1 << 30
 
 
 class Store:
@@ -103,6 +105,7 @@ class Store:
             reserve=Reserve((self._folder.blobs, self._folder.index.parent), options.reserve),
         )
         self.derived = DerivedFiles(self._folder.root / "derived", options.derived_limit)
+        self.transcoded = DerivedFiles(self._folder.root / "transcoded", options.transcoded_limit)
         self.index = SqliteIndex(self._database, self._writer)
         self.remotes = SqliteRemotes(self._database, self._writer)
         self.exports = SqliteExports(self._database, self._writer)
@@ -169,6 +172,7 @@ class Store:
         self._is_closed = True
         await self.blobs.close()
         await self.derived.close()
+        await self.transcoded.close()
         await asyncio.to_thread(self._close)
 
     def _leave_mark(self) -> None:

@@ -41,7 +41,7 @@ def services_on(
     modalities = Modalities()
     resources = ResourceService(store.resources, store.index)
     ingest = IngestService(store.blobs, store.index, workers, policy)
-    transcoding = TranscodingService(retrieve, store.blobs, workers, pixels)
+    transcoding = TranscodingService(retrieve, store.blobs, workers, pixels, store.transcoded)
     services = Services(
         ingest=ingest,
         search=SearchService(store.index),
@@ -49,7 +49,7 @@ def services_on(
         pixels=pixels,
         transcoding=transcoding,
         rendering=RenderingService(retrieve, store.blobs, workers, pixels, store.derived),
-        delete=DeleteService(store.blobs, store.index, grace=0, derived=store.derived),
+        delete=DeleteService(store.blobs, store.index, grace=0, derived=(store.derived, store.transcoded)),
         jobs=JobService(store.jobs),
         exports=ExportService(store.exports, is_kept=True),
         modalities=modalities,

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ from pydicom.uid import generate_uid
 
 from dicomweb_server.dicom.pixels.decode import decode_frame
 from dicomweb_server.dicom.pixels.description import PixelDescription
+from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.retrieve import Scope
+from dicomweb_server.services.transcoding import TranscodingService
+from dicomweb_server.storage.threads import Threads
 from tests.app.dicomweb_harness import Archive, Instance, open_archive, split_parts
 from tests.builders import fake_jpeg, make_dataset, make_encapsulated, write_part10
 from tests.encoded_images import decoded, image_file, read
@@ -185,6 +189,32 @@ async def test_a_large_instance_is_made_frame_by_frame(archive: Archive, monkeyp
     monkeypatch.setattr("dicomweb_server.services.transcoding._MOST", 10_000)
     response = await archive.get(one.path, parts_in(RLE))
     assert (response.status_code, "limit" in response.json()["detail"]) == (413, True)
+
+
+class Refusing:
+    """Workers that do nothing."""
+
+    async def run(self, function: Callable[..., Any], *arguments: object) -> Any:
+        raise AssertionError("nothing was to be made")
+
+
+async def test_what_was_made_is_kept_on_the_disk_until_its_instance_goes(archive: Archive) -> None:
+    """After a restart too: the memory of another service is empty."""
+    one = await stored(archive, J2K, frames=2)
+    first = split_parts(await archive.get(one.path + "/frames/2", OCTETS))[0].body
+    whole = split_parts(await archive.get(one.path, parts_in(JPEG_LS)))[0].body
+    services, store = archive.services, archive.store
+    threads = Threads(1, "worker")
+    pixels = PixelService(services.retrieve, store.blobs, threads, Refusing(), memory=0)
+    other = TranscodingService(services.retrieve, store.blobs, threads, pixels, store.transcoded)
+    instance = await services.retrieve.instance(Scope(one.study, one.series, one.uid))
+    reader = services.retrieve.contents
+    assert await reader.read(other.frame(instance, 2, EXPLICIT)) == first
+    assert await reader.read(other.file(instance, JPEG_LS)) == whole
+    await services.delete.delete(Scope(one.study))
+    await services.delete.sweep()
+    assert await store.transcoded.get(instance.key, f"frame 2 in {other.variant(EXPLICIT)}") is None
+    threads.close()
 
 
 async def test_pixel_data_can_be_asked_for_in_a_media_type(archive: Archive) -> None:
