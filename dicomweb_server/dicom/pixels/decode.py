@@ -26,6 +26,7 @@ Data = bytes | memoryview
 _PREFIX = "1.2.840.10008.1.2."
 _JPEG_XL = frozenset(_PREFIX + last for last in ("4.110", "4.111", "4.112"))
 _RLE, _FRAME_DEFLATE, _ENCAPSULATED_NATIVE = _PREFIX + "5", _PREFIX + "8.1", _PREFIX + "1.98"
+_THREADS = 2  # of one JPEG 2000 frame, the slowest of all: somebody waits for it
 _END = b"\xff\xd9"  # of a JPEG image and of a JPEG 2000 codestream
 _TRAILER, _FILLING = 4096, 32  # bytes behind it: zeros, and what writers leave there
 
@@ -96,7 +97,7 @@ def _jpeg_ls(data: bytes, _stream: Codestream, _description: PixelDescription) -
 
 
 def _jpeg_2000(data: bytes, _stream: Codestream, _description: PixelDescription) -> Samples:
-    return imagecodecs.jpeg2k_decode(data, planar=False, numthreads=1)
+    return imagecodecs.jpeg2k_decode(data, planar=False, numthreads=_THREADS)
 
 
 def _high_throughput(data: bytes, _stream: Codestream, _description: PixelDescription) -> Samples:
