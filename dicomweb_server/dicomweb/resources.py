@@ -32,7 +32,11 @@ _OCTET_PARTS = f'{RELATED}; type="{OCTET_STREAM}"'
 _METADATA = (DICOM_JSON, f'{RELATED}; type="{DICOM_XML}"')
 _IMAGES = ("image/jpeg", "image/jls", "image/jp2", "image/jpx", "image/jphc", "image/jxl", "image/dicom-rle")
 
-_ACCEPT = Parameter("accept", "Acceptable media types; wins over the Accept header", {"type": "string"})
+_ACCEPT = Parameter(
+    "accept",
+    "Acceptable media types, with their transfer syntaxes where they have some; wins over the Accept header",
+    {"type": "string"},
+)
 _INCLUDE = Parameter(
     "includefield",
     "Attributes to be in the answer, as keywords or tags, separated by commas; all without it",
