@@ -149,6 +149,10 @@ def test_variables_are_filled_in(tmp_path: Path) -> None:
             "extra_attributes",
             ("series:ProtocolName", "series:00181030"),
         ),
+        ({"IngestTranscoding": "1.2.840.10008.1.2.4.80"}, "ingest_transcoding", "1.2.840.10008.1.2.4.80"),
+        ({"IngestTranscoding": ""}, "ingest_transcoding", None),
+        ({"IngestTranscodingOfCompressed": False}, "ingest_transcoding_of", ("uncompressed",)),
+        ({"DicomLossyTranscodingQuality": 75}, "lossy_quality", 75),
     ],
 )
 def test_option_is_obeyed(tmp_path: Path, options: dict[str, Any], name: str, value: object) -> None:
