@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 
 from dicomweb_server.dicom.header import read_header
+from dicomweb_server.dicom.pixels.description import PixelDescription, describe_pixels
 from dicomweb_server.dicom.pixels.encode import Target
 from dicomweb_server.dicom.pixels.transcode import transcode
 from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
@@ -17,6 +18,7 @@ from dicomweb_server.services.pixels import PixelWorkers
 
 _log = logging.getLogger(__name__)
 
+_DEEPEST = 16  # bits
 _LARGEST = 1 << 28  # of what travels to a process as one piece
 
 
@@ -77,4 +79,11 @@ def in_wanted_syntax(data: bytes, wanted: IngestTarget) -> bytes | None:
     allowed = wanted.of_compressed if is_compressed else wanted.of_uncompressed
     if not allowed or header.pixel_data is None or header.transfer_syntax_uid == wanted.target.transfer_syntax_uid:
         return None
+    if TRANSFER_SYNTAXES[wanted.target.transfer_syntax_uid].encapsulated and _is_deep(describe_pixels(header)):
+        return None
     return transcode(data, wanted.target)
+
+
+def _is_deep(description: PixelDescription) -> bool:
+    """More than 16 bits can be compressed, but the decoders of viewers stop there, so that nothing would be seen."""
+    return description.bits_allocated > _DEEPEST

@@ -69,8 +69,9 @@ async def test_only_what_is_to_be(tmp_path: Path, *, of_compressed: bool, of_unc
 async def test_what_cannot_be_is_stored_as_it_came(tmp_path: Path) -> None:
     broken = make_encapsulated([fake_jpeg(b"x" * 40)])
     report = write_part10(make_dataset(), EXPLICIT)
-    files = await stored(tmp_path, [broken, report], IngestTarget(target=Target(HTJ2K)))
-    assert sorted(files) == sorted([broken, report])
+    dose = image_file(described(32))  # viewers do not decode such streams
+    files = await stored(tmp_path, [broken, report, dose], IngestTarget(target=Target(HTJ2K)))
+    assert sorted(files) == sorted([broken, report, dose])
 
 
 async def test_with_losses_it_is_another_instance(tmp_path: Path) -> None:
