@@ -25,6 +25,7 @@ Data = bytes | memoryview
 
 _PREFIX = "1.2.840.10008.1.2."
 _JPEG_XL = frozenset(_PREFIX + last for last in ("4.110", "4.111", "4.112"))
+_RECOMPRESSED = _PREFIX + "4.111"
 _RLE, _FRAME_DEFLATE, _ENCAPSULATED_NATIVE = _PREFIX + "5", _PREFIX + "8.1", _PREFIX + "1.98"
 _THREADS = 2  # of one JPEG 2000 frame, the slowest of all: somebody waits for it
 _END = b"\xff\xd9"  # of a JPEG image and of a JPEG 2000 codestream
@@ -55,7 +56,9 @@ def _decompressed(data: Data, description: PixelDescription) -> Samples:
         return _rle(data, description)
     if uid == _FRAME_DEFLATE:
         return read_native(_inflated(data, description), description)
-    if uid in _JPEG_XL:
+    if uid == _RECOMPRESSED:
+        data = bytes(imagecodecs.jpegxl_decode_jpeg(bytes(data), numthreads=1))  # the very stream that it was made of
+    elif uid in _JPEG_XL:
         return imagecodecs.jpegxl_decode(bytes(data), numthreads=1)
     stream = read_codestream(data)
     if stream is None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -72,6 +73,18 @@ def test_color_of_jpeg(color: str) -> None:
     middle = decode_frame(frame.data, stored)[10, 10].astype(int)
     assert np.abs(middle - expected).max() <= 3
     assert stored.decoded().photometric_interpretation == "RGB"
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_recompressed_jpeg_is_the_jpeg_it_was(samples: int) -> None:
+    description = described(8, samples=samples)
+    frame = encode_frame(image(description), description, Target(P + "4.50"))
+    jpeg = encoded_description(description, frame, Target(P + "4.50"))
+    recompressed = replace(jpeg, transfer_syntax_uid=P + "4.111")
+    data = bytes(imagecodecs.jpegxl_encode_jpeg(frame.data))
+    np.testing.assert_array_equal(decode_frame(data, recompressed), decode_frame(frame.data, jpeg))
+    assert recompressed.decoded().photometric_interpretation == jpeg.decoded().photometric_interpretation
+    refuses(data[:100], recompressed)
 
 
 def frame_in(uid: str) -> tuple[bytes, PixelDescription]:
