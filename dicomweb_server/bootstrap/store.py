@@ -35,6 +35,7 @@ from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.queries import Queries
+from dicomweb_server.services.reconstruct import ReconstructService
 from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
@@ -106,7 +107,7 @@ async def open_store(
     processors = os.cpu_count() or 1
     workers = Threads(max(2, processors), "worker")
     reader = ReaderProcess() if processors > 1 else None
-    policy = _policy(settings, frozenset(attribute.tag for attribute in extra))
+    policy = _policy(settings, _extra_tags(settings))
     blobs, index = store.blobs, store.index
     pixels = PixelWork(settings, processors)
     transcoder = pixels.ingest_transcoder(settings, store)
@@ -152,6 +153,7 @@ def _services(
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
         resources=resources,
+        reconstruct=ReconstructService(blobs, index, workers, _extra_tags(settings)),
         changes=ChangeService(index, stable_age=settings.stable_age),
         archives=ArchiveService(resources, retrieve, transcoding, store.titles, workers),
         creation=CreationService(ingest, retrieve, resources, workers),
@@ -165,6 +167,10 @@ def _services(
         performed=PerformedStepService(store.worklist),
         queries=Queries(settings.kept_queries),
     )
+
+
+def _extra_tags(settings: Settings) -> frozenset[int]:
+    return frozenset(attribute.tag for attribute in extra_attributes(settings.extra_attributes))
 
 
 def _policy(settings: Settings, extra_tags: frozenset[int]) -> IngestPolicy:

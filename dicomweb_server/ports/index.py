@@ -150,6 +150,9 @@ class IndexUpkeep(Protocol):
     async def drop(self, keys: Sequence[str]) -> int:
         """Remove the instances whose blobs these were, because the blobs are lost. Returns how many went."""
 
+    async def refresh(self, read: Sequence[tuple[StoredInstance, ParsedInstance]]) -> int:
+        """Write the rows of instances anew from what was read of their files; how many are still there."""
+
     async def recount(self) -> list[str]:
         """What is wrong in the rows themselves: counters, parents without children, children without parents."""
 

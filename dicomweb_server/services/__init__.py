@@ -16,6 +16,7 @@ from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.queries import Queries
+from dicomweb_server.services.reconstruct import ReconstructService
 from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
@@ -37,6 +38,7 @@ class Services:
     rendering: RenderingService
     delete: DeleteService
     resources: ResourceService
+    reconstruct: ReconstructService
     changes: ChangeService
     annotations: AnnotationService
     edits: EditService

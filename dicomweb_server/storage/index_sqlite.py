@@ -6,9 +6,10 @@ from functools import partial
 from typing import TypeVar
 
 from dicomweb_server.dicom.query import Query
+from dicomweb_server.dicom.record import ParsedInstance
 from dicomweb_server.ports.changes import Change, ChangeFilter
 from dicomweb_server.ports.index import Added, NewInstance, OnDuplicate, Page, Scope, StoredInstance
-from dicomweb_server.storage import change_reading, query_sql
+from dicomweb_server.storage import change_reading, query_sql, refreshing
 from dicomweb_server.storage import index_reading as reading
 from dicomweb_server.storage import index_upkeep as upkeep
 from dicomweb_server.storage.absences import forget_absent
@@ -126,6 +127,12 @@ class SqliteIndex:
         dropped = await self._writer.change(lambda transaction: transaction.drop(keys))
         self._cache.forget_all()
         return dropped
+
+    async def refresh(self, read: Sequence[tuple[StoredInstance, ParsedInstance]]) -> int:
+        """Write rows anew in the next transaction."""
+        refreshed = await self._writer.change(lambda transaction: refreshing.refresh(transaction, read))
+        self._cache.forget_all()
+        return refreshed
 
     async def recount(self) -> list[str]:
         """Compare counters with rows; takes long on a large index."""

@@ -15,6 +15,7 @@ from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.reconstruct import ReconstructService
 from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
@@ -58,6 +59,7 @@ def services_on(
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
         resources=resources,
+        reconstruct=ReconstructService(store.blobs, store.index, workers, frozenset()),
         changes=ChangeService(store.index, stable_age=0.0),
         creation=CreationService(ingest, retrieve, resources, workers),
         archives=ArchiveService(resources, retrieve, transcoding, store.titles, workers),
