@@ -34,6 +34,7 @@ from dicomweb_server.services.queries import KeptQuery
 
 _MOST_ANSWERS = 50_000
 _LARGEST_ANSWERS = 64 << 20  # bytes of all answers as JSON
+_OTHER_PATIENT_IDS = 0x00101000
 _PARENTS = {Level.STUDY: (PATIENT_ID,), Level.SERIES: (STUDY_UID,), Level.INSTANCE: (STUDY_UID, SERIES_UID)}
 _CHILDREN = {Level.PATIENT: ("Studies", Level.STUDY), Level.STUDY: ("Series", Level.SERIES)}
 
@@ -148,7 +149,8 @@ async def _tree(context: Context, wanted: Match, level: Level, keys: Keys) -> li
 
 def _usual_keys(level: Level) -> Keys:
     """What is answered of a level without being asked for."""
-    return {f"{tag:08X}": {"vr": public_vr(tag)} for tag in MAIN_TAGS[level] if public_vr(tag) != "UN"}
+    tags = [*MAIN_TAGS[level], *([_OTHER_PATIENT_IDS] if level is Level.PATIENT else [])]
+    return {f"{tag:08X}": {"vr": public_vr(tag)} for tag in tags if public_vr(tag) != "UN"}
 
 
 _FAILS = (500,)
