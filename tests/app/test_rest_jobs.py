@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,10 +48,11 @@ def kind(rest: Rest) -> Kind:
     return found
 
 
-async def reach(rest: Rest, job_id: str, state: str) -> dict[str, object]:
-    for _ in range(300):
-        shown: dict[str, object] = await rest.json(f"/jobs/{job_id}")
-        if shown["State"] == state:
+async def reach(rest: Rest, job_id: str, state: str, least: int = 0) -> dict[str, Any]:
+    """The job when it has come to a state, and to so many percent."""
+    for _ in range(500):
+        shown: dict[str, Any] = await rest.json(f"/jobs/{job_id}")
+        if shown["State"] == state and shown["Progress"] >= least:
             return shown
         await asyncio.sleep(0.01)
     raise AssertionError(shown)
@@ -58,7 +60,7 @@ async def reach(rest: Rest, job_id: str, state: str) -> dict[str, object]:
 
 async def test_a_job_from_its_start_to_its_output(rest: Rest) -> None:
     job = await rest.services.jobs.submit("Test", {"UserData": [1]}, priority=4, content={"Description": "REST API"})
-    running = await reach(rest, job.id, "Running")
+    running = await reach(rest, job.id, "Running", 50)
     assert (running["Progress"], running["Priority"], running["Type"]) == (50, 4, "Test")
     assert running["Content"] == {"Description": "REST API", "Step": 1}
     assert "EstimatedTimeOfArrival" in running
