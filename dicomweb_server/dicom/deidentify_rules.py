@@ -20,6 +20,7 @@ from dicomweb_server.dicom.uid_mapping import uid_change
 from dicomweb_server.dicom.value_field import padded
 
 PATIENT_NAME = 0x00100010
+_PLANES = (0x50, 0x60)  # curves and overlays
 _DOCUMENT_LENGTH, _TIMEZONE = 0x00420015, 0x00080201
 # AcquisitionContextSequence, SpecimenPreparationStepContentItemSequence, and so on: sequences of content items.
 CONTENT_SEQUENCES = frozenset({0x0040A730, 0x00400555, 0x00400610, 0x00400612, 0x0040B020})
@@ -69,8 +70,8 @@ class ProfileRules(LevelRules):
         if tag >> 16 & 1:
             return self._private(tag)
         row = row_of(tag)
-        if tag == _DOCUMENT_LENGTH:
-            return REMOVE  # of the document that was
+        if tag == _DOCUMENT_LENGTH or tag >> 24 in _PLANES:
+            return REMOVE  # of the document that was; and without its data a plane makes no sense
         if row is None:
             return REMOVE if public_vr(tag) == "UN" else None  # of no edition that we know
         return self._listed(tag, row)

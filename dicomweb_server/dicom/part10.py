@@ -101,7 +101,7 @@ _KEPT = frozenset({0x00020016, 0x00020017, 0x00020018, 0x00020100, *_META_LONG})
 
 
 def _uid(text: str, padding: bytes = b"\0") -> bytes:
-    value = text.encode("ascii")
+    value = text.encode("ascii", "replace")  # whoever stores the file judges its UIDs
     return value + padding * (len(value) % 2)
 
 

@@ -156,7 +156,7 @@ def _steps(
                 done = sum(value.tag <= previous for value in task.inserts)
                 steps.append(_Other(traced.tag, done, traced.charset, traced.creators))
                 previous = max(previous, traced.tag)
-        previous = max(previous, members[-1][0].tag)
+        previous = max(previous, *(traced.tag for traced, _ in members))
     return tuple(steps)
 
 

@@ -10,12 +10,22 @@ from tests.fuzz import (
     fuzz_creation,
     fuzz_decode_frame,
     fuzz_dicom_xml,
+    fuzz_edit,
     fuzz_frames,
     fuzz_reencode,
     fuzz_rendering,
 )
 
-TARGETS = (fuzz_frames, fuzz_decode_frame, fuzz_reencode, fuzz_dicom_xml, fuzz_compose, fuzz_creation, fuzz_rendering)
+TARGETS = (
+    fuzz_frames,
+    fuzz_decode_frame,
+    fuzz_reencode,
+    fuzz_edit,
+    fuzz_dicom_xml,
+    fuzz_compose,
+    fuzz_creation,
+    fuzz_rendering,
+)
 ROUNDS = {fuzz_creation: 2000, fuzz_rendering: 600, fuzz_decode_frame: 1500}  # what takes longer than parsing
 
 
