@@ -15,6 +15,14 @@ from dicomweb_server.storage.resource_reading import FROM, TABLE
 from dicomweb_server.storage.sqlite import Connection
 
 _NOTHING = Restriction()
+# Metadata that the server itself keeps: when something last came.
+_TIMES = frozenset({"LastUpdate", "ReceptionDate"})
+_MOMENTS = {
+    Level.PATIENT: "SELECT patient, max(updated) FROM study GROUP BY patient",
+    Level.STUDY: "SELECT id, updated FROM study",
+    Level.SERIES: "SELECT id, updated FROM series",
+    Level.INSTANCE: "SELECT id, received FROM instance",
+}
 
 
 def matching(connection: Connection, query: Query, restriction: Restriction) -> list[int]:
@@ -84,6 +92,9 @@ def _labelled(connection: Connection, level: Level, restriction: Restriction) ->
 
 
 def _sorted(connection: Connection, level: Level, ids: Sequence[int], name: str, *, descending: bool) -> list[int]:
+    if name in _TIMES:
+        moments = dict(connection.execute(_MOMENTS[level]).fetchall())
+        return sorted(ids, key=lambda row: moments.get(row) or 0.0, reverse=descending)
     rows = connection.execute(
         "SELECT owner, value FROM resource_metadata WHERE level = ? AND name = ?", (int(level), name)
     )

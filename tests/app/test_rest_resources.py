@@ -189,6 +189,13 @@ async def test_find(rest: Rest, query: dict[str, str], expected: set[str]) -> No
     assert count.json() == {"Count": len(expected)}
 
 
+async def test_find_orders_by_arrival(rest: Rest) -> None:
+    order = [{"Type": "Metadata", "Key": "LastUpdate", "Direction": "DESC"}]
+    assert await found(rest, Level="Study", Query={}, OrderBy=order) == [OTHER_ID, STUDY_ID]
+    order[0]["Direction"] = "ASC"
+    assert await found(rest, Level="Patient", Query={}, OrderBy=order, Limit=1) == [PATIENT]
+
+
 async def test_find_shows_orders_and_pages(rest: Rest) -> None:
     order = [{"Type": "DicomTag", "Key": "StudyDate", "Direction": "DESC"}]
     assert await found(rest, Level="Study", Query={}, OrderBy=order) == [STUDY_ID, OTHER_ID]
