@@ -72,7 +72,7 @@ def _codestream(data: Data, stream: Codestream, description: PixelDescription) -
         found = f"{stream.columns} x {stream.rows} of {stream.samples}"
         raise undecodable(f"the stream has {found}, the data set speaks of {expected}")
     decode = _DECODERS.get(stream.transfer_syntax_uid, _jpeg)
-    if decode in (_jpeg, _high_throughput) and not _is_whole(data):
+    if decode in (_jpeg, _jpeg_ls, _high_throughput) and not _is_whole(data):
         raise undecodable("the stream ends too early")
     return decode(bytes(data), stream, description)
 
