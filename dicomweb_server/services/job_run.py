@@ -11,6 +11,7 @@ from typing import Any
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.jobs import Job, JobQueue, JobState
+from dicomweb_server.services.admission import without_message
 from dicomweb_server.services.running_job import LEASE, JobKind, JobRetry, RunningJob, Stop, failure
 
 _log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ class JobRun:
         # An edge: whatever a kind raises ends its job, and only that.
         assert isinstance(error, Exception)
         if not isinstance(error, ServerError):
-            _log.error("a job of type %s failed", job.type, exc_info=error, extra={"job": job.id})
+            _log.error("a job of type %s failed: %s", job.type, without_message(error), extra={"job": job.id})
         reason, details = failure(error)
         return replace(job, state=JobState.FAILURE, changed=now, completed=now, reason=reason, details=details)
 
