@@ -6,8 +6,9 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from dicomweb_server.bootstrap.edits import edit_service
 from dicomweb_server.bootstrap.jobs import job_service, register_kinds
@@ -41,6 +42,7 @@ from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.routing import RoutingService
 from dicomweb_server.services.search import SearchLimits, SearchService
+from dicomweb_server.services.transcoding import TranscodingService
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
 from dicomweb_server.storage.durability import SyncMode
@@ -112,7 +114,7 @@ async def open_store(
     pixels = PixelWork(settings, processors)
     transcoder = pixels.ingest_transcoder(settings, store)
     ingest = IngestService(blobs, index, workers, policy, metrics, reader, transcoder)
-    edits = edit_service(store, workers, policy, metrics)
+    edits = partial(edit_service, store, workers, policy=policy, meter=metrics)
     services = _services(settings, store, ingest, edits, workers, pixels)
     register_kinds(settings, services)
     indexing = asyncio.create_task(store.extra_indexing.run(), name="extra-indexing")
@@ -133,7 +135,12 @@ async def open_store(
 
 
 def _services(
-    settings: Settings, store: Store, ingest: IngestService, edits: EditService, workers: Threads, pixels: PixelWork
+    settings: Settings,
+    store: Store,
+    ingest: IngestService,
+    edits: Callable[[TranscodingService], EditService],
+    workers: Threads,
+    pixels: PixelWork,
 ) -> Services:
     """One of each, on an open store."""
     blobs, index = store.blobs, store.index
@@ -158,7 +165,7 @@ def _services(
         archives=ArchiveService(resources, retrieve, transcoding, store.titles, workers),
         creation=CreationService(ingest, retrieve, resources, workers),
         annotations=AnnotationService(store.annotations, blobs),
-        edits=edits,
+        edits=edits(transcoding),
         jobs=job_service(settings, store),
         exports=ExportService(store.exports, is_kept=settings.log_exports),
         peers=known_peers(settings),

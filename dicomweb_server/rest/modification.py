@@ -74,7 +74,7 @@ async def _change_instance(request: Request, context: Context, read: Read) -> Re
     edits = context.services.edits
     if members.flag("DryRun"):
         return json_answer([_line(line) for line in await edits.report(instance, change)])
-    [made] = await edits.edited([instance], change, wishes.transcode)
+    made = await edits.edited(instance, change, wishes.transcode)
     pieces = context.services.retrieve.contents.stream(at_hand(made.edited))
     return Pieces(pieces, b"application/dicom", length=made.edited.size)
 

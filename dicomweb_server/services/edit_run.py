@@ -22,6 +22,7 @@ from dicomweb_server.ports.index import Scope, StoredInstance
 from dicomweb_server.services.edits import Change, EditService
 from dicomweb_server.services.ingest import IngestOutcome
 from dicomweb_server.services.running_job import RunningJob
+from dicomweb_server.services.transcoding import TranscodingWish
 
 _BATCH_INSTANCES = 32
 _BATCH_BYTES = 16 << 20
@@ -58,7 +59,7 @@ class EditRun:
     job: RunningJob
     change: Change
     sources: Sequence[StoredInstance]
-    transcode: str = ""
+    transcode: TranscodingWish | None = None
     keep_source: bool = True
     permissive: bool = False
     is_in_place: bool = False

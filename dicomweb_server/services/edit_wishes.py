@@ -20,14 +20,16 @@ from dicomweb_server.dicom.edit_path import (
 )
 from dicomweb_server.dicom.edit_plan import EditPlan
 from dicomweb_server.dicom.edit_value import edit_value
-from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
+from dicomweb_server.dicom.pixels.encode import can_encode, may_lose
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.services.transcoding import TranscodingWish
 
 __all__ = ["EditWishes", "Option", "anonymization_wishes", "modification_wishes"]
 
 # Editions that scripts may name. The table of the latest takes more away than any before, so it serves all of them.
 _EDITIONS = ("2008", "2017c", "2021b", "2023b", EDITION)
 _MAX_NAMES = 10_000
+_BEST_QUALITY = 100
 # The UIDs that become others when a resource of a level is modified.
 CHANGING = {
     Level.PATIENT: (STUDY_UID, SERIES_UID, INSTANCE_UID),
@@ -45,7 +47,7 @@ class EditWishes:
     force: bool = False
     keep_source: bool = True
     keep_labels: bool = False
-    transcode: str = ""
+    transcode: TranscodingWish | None = None
     options: frozenset[Option] | None = None
     keeps_private: bool = False
     secret: str = ""
@@ -77,6 +79,12 @@ class EditWishes:
         keeps_patient = plan.keeps(PATIENT_ID) if self.is_anonymization else level is Level.PATIENT
         if keeps_patient and not plan.replaces(PATIENT_ID):
             raise _bad("When modifying a patient, her PatientID is required to be modified")
+        if self.transcode and may_lose(self.transcode.transfer_syntax_uid) and self._keeps_instance_uids():
+            raise _bad("Transcode: an image that lost something is another one, it cannot keep its SOPInstanceUID")
+
+    def _keeps_instance_uids(self) -> bool:
+        retained = bool(self.options and Option.RETAIN_UIDS in self.options)
+        return (retained or self.plan.keeps(INSTANCE_UID)) and not self.plan.replaces(INSTANCE_UID)
 
 
 def modification_wishes(body: Mapping[str, Any]) -> EditWishes:
@@ -105,9 +113,7 @@ def anonymization_wishes(body: Mapping[str, Any]) -> EditWishes:
 def _wishes(body: Mapping[str, Any]) -> EditWishes:
     if not isinstance(body, Mapping):
         raise _bad("expected a JSON object")
-    transcode = _text(body, "Transcode", "")
-    if transcode and transcode not in TRANSFER_SYNTAXES:
-        raise _bad("Transcode: unknown transfer syntax")
+    transcode = _transcode(body)
     plan = _plan(body)
     force = _flag(body, "Force")
     if not force:
@@ -116,6 +122,15 @@ def _wishes(body: Mapping[str, Any]) -> EditWishes:
         if plan.removes(tag) and not plan.replaces(tag) and not plan.keeps(tag):
             raise _bad(f'"{IDENTIFIERS[tag]}" cannot be removed, it can be replaced')
     return EditWishes(plan, force, _flag(body, "KeepSource", default=True), transcode=transcode)
+
+
+def _transcode(body: Mapping[str, Any]) -> TranscodingWish | None:
+    uid, quality = _text(body, "Transcode", ""), body.get("LossyQuality")
+    if uid and not can_encode(uid):
+        raise _bad("Transcode: expected a transfer syntax that this server can make")
+    if quality is not None and (type(quality) is not int or not 1 <= quality <= _BEST_QUALITY):
+        raise _bad(f"LossyQuality: expected a whole number from 1 to {_BEST_QUALITY}")
+    return TranscodingWish(uid, quality) if uid else None
 
 
 def _plan(body: Mapping[str, Any]) -> EditPlan:

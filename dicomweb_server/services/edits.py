@@ -13,18 +13,17 @@ from dicomweb_server.dicom.edit import Outcome, Task, edit
 from dicomweb_server.dicom.edit_path import INSTANCE_UID, PATIENT_ID, SERIES_UID, STUDY_UID
 from dicomweb_server.dicom.edit_plan import EditPlan
 from dicomweb_server.dicom.edited import Edited
-from dicomweb_server.dicom.header import Buffer, Header, open_part10, read_header
+from dicomweb_server.dicom.header import Buffer, Header, open_part10
 from dicomweb_server.dicom.modification import Modification
 from dicomweb_server.dicom.pseudonyms import Pseudonyms
-from dicomweb_server.dicom.reencode import reencode
 from dicomweb_server.dicom.repeated_edit import RepeatedEdit
 from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.annotations import Annotations
 from dicomweb_server.ports.blobs import Blobs, Staged
 from dicomweb_server.ports.index import Index, StoredInstance
-from dicomweb_server.services.contents import Made
 from dicomweb_server.services.edit_wishes import CHANGING, EditWishes
 from dicomweb_server.services.ingest import IngestService
+from dicomweb_server.services.transcoding import TranscodingService, TranscodingWish
 from dicomweb_server.services.workers import Workers
 
 __all__ = ["Change", "EditService", "ReportLine", "change_of", "level_of_change"]
@@ -46,7 +45,7 @@ class ReportLine:
 class EditedInstance:
     """An instance that was edited, and the patient it belongs to now: ID and name."""
 
-    edited: Made
+    edited: Edited
     patient: tuple[str, str]
 
 
@@ -95,7 +94,13 @@ class EditService:
     """Edits stored instances; `index`, `blobs`, `ingest` and `annotations` are for those who store what came of it."""
 
     def __init__(
-        self, index: Index, blobs: Blobs, ingest: IngestService, workers: Workers, annotations: Annotations
+        self,
+        index: Index,
+        blobs: Blobs,
+        ingest: IngestService,
+        workers: Workers,
+        annotations: Annotations,
+        transcoding: TranscodingService,
     ) -> None:
         """`ingest`: one that replaces what has the same UIDs."""
         self.annotations = annotations
@@ -103,25 +108,41 @@ class EditService:
         self.blobs = blobs
         self.ingest = ingest
         self._workers = workers
+        self._transcoding = transcoding
 
     async def edited(
-        self, instances: Sequence[StoredInstance], change: Change, transcode: str = ""
-    ) -> list[EditedInstance]:
-        """Instances as they become; ServerError if one of them cannot be understood, or is damaged."""
-        files = [await self.blobs.map(one.key) for one in instances]
-        return await self._workers.run(lambda: [_edited(open_part10(file), change, transcode) for file in files])
+        self, instance: StoredInstance, change: Change, transcode: TranscodingWish | None = None
+    ) -> EditedInstance:
+        """An instance as it becomes; ServerError if it cannot be understood, is damaged, or cannot be transcoded."""
+        file = await self._source(instance, transcode)
+        return await self._workers.run(lambda: _edited(open_part10(file), change))
 
     async def staged(
-        self, instances: Sequence[StoredInstance], change: RepeatedEdit, transcode: str = ""
+        self, instances: Sequence[StoredInstance], change: RepeatedEdit, transcode: TranscodingWish | None = None
     ) -> list[tuple[Staged | ServerError, tuple[str, str]]]:
-        """The same, in the spool; what was wrong with an instance in its place."""
-        makings = [_Making(await self._mapped(one), change, transcode) for one in instances]
+        """Instances as they become, in the spool; what was wrong with one in its place."""
+        if transcode is None:
+            return await self._stage([_Making(await self._source_or_error(one), change) for one in instances])
+        made = []
+        for one in instances:  # what was transcoded is in memory, so that each goes to the spool before the next one
+            made += await self._stage([_Making(await self._source_or_error(one, transcode), change)])
+        return made
+
+    async def _stage(self, makings: Sequence["_Making"]) -> list[tuple[Staged | ServerError, tuple[str, str]]]:
         staged = await self.blobs.stage_made(makings)
         return [(one, making.patient) for one, making in zip(staged, makings, strict=True)]
 
-    async def _mapped(self, instance: StoredInstance) -> Buffer | ServerError:
-        try:
+    async def _source(self, instance: StoredInstance, transcode: TranscodingWish | None) -> Buffer:
+        """What is edited: the instance, with the pixels that are wanted."""
+        if transcode is None:
             return await self.blobs.map(instance.key)
+        return await self._transcoding.whole(instance, transcode)
+
+    async def _source_or_error(
+        self, instance: StoredInstance, transcode: TranscodingWish | None = None
+    ) -> Buffer | ServerError:
+        try:
+            return await self._source(instance, transcode)
         except ServerError as error:
             return error
 
@@ -143,29 +164,20 @@ class _Making:
 
     file: Buffer | ServerError
     change: RepeatedEdit
-    transcode: str
     patient: tuple[str, str] = ("", "")
 
     def __call__(self) -> Iterable[bytes | bytearray | memoryview]:
         """Edit."""
         if isinstance(self.file, ServerError):
             raise self.file
-        header = open_part10(self.file)
-        edited, task = self.change.edit(header)
+        edited, task = self.change.edit(open_part10(self.file))
         self.patient = task.patient
-        made = _transcoded(edited, header, self.transcode)
-        return made.buffers() if isinstance(made, Edited) else made
+        return edited.buffers()
 
 
-def _edited(header: Header, change: Change, transcode: str) -> EditedInstance:
+def _edited(header: Header, change: Change) -> EditedInstance:
     task: Task = change.task(header)
-    return EditedInstance(_transcoded(edit(header, task), header, transcode), task.patient)
-
-
-def _transcoded(edited: Edited, header: Header, transcode: str) -> Made:
-    if transcode and transcode != header.transfer_syntax_uid:
-        return reencode(read_header(edited.whole()), transcode)
-    return edited
+    return EditedInstance(edit(header, task), task.patient)
 
 
 def _name(path: str) -> str:

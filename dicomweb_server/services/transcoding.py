@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import mmap
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import read_header
-from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, can_encode
+from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, can_encode, may_lose
+from dicomweb_server.dicom.pixels.lossy import with_instance_uid
 from dicomweb_server.dicom.pixels.transcode import (
     FrameChange,
     check_whole,
@@ -43,6 +45,14 @@ class TranscodingOptions:
     quality: int = 90
 
 
+@dataclass(frozen=True, slots=True)
+class TranscodingWish:
+    """A transfer syntax, and the quality if it may lose something; None: that of the options."""
+
+    transfer_syntax_uid: str
+    quality: int | None = None
+
+
 class TranscodingService:
     """Finds the cheapest way to a transfer syntax: what is there, other heads and byte order, or through the pixels."""
 
@@ -65,12 +75,13 @@ class TranscodingService:
 
     def variant(self, transfer_syntax_uid: str) -> str:
         """What tells a representation in a transfer syntax from others of the same instance."""
-        return f"{transfer_syntax_uid}-{self._quality}"
+        return _variant(Target(transfer_syntax_uid, self._quality))
 
-    def file(self, instance: StoredInstance, transfer_syntax_uid: str) -> Content:
+    def file(self, instance: StoredInstance, transfer_syntax_uid: str, quality: int | None = None) -> Content:
         """The Part 10 file in a transfer syntax; reading it raises ServerError(NOT_ACCEPTABLE) where it cannot be made.
 
-        Where a compression is wanted, an instance without pixels is in Explicit VR Little Endian.
+        Where a compression is wanted, an instance without pixels is in Explicit VR Little Endian. `quality`: instead
+        of that of the options.
         """
         if transfer_syntax_uid == instance.transfer_syntax_uid:
             return self._retrieve.file(instance)
@@ -79,7 +90,7 @@ class TranscodingService:
             return self._retrieve.file(instance)
         if not needs_codec(instance.transfer_syntax_uid, wanted):
             return self._retrieve.native_file(instance, wanted)
-        target = Target(wanted, self._quality)
+        target = Target(wanted, quality or self._quality)
         return Content(instance.size, make=lambda: self._file(instance, target), exact=False)
 
     def file_or_stored(self, instance: StoredInstance, transfer_syntax_uid: str) -> Content:
@@ -99,6 +110,19 @@ class TranscodingService:
                 return unchanged(await self._blobs.map(instance.key))
 
         return Content(content.size, make=made_or_stored, exact=False)
+
+    async def whole(self, instance: StoredInstance, wish: TranscodingWish) -> bytes | mmap.mmap:
+        """The Part 10 file in one piece, for those who give it a UID of their own.
+
+        Even if its pixels lost something it has the SOP Instance UID that is stored, by which others refer to it.
+        """
+        content = self.file(instance, wish.transfer_syntax_uid, wish.quality)
+        if content.make is None:
+            return await self._blobs.map(instance.key)
+        data = await self._retrieve.contents.read(content)
+        if may_lose(wish.transfer_syntax_uid):
+            return await self._threads.run(lambda: with_instance_uid(data, instance.instance_uid))
+        return data
 
     def frame(self, instance: StoredInstance, frame_number: int, transfer_syntax_uid: str) -> Content:
         """A frame in a transfer syntax: compressed, or as little endian bytes for a native one."""
@@ -138,8 +162,11 @@ class TranscodingService:
             async with slots:
                 return EncodedFrame.unpack(await self._packed_frame(instance, number, change))
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(number)) for number in range(1, frames.count + 1)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(number)) for number in range(1, frames.count + 1)]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         made = [task.result() for task in tasks]
         file = await self._blobs.map(instance.key)
         return await self._threads.run(lambda: with_frames(read_header(file), change, made))
@@ -155,7 +182,7 @@ class TranscodingService:
         self, instance: StoredInstance, what: str, target: Target, make: Callable[[], Awaitable[bytes]]
     ) -> bytes:
         """What is kept in memory, else on the disk, else made, by one for all who ask meanwhile."""
-        variant = f"{what} in {self.variant(target.transfer_syntax_uid)}"
+        variant = f"{what} in {_variant(target)}"
 
         async def kept_or_made() -> bytes:
             there = await self._derived.get(instance.key, variant)
@@ -176,6 +203,10 @@ def made_syntax(instance: StoredInstance, transfer_syntax_uid: str) -> str:
         native = not TRANSFER_SYNTAXES[instance.transfer_syntax_uid].encapsulated
         return instance.transfer_syntax_uid if native else EXPLICIT_VR_LITTLE_ENDIAN
     return transfer_syntax_uid
+
+
+def _variant(target: Target) -> str:
+    return f"{target.transfer_syntax_uid}-{target.quality}"
 
 
 def _packed(stored: bytes, change: FrameChange) -> bytes:

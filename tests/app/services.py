@@ -55,7 +55,7 @@ def services_on(
         exports=ExportService(store.exports, is_kept=True),
         modalities=modalities,
         commitments=CommitmentService(store.commitments, modalities),
-        edits=edit_service(store, workers, policy),
+        edits=edit_service(store, workers, transcoding, policy),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
         resources=resources,

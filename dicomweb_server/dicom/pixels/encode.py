@@ -63,6 +63,11 @@ def can_encode(transfer_syntax_uid: str) -> bool:
     )
 
 
+def may_lose(transfer_syntax_uid: str) -> bool:
+    """Whether what is encoded in a transfer syntax may lose something."""
+    return transfer_syntax_uid in _LOSSY
+
+
 def _is_jpip(syntax: TransferSyntax) -> bool:
     """Without pixels of its own: they are at a URL."""
     return "JPIP" in syntax.name
@@ -268,6 +273,9 @@ _ENCODERS: dict[str, Encoder] = {
     _PREFIX + "5": _rle,
     _PREFIX + "8.1": _frame_deflate,
 }
+
+
+_LOSSY = frozenset(_PREFIX + last for last in ("4.50", "4.51", "4.81", "4.91", "4.112", "4.203"))
 
 
 def encoded_description(description: PixelDescription, frame: EncodedFrame, target: Target) -> PixelDescription:

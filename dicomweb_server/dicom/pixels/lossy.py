@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Sequence
 
 from dicomweb_server.dicom.elements import walk
-from dicomweb_server.dicom.header import Header
+from dicomweb_server.dicom.header import Header, read_header
+from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_INSTANCE_UID
 from dicomweb_server.dicom.pixels.description import PixelDescription
 from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target
-from dicomweb_server.dicom.reencode import NewElement
+from dicomweb_server.dicom.reencode import NewElement, reencode
 from dicomweb_server.dicom.value_field import padded
 
 _IMAGE_TYPE, _INSTANCE_UID, _DERIVATION = 0x00080008, 0x00080018, 0x00082111
@@ -40,6 +41,15 @@ def derived_uid(instance_uid: str, target: Target) -> str:
     made = f"{instance_uid} in {target.transfer_syntax_uid} with quality {target.quality}"
     number = uuid.UUID(bytes=hashlib.sha256(made.encode("ascii", "replace")).digest()[:16], version=4).int
     return f"2.25.{number}"
+
+
+def with_instance_uid(data: bytes, instance_uid: str) -> bytes:
+    """A Part 10 file that has a SOP Instance UID, whichever it had."""
+    header = read_header(data)
+    uid = padded(instance_uid.encode("ascii", "replace"), "UI")
+    if header.file_meta.get(MEDIA_STORAGE_SOP_INSTANCE_UID, b"").strip(b" \0") == uid.strip(b" \0"):
+        return data
+    return b"".join(reencode(header, header.transfer_syntax_uid, {_INSTANCE_UID: NewElement("UI", [uid])}))
 
 
 def _values(header: Header) -> dict[int, bytes]:
