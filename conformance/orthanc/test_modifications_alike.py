@@ -4,9 +4,11 @@ from io import BytesIO
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGLSLossless
 
 from conformance.orthanc.comparison import differences
 from conformance.orthanc.conftest import Pair
@@ -58,6 +60,25 @@ def test_modified_instances_are_alike(pair: Pair, which: str, body: Any) -> None
     assert tags_alike(theirs, ours, _OWN) == []
     if body.get("Force"):
         assert theirs.SOPInstanceUID == ours.SOPInstanceUID
+
+
+# Orthanc calls an instance without pixels compressed, and leaves a single one that is anonymized as it was.
+@pytest.mark.parametrize(
+    ("which", "syntax"),
+    [
+        ("instance", ImplicitVRLittleEndian),
+        ("instance", JPEGLSLossless),
+        ("plan", ExplicitVRLittleEndian),
+        ("made", ImplicitVRLittleEndian),
+    ],
+)
+@requires("Orthanc: modify", "B")
+def test_transcoded_results_are_alike(pair: Pair, which: str, syntax: UID) -> None:
+    theirs, ours = map(made, pair.send("POST", f"/instances/{{{which}}}/modify", {"Transcode": syntax}))
+    assert ours.file_meta.TransferSyntaxUID == theirs.file_meta.TransferSyntaxUID == syntax
+    assert ("PixelData" in ours) == ("PixelData" in theirs) == (which == "instance")
+    if "PixelData" in ours:
+        assert np.array_equal(ours.pixel_array, theirs.pixel_array)
 
 
 # Orthanc's table is that of 2021b, which does not have these yet.
