@@ -135,11 +135,19 @@ def test_pixel_data_that_contradict_themselves(parts: list[BulkPart], attributes
     assert image_refusal(*parts, **attributes).reason is reason
 
 
-@pytest.mark.parametrize("right", [70000, 0])
-def test_stream_of_impossible_size_describes_nothing(right: int) -> None:
+def jpeg_2000_up_to(right: int) -> BulkPart:
+    """A codestream whose first component ends at this column."""
     size = struct.pack(">HIIIIIIIIH", 0, right, 10, 1, 0, 20, 10, 0, 0, 1) + b"\7\1\1"
     stream = b"\xff\x4f\xff\x51" + struct.pack(">H", len(size) + 2) + size + jpeg_2000().split(size[-3:], 1)[1]
-    assert "Columns" not in image(BulkPart("image/jp2", stream))
+    return BulkPart("image/jp2", stream)
+
+
+def test_stream_of_a_size_that_no_attribute_can_say_describes_nothing() -> None:
+    assert "Columns" not in image(jpeg_2000_up_to(70000))
+
+
+def test_stream_of_an_image_that_ends_before_it_begins_is_refused() -> None:
+    assert image_refusal(jpeg_2000_up_to(0)).reason is Reason.CANNOT_UNDERSTAND
 
 
 def test_four_component_image_has_no_photometric_interpretation() -> None:
