@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pydicom._uid_dict import UID_dictionary
-
 from dicomweb_server import __version__
 from dicomweb_server.dicom.attributes import ATTRIBUTES, Attribute, Level
 from dicomweb_server.dicom.pixels.encode import can_encode
+from dicomweb_server.dicom.standard_tables import uids
 from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, TRANSFER_SYNTAXES
 from dicomweb_server.dicomweb.context import DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
@@ -251,7 +250,7 @@ def _general() -> Iterator[str]:
 
 
 def _name(uid: str) -> str:
-    known = UID_dictionary.get(uid)
+    known = uids().get(uid)
     return known[0] if known else uid
 
 

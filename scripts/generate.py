@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dicomweb_server.app import create_app
-from dicomweb_server.bootstrap import statement
+from dicomweb_server.bootstrap.statement import statement
 from dicomweb_server.settings import Settings
 from dicomweb_server.statement import attributes, choices, resources, statuses
 from scripts.rest_table import rest_table

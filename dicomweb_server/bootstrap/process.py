@@ -1,11 +1,8 @@
-"""Settings → the HTTP server process and the conformance statement."""
+"""Settings → the HTTP server process."""
 
-from dicomweb_server.bootstrap.dicomweb import dicomweb_options
-from dicomweb_server.bootstrap.dimse import dimse_options
 from dicomweb_server.server.connection import ConnectionLimits, Gate
 from dicomweb_server.server.process import ProcessOptions, Tls
 from dicomweb_server.settings import Settings
-from dicomweb_server.statement import conformance_statement
 
 
 def process_options(settings: Settings) -> ProcessOptions:
@@ -25,8 +22,3 @@ def process_options(settings: Settings) -> ProcessOptions:
     return ProcessOptions(
         addresses, settings.http_port, Gate(limits), tls, settings.keep_alive_timeout, settings.stop_timeout
     )
-
-
-def statement(settings: Settings) -> str:
-    """The DICOM conformance statement (PS3.2) of a configuration."""
-    return conformance_statement(dicomweb_options(settings), dimse_options(settings) if settings.dimse else None)

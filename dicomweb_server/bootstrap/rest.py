@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from dicomweb_server.bootstrap.process import statement
+from dicomweb_server.bootstrap.statement import statement
 from dicomweb_server.bootstrap.store import Holder
 from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
 from dicomweb_server.dimse.contexts import STORAGE_CLASSES
@@ -14,6 +14,8 @@ from dicomweb_server.rest.operations import BELOW_DICOMWEB, OPERATIONS
 from dicomweb_server.rest.running import Running
 from dicomweb_server.services.ingest import OnDuplicate
 from dicomweb_server.settings import Settings
+
+Stop = Callable[[bool], None]
 
 
 def rest_options(settings: Settings, running: Running | None = None) -> RestOptions:
@@ -39,7 +41,7 @@ def rest_options(settings: Settings, running: Running | None = None) -> RestOpti
     )
 
 
-def running(settings: Settings, metrics: Callable[[], Awaitable[bytes]], stop: Callable[[bool], None]) -> Running:
+def running(settings: Settings, metrics: Callable[[], Awaitable[bytes]], stop: Stop) -> Running:
     """What REST tells of the process: its statement, its metrics if they are told at all, and what DIMSE may store."""
     return Running(
         statement=lambda: statement(settings),

@@ -1,7 +1,8 @@
 """Settings → the rules of routing, and the service that follows them."""
 
+from dicomweb_server.ports.routing import Via
 from dicomweb_server.services import Services
-from dicomweb_server.services.routing import Destination, RoutingRule, RoutingService, Via
+from dicomweb_server.services.routing import Destination, RoutingRule, RoutingService
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.routes import Route
 from dicomweb_server.storage.store import Store

@@ -19,8 +19,8 @@ from dicomweb_server.bootstrap.routing import routing_service
 from dicomweb_server.bootstrap.worklist import worklist_service
 from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.server.health import OK
 from dicomweb_server.server.metrics import Metrics
-from dicomweb_server.server.operations import OK
 from dicomweb_server.server.reader_process import ReaderProcess
 from dicomweb_server.services import Services
 from dicomweb_server.services.annotations import AnnotationService

@@ -3,7 +3,7 @@
 import json
 
 from dicomweb_server.app import create_app
-from dicomweb_server.bootstrap import statement
+from dicomweb_server.bootstrap.statement import statement
 from dicomweb_server.cli.arguments import Arguments, load_settings
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from dicomweb_server import __version__
 from dicomweb_server.app import create_app
-from dicomweb_server.bootstrap import process_options
+from dicomweb_server.bootstrap.process import process_options
 from dicomweb_server.cli.arguments import Arguments, load_settings
 from dicomweb_server.errors import StartError
 from dicomweb_server.server import logs, process

@@ -4,10 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pydicom.datadict import keyword_dict
-
 from dicomweb_server.dicom.attributes import BY_KEYWORD, BY_TAG
-from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr
+from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr, tags_by_keyword
 from dicomweb_server.dicom.information_levels import COMPUTED
 
 MAX_DEPTH = 16
@@ -55,7 +53,7 @@ def _tag(part: str) -> int | None:
         return attribute.tag
     if _TAG.fullmatch(part):
         return int(part, 16)
-    return keyword_dict.get(part) if part else None
+    return tags_by_keyword().get(part)
 
 
 def _vr(tag: int) -> str:
@@ -72,7 +70,7 @@ def _vr(tag: int) -> str:
 
 @lru_cache(maxsize=1)
 def _lower_case_keywords() -> frozenset[str]:
-    return frozenset(keyword.lower() for keyword in keyword_dict if keyword)
+    return frozenset(keyword.lower() for keyword in tags_by_keyword())
 
 
 def is_misspelt(name: str) -> bool:

@@ -1,6 +1,8 @@
 """Byte order: the word size of each binary VR, and swapping, for Explicit VR Big Endian. Never in place."""
 
-import numpy as np
+from __future__ import annotations
+
+from dicomweb_server.dicom.arrays import np
 
 WORD_SIZES = {
     **dict.fromkeys(("AT", "OW", "SS", "US"), 2),

@@ -1,5 +1,7 @@
 """Content: an image or a document in a data URI (RFC 2397), as what it adds to an instance that is made of it."""
 
+from __future__ import annotations
+
 import re
 import struct
 import warnings
@@ -11,9 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
+from dicomweb_server.dicom.arrays import Image, np
 from dicomweb_server.dicom.compose import BulkPart
 from dicomweb_server.errors import Reason, ServerError
 
@@ -138,7 +138,7 @@ def _opened(data: bytes, form: str) -> Image.Image:
     return image
 
 
-def _samples(image: Image.Image) -> "np.ndarray[Any, np.dtype[Any]]":
+def _samples(image: Image.Image) -> np.ndarray[Any, np.dtype[Any]]:
     if image.mode in _SIXTEEN_BITS or image.mode == "I":
         return np.asarray(image).astype("<u2")
     if image.mode in ("1", "L", "LA"):

@@ -7,13 +7,11 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag
-
+from dicomweb_server.dicom.dictionary import keyword_of, public_entry
 from dicomweb_server.dicom.elements import VR_BYTES
 from dicomweb_server.dicom.encoding import MAX_DEPTH
 from dicomweb_server.errors import Reason, ServerError
@@ -61,13 +59,8 @@ def _identity(tag: str, creator: str | None) -> str:
     """The tag and keyword; for a private element its creator, and 00 for the number of its block (PS3.19 A.1.5.2)."""
     if creator is not None:
         return f'tag="{tag[:4]}00{tag[6:]}" privateCreator={creator}'
-    keyword = _keyword(int(tag, 16))
+    keyword = keyword_of(int(tag, 16))
     return f'tag="{tag}" keyword="{keyword}"' if keyword else f'tag="{tag}"'
-
-
-@lru_cache(maxsize=8192)
-def _keyword(tag: int) -> str:
-    return keyword_for_tag(tag)
 
 
 def _private_creators(document: Mapping[str, Any]) -> dict[str, str]:
@@ -242,10 +235,8 @@ def _read_attribute(node: _Open) -> tuple[str, str | None, JsonObject]:
 
 
 def _dictionary_vr(tag: str) -> str:
-    try:
-        return dictionary_VR(int(tag, 16))[:2]  # the first of "US or SS", "OB or OW"
-    except KeyError:
-        return "UN"
+    entry = public_entry(int(tag, 16))
+    return entry[0][:2] if entry else "UN"  # the first of "US or SS", "OB or OW"
 
 
 def _numbered(node: _Open, tag: str) -> list[Any]:

@@ -1,9 +1,8 @@
-"""Dictionary: the VR of a tag where the encoding does not say it. Wraps pydicom's tables, knows no values."""
+"""Dictionary: the VR of a tag where the encoding does not say it, and keywords. Knows no values."""
 
 from functools import lru_cache
 
-from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
-from pydicom._private_dict import private_dictionaries
+from dicomweb_server.dicom.standard_tables import ATTRIBUTES, REPEATED_ATTRIBUTES, Entry, private_attributes
 
 # The single VR that an ambiguous entry of PS3.6 has in implicit VR: words where it may be words (PS3.5 §A.1), so that
 # look-up tables of any size fit. "US or SS" stays open: PixelRepresentation decides.
@@ -16,23 +15,41 @@ def _single(vr: str) -> str:
     return _AMBIGUOUS.get(vr, vr)
 
 
-_VRS: dict[int, str] = {tag: _single(entry[0]) for tag, entry in DicomDictionary.items() if entry[0] not in _NO_VR}
+_VRS: dict[int, str] = {tag: _single(entry[0]) for tag, entry in ATTRIBUTES.items() if entry[0] not in _NO_VR}
 
 
-def _repeaters() -> list[tuple[int, int, str]]:
+def _repeaters() -> list[tuple[int, int, Entry]]:
     rules = []
-    for pattern, entry in RepeatersDictionary.items():
+    for pattern, entry in REPEATED_ATTRIBUTES.items():
         mask = int("".join("0" if digit == "x" else "F" for digit in pattern), 16)
-        rules.append((mask, int(pattern.replace("x", "0"), 16), _single(entry[0])))
+        rules.append((mask, int(pattern.replace("x", "0"), 16), entry))
     return rules
 
 
 _REPEATERS = _repeaters()
+_NO_ENTRY: Entry = ("UN", "", "", "", "")
 
 
 @lru_cache(maxsize=4096)
-def _repeated_vr(tag: int) -> str:
-    return next((vr for mask, value, vr in _REPEATERS if tag & mask == value), "UN")
+def _repeated(tag: int) -> Entry | None:
+    return next((entry for mask, value, entry in _REPEATERS if tag & mask == value), None)
+
+
+def public_entry(tag: int) -> Entry | None:
+    """What PS3.6 says of a public tag; None for others."""
+    entry = ATTRIBUTES.get(tag)
+    return entry if entry is not None or tag >> 16 & 1 else _repeated(tag)
+
+
+def keyword_of(tag: int) -> str:
+    """The keyword of a public tag; "" for want of one."""
+    return (public_entry(tag) or _NO_ENTRY)[4]
+
+
+@lru_cache(maxsize=1)
+def tags_by_keyword() -> dict[str, int]:
+    """All keywords."""
+    return {entry[4]: tag for tag, entry in ATTRIBUTES.items() if entry[4]}
 
 
 def public_vr(tag: int) -> str:
@@ -40,7 +57,7 @@ def public_vr(tag: int) -> str:
     vr = _VRS.get(tag)
     if vr is not None:
         return vr
-    return "UL" if tag & 0xFFFF == 0 else _repeated_vr(tag)
+    return "UL" if tag & 0xFFFF == 0 else _single((_repeated(tag) or _NO_ENTRY)[0])
 
 
 @lru_cache(maxsize=8192)
@@ -51,7 +68,7 @@ def private_vr(creator: str, tag: int) -> str:
         return "UL"
     if 0x10 <= element <= 0xFF:
         return "LO"
-    known = private_dictionaries.get(creator)
+    known = private_attributes().get(creator)
     if known is None:
         return "UN"
     group = f"{tag >> 16:04X}"

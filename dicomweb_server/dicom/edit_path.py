@@ -7,9 +7,7 @@
 import re
 from dataclasses import dataclass
 
-from pydicom.datadict import keyword_dict
-
-from dicomweb_server.dicom.dictionary import public_vr
+from dicomweb_server.dicom.dictionary import public_vr, tags_by_keyword
 from dicomweb_server.errors import Reason, ServerError
 
 ANY_ITEM = -1
@@ -109,7 +107,7 @@ def _tag(text: str, name: str) -> int:
     match = _TAG.fullmatch(text)
     if match:
         return int(match[1] or match[3], 16) << 16 | int(match[2] or match[4], 16)
-    known = keyword_dict.get(text) if text else None
+    known = tags_by_keyword().get(text)
     if known is None:
         raise _unknown(name, "expected a keyword, gggg,eeee or ggggeeee")
     return known

@@ -1,14 +1,14 @@
 """Fragments: which items of encapsulated pixel data make up which frame (PS3.5 §A.4). Trusts no table, never fails."""
 
+from __future__ import annotations
+
 import re
 import struct
 from array import array
 from collections.abc import Sequence
 from itertools import islice
 
-import numpy as np
-import numpy.typing as npt
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.encoding import Buffer
 
 MAX_FRAGMENTS = 1 << 20  # of one instance; walking over so many takes a fraction of a second
@@ -26,7 +26,7 @@ _FRAME_STARTS = (
 )
 
 
-def find_items(buffer: Buffer, offset: int, end: int) -> "array[int]":
+def find_items(buffer: Buffer, offset: int, end: int) -> array[int]:
     """Where the value of each item starts, Basic Offset Table first, and then where that of one more would start.
 
     Ends at the delimiter, or quietly before the first item that is none or does not lie in the buffer.
@@ -76,12 +76,12 @@ def _basic_offset_table(buffer: Buffer, items: Sequence[int], frames: int) -> by
     return buffer[start:end] if end - start == 4 * frames else b""
 
 
-def _offsets(table: bytes, dtype: str) -> npt.NDArray[np.uint64]:
+def _offsets(table: bytes, dtype: str) -> NDArray[np.uint64]:
     size = np.dtype(dtype).itemsize
     return np.frombuffer(table, dtype=dtype, count=len(table) // size).astype("<u8")
 
 
-def _by_offsets(items: Sequence[int], offsets: npt.NDArray[np.uint64], frames: int) -> Sequence[int]:
+def _by_offsets(items: Sequence[int], offsets: NDArray[np.uint64], frames: int) -> Sequence[int]:
     """By an offset table, if it holds one ascending offset a frame, and each is where a fragment starts.
 
     Offsets behind the last fragment are those of a truncated file: the frames before are good.

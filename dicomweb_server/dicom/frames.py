@@ -1,12 +1,13 @@
 """FrameIndex: frame number to the bytes that hold it, found once at ingest. Decodes no pixels, trusts no length."""
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import numpy as np
-
+from dicomweb_server.dicom.arrays import np
 from dicomweb_server.dicom.byte_order import swap, word_size
 from dicomweb_server.dicom.fragments import find_items, first_fragments
 from dicomweb_server.dicom.header import Header, PixelData
@@ -89,7 +90,7 @@ class FrameIndex:
         return _HEAD.pack(_VERSION, self.flags, self.bits_allocated, vr, *numbers) + self.table
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "FrameIndex":
+    def unpack(cls, packed: bytes) -> FrameIndex:
         """The index that `pack` wrote. The table is not read: a frame costs the same in a long one."""
         version, flags, bits, vr, tag, count, declared, offset, length, frame_bits = _HEAD.unpack_from(packed)
         if version != _VERSION:
@@ -98,7 +99,7 @@ class FrameIndex:
         name = vr.decode("ascii").rstrip("\0")
         return cls(count, declared, tag, name, bits, flags, offset, length, frame_bits, table)
 
-    def shifted(self, distance: int) -> "FrameIndex":
+    def shifted(self, distance: int) -> FrameIndex:
         """The index of the same data set where it starts `distance` bytes later in its file."""
         return self if self.deflated else replace(self, offset=self.offset + distance)
 

@@ -3,9 +3,8 @@
 Decides what a search answers: attributes of a lower level are not returned at a higher one (PS3.18 §10.6.3.3).
 """
 
-from pydicom.datadict import tag_for_keyword
-
 from dicomweb_server.dicom.attributes import BY_TAG, Level
+from dicomweb_server.dicom.dictionary import tags_by_keyword
 
 # Attributes that the index computes, at the level where they are answered: (level, VR, keyword).
 COMPUTED: dict[int, tuple[Level, str, str]] = {
@@ -79,7 +78,7 @@ _SERIES = """
 _LEVELS = {
     tag: level
     for level, keywords in ((Level.PATIENT, _PATIENT), (Level.STUDY, _STUDY), (Level.SERIES, _SERIES))
-    for tag in map(tag_for_keyword, keywords.split())
+    for tag in map(tags_by_keyword().get, keywords.split())
     if tag is not None
 } | {tag: attribute.level for tag, attribute in BY_TAG.items()}
 

@@ -7,8 +7,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from pydicom._private_dict import private_dictionaries
-from pydicom.datadict import dictionary_keyword
+from dicomweb_server.dicom.dictionary import keyword_of, public_entry
+from dicomweb_server.dicom.standard_tables import private_attributes
 
 DataSet = Mapping[str, Any]
 
@@ -93,16 +93,15 @@ def tag_name(tag: int, creator: str = "") -> str:
     """The keyword of a tag, or the name that its private creator gave it."""
     if tag >> 16 & 1:
         return _private_name(tag, creator)
-    try:
-        return dictionary_keyword(tag) or _UNKNOWN
-    except KeyError:
-        return "GenericGroupLength" if tag & 0xFFFF == 0 else _UNKNOWN
+    if public_entry(tag) is None and tag & 0xFFFF == 0:
+        return "GenericGroupLength"
+    return keyword_of(tag) or _UNKNOWN
 
 
 def _private_name(tag: int, creator: str) -> str:
     if 0x10 <= tag & 0xFFFF <= 0xFF:
         return "PrivateCreator"
-    known = private_dictionaries.get(creator, {}).get(f"{tag >> 16:04X}xx{tag & 0xFF:02X}")
+    known = private_attributes().get(creator, {}).get(f"{tag >> 16:04X}xx{tag & 0xFF:02X}")
     if not known:
         return _UNKNOWN
     # As a keyword would be: Orthanc shows those of its own dictionary.

@@ -4,10 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
-
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr
+from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr, tags_by_keyword
 from dicomweb_server.dicom.information_levels import attribute_level
 from dicomweb_server.errors import Reason, ServerError
 
@@ -51,7 +49,7 @@ def tag_named(name: str) -> str:
     number = _NUMBER.fullmatch(name)
     if number:
         return (number[1] + number[2]).upper()
-    tag = tag_for_keyword(name)
+    tag = tags_by_keyword().get(name)
     if tag is None:
         raise ServerError(Reason.BAD_REQUEST, f"{name[:64]!r} is neither the keyword nor the number of an attribute")
     return f"{tag:08X}"

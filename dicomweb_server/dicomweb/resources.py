@@ -195,3 +195,6 @@ _DESCRIBED: Table = (
 )
 
 OPERATIONS: Table = (*_DESCRIBED, Operation("OPTIONS", "/", capabilities(_DESCRIBED), _CAPABILITIES))
+
+SEGMENTS = frozenset(operation.path.split("/")[1] for operation in OPERATIONS) - {""}
+"""The first segments of all paths below the root of the service."""

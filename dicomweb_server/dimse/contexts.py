@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydicom._uid_dict import UID_dictionary
-
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.standard_tables import uids
 from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
 from dicomweb_server.dicom.uids import (
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -73,7 +72,7 @@ def _storage_classes() -> frozenset[str]:
     """Composite objects of a patient that the standard has or had (PS3.4 §B.5, PS3.6 table A-1), DICOS and DICONDE."""
     return _NEWER | frozenset(
         uid
-        for uid, (name, kind, *_) in UID_dictionary.items()
+        for uid, (name, kind, *_) in uids().items()
         if kind == "SOP Class" and "Storage" in name and uid.startswith("1.2.840.10008.5.1.") and uid not in _NO_STUDY
     )
 
@@ -203,4 +202,4 @@ def is_storage(abstract_syntax: str) -> bool:
 
 def is_unknown(abstract_syntax: str) -> bool:
     """Whether a UID is private or newer than our edition of the standard, so that it may name a storage SOP class."""
-    return abstract_syntax not in UID_dictionary
+    return abstract_syntax not in uids()

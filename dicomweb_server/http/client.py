@@ -1,5 +1,7 @@
 """Requests to other web servers: credentials, deadlines, bounded answers, errors without what was sent or answered."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import ssl
@@ -8,11 +10,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-import httpx
-
+from dicomweb_server.later import Later
 from dicomweb_server.services.peers import PeerAwayError, PeerError, WebAddress
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = Later("httpx")
 
 # These log every request with its query, and that may name a patient.
 for _name in ("httpx", "httpcore"):
@@ -91,7 +98,7 @@ class WebClient:
         self._timeout = address.timeout or options.timeout
         self._client: httpx.AsyncClient | None = None
 
-    async def __aenter__(self) -> "WebClient":
+    async def __aenter__(self) -> WebClient:
         address, options = self._address, self._options
         verify = await asyncio.to_thread(_tls, address, options) if address.url.startswith("https:") else False
         try:

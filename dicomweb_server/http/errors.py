@@ -5,10 +5,6 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from fastapi.exceptions import RequestValidationError
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -68,7 +64,7 @@ PROBLEM_SCHEMA: Mapping[str, Any] = {
 
 def problem(reason: Reason, detail: str = "", headers: HeaderList = ()) -> Whole:
     """The answer to a request that cannot be served."""
-    return _body(STATUS[reason], detail or reason.value, reason, headers)
+    return problem_body(STATUS[reason], detail or reason.value, reason, headers)
 
 
 class AnswerError(ServerError):
@@ -89,44 +85,8 @@ def problem_of(error: ServerError) -> Whole:
     return problem(error.reason, error.detail)
 
 
-def install(app: Starlette) -> None:
-    """Answer every error of the routes of `app` with a problem, also those of its router and of validation."""
-    app.add_exception_handler(ServerError, _on_server_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(Exception, _on_defect)
-
-
-async def _on_server_error(_request: Request, error: Exception) -> Whole:
-    assert isinstance(error, ServerError)
-    return problem_of(error)
-
-
-async def _on_http_exception(_request: Request, error: Exception) -> Whole:
-    assert isinstance(error, HTTPException)
-    headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
-    if error.status_code in (204, 304):
-        return Whole(status=error.status_code, headers=headers)
-    reason = _REASONS.get(error.status_code, Reason.INTERNAL if error.status_code >= 500 else Reason.BAD_REQUEST)
-    return _body(error.status_code, str(error.detail), reason, headers)
-
-
-async def _on_invalid_request(_request: Request, error: Exception) -> Whole:
-    assert isinstance(error, RequestValidationError)
-    # Where and why, but never the value itself: it may be a patient's.
-    wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:10]]
-    return problem(Reason.BAD_REQUEST, "; ".join(wrong))
-
-
-async def _on_defect(_request: Request, _error: Exception) -> Whole:
-    return problem(Reason.INTERNAL)
-
-
-# The last reason of each status, the most general one, speaks for it.
-_REASONS = {int(STATUS[reason]): reason for reason in Reason}
-
-
-def _body(status: int, detail: str, reason: Reason, headers: HeaderList) -> Whole:
+def problem_body(status: int, detail: str, reason: Reason, headers: HeaderList) -> Whole:
+    """Problem details with a status of its own."""
     content = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Protocol
 
 from dicomweb_server.ports.index import Scope
 from dicomweb_server.ports.jobs import Job, JobState
 
 _MOST_SCOPES = 10_000
+
+
+class Via(Enum):
+    """By which protocol a destination is reached; the value is the member of a job's parameters that names it."""
+
+    MODALITY = "Modality"
+    PEER = "Peer"
+    DICOMWEB = "Server"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from dicomweb_server.server import api_page
+from dicomweb_server.server.health import OK, HealthCheck
 from dicomweb_server.server.metrics import CONTENT_TYPE, Metrics
 
 _logger = logging.getLogger("dicomweb_server.health")
 
-HealthCheck = Callable[[], Awaitable[dict[str, str]]]
 Gauges = Callable[[], Awaitable[dict[str, float]]]
-OK = "ok"
 
 
 class Health(BaseModel):

@@ -1,29 +1,33 @@
 """The verbs of the server, and the bundle of them that every adapter receives."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-from dicomweb_server.services.annotations import AnnotationService
-from dicomweb_server.services.archives import ArchiveService
-from dicomweb_server.services.changes import ChangeService
-from dicomweb_server.services.commitment import CommitmentService
-from dicomweb_server.services.creation import CreationService
-from dicomweb_server.services.delete import DeleteService
-from dicomweb_server.services.edits import EditService
-from dicomweb_server.services.exports import ExportService
-from dicomweb_server.services.ingest import IngestService
-from dicomweb_server.services.jobs import JobService
-from dicomweb_server.services.modalities import Modalities
-from dicomweb_server.services.performed import PerformedStepService
-from dicomweb_server.services.pixels import PixelService
-from dicomweb_server.services.queries import Queries
-from dicomweb_server.services.reconstruct import ReconstructService
-from dicomweb_server.services.rendering import RenderingService
-from dicomweb_server.services.resources import ResourceService
-from dicomweb_server.services.retrieve import RetrieveService
-from dicomweb_server.services.search import SearchService
-from dicomweb_server.services.transcoding import TranscodingService
-from dicomweb_server.services.web_remotes import DicomWebServers, Peers
-from dicomweb_server.services.worklist import WorklistService
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # who needs one of them shall not load all
+    from dicomweb_server.services.annotations import AnnotationService
+    from dicomweb_server.services.archives import ArchiveService
+    from dicomweb_server.services.changes import ChangeService
+    from dicomweb_server.services.commitment import CommitmentService
+    from dicomweb_server.services.creation import CreationService
+    from dicomweb_server.services.delete import DeleteService
+    from dicomweb_server.services.edits import EditService
+    from dicomweb_server.services.exports import ExportService
+    from dicomweb_server.services.ingest import IngestService
+    from dicomweb_server.services.jobs import JobService
+    from dicomweb_server.services.modalities import Modalities
+    from dicomweb_server.services.performed import PerformedStepService
+    from dicomweb_server.services.pixels import PixelService
+    from dicomweb_server.services.queries import Queries
+    from dicomweb_server.services.reconstruct import ReconstructService
+    from dicomweb_server.services.rendering import RenderingService
+    from dicomweb_server.services.resources import ResourceService
+    from dicomweb_server.services.retrieve import RetrieveService
+    from dicomweb_server.services.search import SearchService
+    from dicomweb_server.services.transcoding import TranscodingService
+    from dicomweb_server.services.web_remotes import DicomWebServers, Peers
+    from dicomweb_server.services.worklist import WorklistService
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Services:
     performed: PerformedStepService
     archives: ArchiveService
     creation: CreationService
-    modalities: Modalities = field(default_factory=Modalities)
-    peers: Peers = field(default_factory=Peers)
-    dicomweb_servers: DicomWebServers = field(default_factory=DicomWebServers)
-    queries: Queries = field(default_factory=Queries)
+    modalities: Modalities
+    peers: Peers
+    dicomweb_servers: DicomWebServers
+    queries: Queries

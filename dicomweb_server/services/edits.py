@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydicom.datadict import keyword_for_tag
-
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.deidentify import Deidentification
 from dicomweb_server.dicom.deidentify_rules import Profile
+from dicomweb_server.dicom.dictionary import keyword_of
 from dicomweb_server.dicom.edit import Outcome, Task, edit
 from dicomweb_server.dicom.edit_path import INSTANCE_UID, PATIENT_ID, SERIES_UID, STUDY_UID
 from dicomweb_server.dicom.edit_plan import EditPlan
@@ -182,4 +181,4 @@ def _edited(header: Header, change: Change) -> EditedInstance:
 
 def _name(path: str) -> str:
     """The keyword of the attribute at a path."""
-    return keyword_for_tag(int(path.rpartition(".")[2].replace(",", ""), 16))
+    return keyword_of(int(path.rpartition(".")[2].replace(",", ""), 16))

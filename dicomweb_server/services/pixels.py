@@ -3,12 +3,12 @@
 What codecs do with hostile bytes happens elsewhere: a crash, or a limit of time or memory, costs one request.
 """
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import read_header
 from dicomweb_server.dicom.pixels.decode import decode_frame
@@ -21,7 +21,7 @@ from dicomweb_server.services.shared_work import SharedWork
 from dicomweb_server.services.workers import Workers
 
 _T = TypeVar("_T")
-Samples = npt.NDArray[Any]
+Samples = NDArray[Any]
 
 _DESCRIPTIONS = 4096  # that are remembered
 

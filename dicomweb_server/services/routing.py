@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from itertools import groupby
 from typing import Any
 
@@ -21,7 +20,7 @@ from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.changes import Change, ChangeKind, ChangeLog
 from dicomweb_server.ports.index import Scope
-from dicomweb_server.ports.routing import RoutedJob, RoutingLog
+from dicomweb_server.ports.routing import RoutedJob, RoutingLog, Via
 from dicomweb_server.services.jobs import Job, JobService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
@@ -38,14 +37,6 @@ _LINGER = 2.0
 _MOST_LATEST = 1000
 _UIDS = {Level.STUDY: "StudyInstanceUID", Level.SERIES: "SeriesInstanceUID", Level.INSTANCE: "SOPInstanceUID"}
 _UID_TAGS = (0x0020000D, 0x0020000E, 0x00080018)
-
-
-class Via(Enum):
-    """By which protocol a destination is reached; the value is the member of a job's parameters that names it."""
-
-    MODALITY = "Modality"
-    PEER = "Peer"
-    DICOMWEB = "Server"
 
 
 _JOB_TYPE = {Via.MODALITY: MODALITY_STORE, Via.PEER: PEER_STORE, Via.DICOMWEB: STOW}

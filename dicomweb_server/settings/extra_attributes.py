@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from pydicom.datadict import dictionary_keyword, dictionary_VR, tag_for_keyword
-
 from dicomweb_server.dicom.attributes import BY_TAG, Attribute, Level
+from dicomweb_server.dicom.dictionary import public_entry, tags_by_keyword
 from dicomweb_server.settings.failure import SettingsError
 
 # Values of these are never text that could be searched for.
@@ -20,15 +19,13 @@ def extra_attributes(names: Iterable[str]) -> tuple[Attribute, ...]:
 
 def _attribute(name: str) -> Attribute:
     level, _, word = name.partition(":")
-    tag = int(word, 16) if re.fullmatch("[0-9A-Fa-f]{8}", word) else tag_for_keyword(word)
-    try:
-        if tag is None:
-            raise KeyError(word)
-        keyword, vr = dictionary_keyword(tag), dictionary_VR(tag).partition(" ")[0]
-    except KeyError:
+    tag = int(word, 16) if re.fullmatch("[0-9A-Fa-f]{8}", word) else tags_by_keyword().get(word)
+    entry = None if tag is None else public_entry(tag)
+    if tag is None or entry is None:
         message = f"extra_attributes = {name!r} is not allowed; allowed is an attribute of the standard (PS3.6)"
-        raise SettingsError(message) from None
+        raise SettingsError(message)
+    vr = entry[0].partition(" ")[0]
     if vr in _UNSEARCHABLE:
         message = f"extra_attributes = {name!r} is not allowed; allowed is an attribute whose VR is not {vr}"
         raise SettingsError(message)
-    return Attribute(Level[level.upper()], tag, keyword, vr, f"{tag:08X}", default=False)
+    return Attribute(Level[level.upper()], tag, entry[4], vr, f"{tag:08X}", default=False)

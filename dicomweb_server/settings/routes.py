@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import ServerError
-from dicomweb_server.services.routing import Via
+from dicomweb_server.ports.routing import Via
 from dicomweb_server.settings.kinds import Several
 from dicomweb_server.settings.modalities import AE_TITLE
 
@@ -65,6 +64,8 @@ def _route(name: str, raw: object) -> Route:
 
 
 def _check(name: str, level: Level, pairs: tuple[tuple[str, str], ...]) -> None:
+    from dicomweb_server.dicom.search_parameters import search_request  # rarely needed, and by no other setting
+
     try:
         request = search_request(level, pairs)
     except ServerError as error:

@@ -15,12 +15,14 @@ from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
+from dicomweb_server.services.queries import Queries
 from dicomweb_server.services.reconstruct import ReconstructService
 from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.transcoding import TranscodingService
+from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
 from dicomweb_server.settings import Settings
 from dicomweb_server.storage.store import Store
@@ -54,6 +56,9 @@ def services_on(
         jobs=JobService(store.jobs),
         exports=ExportService(store.exports, is_kept=True),
         modalities=modalities,
+        peers=Peers(),
+        dicomweb_servers=DicomWebServers(),
+        queries=Queries(),
         commitments=CommitmentService(store.commitments, modalities),
         edits=edit_service(store, workers, transcoding, policy),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),

@@ -115,16 +115,17 @@ async def test_request_while_the_store_is_closed_is_told_so(tmp_path: Path) -> N
         assert (await asking.get("/healthz")).status_code == 503
 
 
-async def test_defect_outside_of_dicomweb_is_a_problem_without_traceback(tmp_path: Path) -> None:
+async def test_defect_outside_of_dicomweb_is_a_problem_without_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> dict[str, float]:
+        raise RuntimeError("SECRET value")
+
     async with client(tmp_path) as (_, app):
-
-        @app.get("/broken")
-        async def broken() -> None:
-            raise RuntimeError("SECRET value")
-
+        monkeypatch.setattr(app.holder, "gauges", broken)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://a") as asking:
-            answer = await asking.get("/broken")
+            answer = await asking.get("/metrics")
         assert (answer.status_code, answer.json()["reason"]) == (500, "INTERNAL")
         assert "SECRET" not in answer.text
 

@@ -17,8 +17,8 @@ INSTALLED_AS = {
     "pytest_asyncio": "pytest-asyncio",
 }
 OWN = {"dicomweb_server", "tests", "conformance", "scripts"}
-# Used by name only: uvicorn imports them when told to.
-NEEDED_WITHOUT_IMPORT = {"httptools"}
+# Used by name only: uvicorn imports it when told to; its tables are read (dicom/standard_tables.py).
+NEEDED_WITHOUT_IMPORT = {"httptools", "pydicom"}
 
 
 def imported(*folders: str) -> set[str]:

@@ -1,11 +1,12 @@
 """Color: between RGB and the luminance and chrominance of PS3.3 §C.7.6.3.1.2, on whole frames."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from dicomweb_server.dicom.arrays import NDArray, np
 
-Samples = npt.NDArray[Any]
+Samples = NDArray[Any]
 
 
 def with_full_chrominance(groups: Samples) -> Samples:

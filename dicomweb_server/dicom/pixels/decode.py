@@ -3,15 +3,14 @@
 Runs in a process of its own: the libraries below it are C, and were written for files of friends.
 """
 
+from __future__ import annotations
+
 import sys
 import zlib
 from collections.abc import Callable
 from typing import Any
 
-import imagecodecs
-import numpy as np
-import numpy.typing as npt
-
+from dicomweb_server.dicom.arrays import NDArray, imagecodecs, np
 from dicomweb_server.dicom.codestream import Codestream, read_codestream
 from dicomweb_server.dicom.pixels.description import PixelDescription, SampleKind, undecodable
 from dicomweb_server.dicom.pixels.native import read_native
@@ -20,7 +19,7 @@ from dicomweb_server.errors import ServerError
 
 __all__ = ["Samples", "decode_frame"]
 
-Samples = npt.NDArray[Any]
+Samples = NDArray[Any]
 Data = bytes | memoryview
 
 _PREFIX = "1.2.840.10008.1.2."

@@ -1,11 +1,12 @@
 """PixelDescription: what the Image Pixel module says of the frames of an instance (PS3.3 §C.7.6.3)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-import numpy as np
-
+from dicomweb_server.dicom.arrays import np
 from dicomweb_server.dicom.header import Header
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.errors import Reason, ServerError
@@ -77,7 +78,7 @@ class PixelDescription:
         """Two pixels share their chrominance (PS3.3 §C.7.6.3.1.2)."""
         return self.samples == 3 and self.photometric_interpretation.endswith("_422")
 
-    def decoded(self) -> "PixelDescription":
+    def decoded(self) -> PixelDescription:
         """How `decode_frame` gives the frame: native, its bits right-aligned, its color by pixel."""
         return replace(
             self,

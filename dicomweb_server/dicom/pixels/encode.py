@@ -3,13 +3,13 @@
 Runs in a process of its own, like decoding.
 """
 
+from __future__ import annotations
+
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import imagecodecs
-import numpy as np
-
+from dicomweb_server.dicom.arrays import imagecodecs, np
 from dicomweb_server.dicom.pixels.description import PixelDescription, SampleKind
 from dicomweb_server.dicom.pixels.jpeg_2000 import encode_high_throughput, encode_jpeg_2000
 from dicomweb_server.dicom.pixels.jpeg_ls import encode_jpeg_ls
@@ -46,7 +46,7 @@ class EncodedFrame:
         return b"\0".join((self.photometric_interpretation.encode("ascii"), self.method.encode("ascii"), self.data))
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "EncodedFrame":
+    def unpack(cls, packed: bytes) -> EncodedFrame:
         """The frame that `pack` wrote."""
         color, method, data = packed.split(b"\0", 2)
         return cls(data, color.decode("ascii"), method.decode("ascii"))

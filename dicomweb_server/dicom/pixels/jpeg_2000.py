@@ -1,14 +1,14 @@
 """JPEG 2000 and High-Throughput JPEG 2000 (PS3.5 §A.4.4, §A.4.12): encodes with the precision of the samples."""
 
+from __future__ import annotations
+
 import struct
 from math import ceil, log2
 from typing import Any
 
-import imagecodecs
-import numpy as np
-import numpy.typing as npt
+from dicomweb_server.dicom.arrays import NDArray, imagecodecs, np
 
-Samples = npt.NDArray[Any]
+Samples = NDArray[Any]
 
 _BY_RESOLUTION = 1  # tile-parts, so that a client can tell where each resolution ends
 _SMALLEST = 64  # the side of the lowest resolution, PS3.5 §A.4.12

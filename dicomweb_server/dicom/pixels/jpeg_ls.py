@@ -1,13 +1,12 @@
 """JPEG-LS (PS3.5 §A.4.3): encodes with the precision of the samples, which says what near-lossless may change."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import imagecodecs
-import jpeg_ls
-import numpy as np
-import numpy.typing as npt
+from dicomweb_server.dicom.arrays import NDArray, imagecodecs, jpeg_ls, np
 
-Samples = npt.NDArray[Any]
+Samples = NDArray[Any]
 _BY_PIXEL = 2
 _TINY = 1024  # samples; for these the library's estimate of the size is too small
 

@@ -1,14 +1,14 @@
 """Native frames to arrays, and back: every depth, both planar configurations, shared chrominance (PS3.5 §8.1.1)."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.pixels.color import rgb_of_partial, with_full_chrominance
 from dicomweb_server.dicom.pixels.description import PixelDescription, SampleKind, undecodable
 
-Samples = npt.NDArray[Any]
+Samples = NDArray[Any]
 Data = bytes | memoryview
 
 

@@ -1,19 +1,18 @@
 """RLE (PS3.5 Annex G): encodes. A segment for each byte of a sample, the highest first; runs end with their row."""
 
+from __future__ import annotations
+
 import struct
 from typing import Any
 
-import imagecodecs
-import numpy as np
-import numpy.typing as npt
-
+from dicomweb_server.dicom.arrays import NDArray, imagecodecs, np
 from dicomweb_server.errors import Reason, ServerError
 
 _MOST_SEGMENTS = 15
 _HEADER = struct.Struct("<16I")
 
 
-def encode_rle(samples: npt.NDArray[Any]) -> bytes:
+def encode_rle(samples: NDArray[Any]) -> bytes:
     """A frame of samples of whole bytes, color by pixel."""
     rows, columns = samples.shape[:2]
     size = samples.dtype.itemsize
@@ -32,7 +31,7 @@ def encode_rle(samples: npt.NDArray[Any]) -> bytes:
     return b"".join([_HEADER.pack(len(segments), *offsets), *segments])
 
 
-def _segment(octets: npt.NDArray[np.uint8]) -> bytes:
+def _segment(octets: NDArray[np.uint8]) -> bytes:
     contiguous = np.frombuffer(octets.tobytes(), np.uint8).reshape(octets.shape)  # also in the strides of a side of 1
     data = bytes(imagecodecs.packbits_encode(contiguous, axis=-1))
     return data + b"\0" if len(data) % 2 else data

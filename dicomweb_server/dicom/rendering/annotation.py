@@ -1,10 +1,11 @@
 """Annotation: who the patient is and how the image was made, written into the image (PS3.18 §8.3.5.1.1)."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import lru_cache
 
-from PIL import Image, ImageDraw, ImageFont
-
+from dicomweb_server.dicom.arrays import Image, ImageDraw, ImageFont
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.options import Annotation
 

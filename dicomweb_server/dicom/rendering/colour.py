@@ -1,8 +1,8 @@
 """Colour: samples of three per pixel to RGB of 8 bits (PS3.3 §C.7.6.3.1.2)."""
 
-import numpy as np
-from numpy.typing import NDArray
+from __future__ import annotations
 
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.rendering.grayscale import Pixels
 from dicomweb_server.dicom.rendering.lookup_table import unusable
 
@@ -10,7 +10,7 @@ from dicomweb_server.dicom.rendering.lookup_table import unusable
 _RGB = frozenset({"RGB", "YBR_ICT", "YBR_RCT", ""})
 _FULL = frozenset({"YBR_FULL", "YBR_FULL_422"})
 _PARTIAL = frozenset({"YBR_PARTIAL_420", "YBR_PARTIAL_422"})
-_TO_RGB = np.array([[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]], dtype=np.float32)
+_TO_RGB = [[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]]
 
 
 def rgb_of(pixels: Pixels, photometric_interpretation: str, bits_stored: int) -> NDArray[np.uint8]:
@@ -30,7 +30,8 @@ def rgb_of(pixels: Pixels, photometric_interpretation: str, bits_stored: int) ->
 def _from_ybr(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     centred = samples.astype(np.float32)
     centred[..., 1:] -= 128
-    rgb: NDArray[np.uint8] = np.clip(centred @ _TO_RGB.T + 0.5, 0, 255).astype(np.uint8)
+    to_rgb = np.array(_TO_RGB, dtype=np.float32)
+    rgb: NDArray[np.uint8] = np.clip(centred @ to_rgb.T + 0.5, 0, 255).astype(np.uint8)
     return rgb
 
 

@@ -1,14 +1,13 @@
 """Export: decoded pixels without a window, as Orthanc's REST interface has them: stretched, clamped, or as arrays."""
 
+from __future__ import annotations
+
 import io
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
+from dicomweb_server.dicom.arrays import Image, NDArray, np
 from dicomweb_server.dicom.rendering.frame_attributes import FrameAttributes, frame_attributes
 from dicomweb_server.dicom.rendering.frame_image import DecodedFrame, samples_of
 from dicomweb_server.dicom.rendering.grayscale import Grayscale, modality_values, rendered_grayscale

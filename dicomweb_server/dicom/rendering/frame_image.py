@@ -1,10 +1,10 @@
 """FrameImage: one decoded frame as the picture that was asked for. The order of steps is that of PS3.4 §N.2."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
-import numpy as np
-from PIL import Image
-
+from dicomweb_server.dicom.arrays import Image, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.annotation import annotated
 from dicomweb_server.dicom.rendering.colour import rgb_of

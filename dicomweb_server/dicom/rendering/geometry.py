@@ -1,7 +1,8 @@
 """Geometry: the region, flip, aspect ratio and size of what is shown (PS3.18 §8.3.5.1.3)."""
 
-from PIL import Image
+from __future__ import annotations
 
+from dicomweb_server.dicom.arrays import Image
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.frame_attributes import FrameAttributes
 from dicomweb_server.dicom.rendering.options import Region, Viewport

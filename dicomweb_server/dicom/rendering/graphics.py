@@ -1,10 +1,11 @@
 """Graphics: the lines, texts and shutters of presentation states and images (PS3.3 §C.7.6.11, §C.10.5)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from itertools import islice
 
-from PIL import Image, ImageDraw, ImageFont
-
+from dicomweb_server.dicom.arrays import Image, ImageDraw, ImageFont
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.presentation_state import applies
 

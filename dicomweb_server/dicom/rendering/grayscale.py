@@ -1,11 +1,11 @@
 """Grayscale: from stored values of one sample per pixel to brightness (PS3.3 §C.7.6.3, §C.11; PS3.4 §N.2)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.rendering.lookup_table import LookupTable
 from dicomweb_server.dicom.rendering.window import Floats, Window, full_range
 

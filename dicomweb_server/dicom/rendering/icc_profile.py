@@ -1,13 +1,14 @@
 """ICC profiles: of images (PS3.3 §C.11.15), and of the colour spaces that `iccprofile` names (PS3.18 §8.3.5.1.5)."""
 
+from __future__ import annotations
+
 import io
 import struct
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 
-from PIL import Image, ImageCms
-
+from dicomweb_server.dicom.arrays import Image, ImageCms
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.lookup_table import unusable
 

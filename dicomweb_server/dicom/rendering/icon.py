@@ -1,9 +1,10 @@
 """Icon: what stands for an instance that has no picture of its own, such as a report."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
-from PIL import Image, ImageDraw, ImageFont
-
+from dicomweb_server.dicom.arrays import Image, ImageDraw, ImageFont
 from dicomweb_server.dicom.rendering.geometry import placed
 from dicomweb_server.dicom.rendering.image_format import Encoded, encoded
 from dicomweb_server.dicom.rendering.options import Region, Viewport

@@ -1,10 +1,12 @@
 """ImageFormat: the media types that images are rendered to, and their encoders (PS3.18 §8.7.4)."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
+from dicomweb_server.dicom.arrays import Image
 
 JPEG, PNG, GIF, WEBP, AVIF, JPEG_2000 = "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/jp2"
 PAM = "image/x-portable-arbitrarymap"

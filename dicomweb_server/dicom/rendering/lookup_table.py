@@ -1,10 +1,10 @@
 """LookupTable: the tables of modality, VOI, presentation (PS3.3 §C.11.1, §C.11.2, §C.11.6), and of palettes."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.errors import Reason, ServerError
 

@@ -1,10 +1,10 @@
 """Overlays: planes of single bits on an image (PS3.3 §C.9.2), in groups of their own or in bits of the pixels."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.grayscale import Pixels
 
@@ -13,7 +13,7 @@ _ROWS, _COLUMNS, _FRAMES, _ORIGIN, _FRAME_ORIGIN = 0x0010, 0x0011, 0x0015, 0x005
 _BITS_ALLOCATED, _BIT_POSITION, _DATA = 0x0100, 0x0102, 0x3000
 _LARGEST = 1 << 28
 
-Mask = NDArray[np.bool_]
+Mask = NDArray["np.bool_"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Palette: indices to colours (PS3.3 §C.7.6.3.1.5, §C.7.9), from plain and segmented tables."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.grayscale import Pixels
 from dicomweb_server.dicom.rendering.lookup_table import LookupTable, table_of, unusable

@@ -1,10 +1,10 @@
 """PresentedImage: a frame as a presentation state wants it to be seen (PS3.4 §N.2)."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
-import numpy as np
-from PIL import Image
-
+from dicomweb_server.dicom.arrays import Image, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.annotation import annotated
 from dicomweb_server.dicom.rendering.frame_attributes import frame_attributes
@@ -23,11 +23,8 @@ from dicomweb_server.dicom.rendering.presentation_state import (
     presented_grayscale,
 )
 
-_TURNS = {
-    90: Image.Transpose.ROTATE_270,  # Pillow turns counterclockwise
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_90,
-}
+# Pillow turns counterclockwise.
+_TURNS = {90: "ROTATE_270", 180: "ROTATE_180", 270: "ROTATE_90"}
 
 
 def presented_image(
@@ -82,5 +79,5 @@ def _finished(
 
 def _turned(picture: Image.Image, orientation: Orientation) -> Image.Image:
     if orientation.degrees:
-        picture = picture.transpose(_TURNS[orientation.degrees])
+        picture = picture.transpose(Image.Transpose[_TURNS[orientation.degrees]])
     return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if orientation.flip else picture

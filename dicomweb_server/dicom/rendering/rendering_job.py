@@ -1,11 +1,12 @@
 """RenderingJob: all that a process needs to make one picture, page or drawing, and how it does that."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-import numpy as np
-
+from dicomweb_server.dicom.arrays import np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.pixels.decode import decode_frame
 from dicomweb_server.dicom.pixels.description import PixelDescription

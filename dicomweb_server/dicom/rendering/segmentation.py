@@ -1,11 +1,11 @@
 """Segmentation: segments in their colours on the image that they were made on (PS3.3 §A.51, §C.8.20)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.frame_attributes import frame_attributes
 from dicomweb_server.dicom.rendering.presentation_state import ReferencedImage, referenced_images

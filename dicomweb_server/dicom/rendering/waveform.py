@@ -1,13 +1,13 @@
 """Waveform: channels over time, such as an ECG, as a drawing on graph paper (PS3.3 §C.10.9)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.rendering.annotation import patient_lines
 from dicomweb_server.dicom.rendering.lookup_table import unusable

@@ -1,12 +1,13 @@
 """Window: a range of values shown from black to white (PS3.3 §C.11.2.1.2, §C.11.2.1.3)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-from numpy.typing import NDArray
+from dicomweb_server.dicom.arrays import NDArray, np
 
-Floats = NDArray[np.float64]
+Floats = NDArray["np.float64"]
 
 
 class Function(Enum):

@@ -1,6 +1,6 @@
 import pytest
 
-from dicomweb_server.dicom.dictionary import US_OR_SS, private_vr, public_vr
+from dicomweb_server.dicom.dictionary import US_OR_SS, keyword_of, private_vr, public_vr, tags_by_keyword
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,18 @@ def test_public_tags_have_the_vr_of_the_standard(tag: int, vr: str) -> None:
 )
 def test_private_tags_have_the_vr_of_their_creator(creator: str, tag: int, vr: str) -> None:
     assert private_vr(creator, tag) == vr
+
+
+@pytest.mark.parametrize(
+    ("tag", "keyword"),
+    [(0x00100010, "PatientName"), (0x60023000, "OverlayData"), (0x00291010, ""), (0x50110005, ""), (0x00981234, "")],
+)
+def test_keywords_of_tags(tag: int, keyword: str) -> None:
+    assert keyword_of(tag) == keyword
+
+
+def test_keywords_lead_back_to_their_tags() -> None:
+    found = tags_by_keyword()
+    assert found["PatientName"] == 0x00100010
+    assert "" not in found
+    assert all(keyword_of(tag) == keyword for keyword, tag in found.items())

@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI, HTTPException, Query
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.http.errors import STATUS, install, problem
+from dicomweb_server.http.errors import STATUS, problem
+from dicomweb_server.http.framework_errors import install
 
 
 def test_the_table_is_total() -> None:

@@ -11,10 +11,10 @@ from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import OnDuplicate, Scope
-from dicomweb_server.ports.routing import RoutedJob
+from dicomweb_server.ports.routing import RoutedJob, Via
 from dicomweb_server.services.jobs import Job, JobService, JobState
 from dicomweb_server.services.retrieve import RetrieveService
-from dicomweb_server.services.routing import Destination, RoutingRule, RoutingService, Via
+from dicomweb_server.services.routing import Destination, RoutingRule, RoutingService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions

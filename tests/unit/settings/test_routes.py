@@ -3,7 +3,7 @@
 import pytest
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.services.routing import Via
+from dicomweb_server.ports.routing import Via
 from dicomweb_server.settings.routes import Route, Routes
 
 
