@@ -151,6 +151,7 @@ _NEEDED_RESPONSE = ("message_id_responded_to", "status")
 def decode(data: bytes | memoryview) -> Command:
     """The command set in `data`. Elements that PS3.7 does not define are passed over; CommandError if one is wrong."""
     values: dict[str, object] = {}
+    data = bytes(data)  # of which slices are cheap
     position, end = 0, len(data)
     while position < end:
         if end - position < 8:
@@ -164,7 +165,7 @@ def decode(data: bytes | memoryview) -> Command:
         found = _DECODERS.get(element)
         if found is not None and length:
             name, decoder = found
-            values[name] = decoder(element, bytes(data[position : position + length]))
+            values[name] = decoder(element, data[position : position + length])
         position += length
     if "field" not in values:
         raise CommandError("the command set has no Command Field (0000,0100)")
@@ -175,29 +176,31 @@ def decode(data: bytes | memoryview) -> Command:
 
 def encode(command: Command) -> bytes:
     """The bytes of a command set, its group length first (PS3.7 §6.3.1)."""
+    return _encoded({name: getattr(command, name) for _, name, _ in _ELEMENTS})
+
+
+def encode_response(request: Command, status: int, **more: object) -> bytes:
+    """The response to a request: its service, message and SOP class are those of the request (PS3.7 §9.3)."""
+    values: dict[str, object] = {
+        "field": request.field | _RESPONSE,
+        "message_id_responded_to": request.message_id,
+        "has_dataset": False,
+        "status": status,
+        "affected_sop_class_uid": request.sop_class_uid or None,
+        "affected_sop_instance_uid": request.sop_instance_uid or None,
+    }
+    return _encoded(values | more)
+
+
+def _encoded(values: Mapping[str, object]) -> bytes:
     parts = []
-    for element, name, vr in _ELEMENTS:
-        value = getattr(command, name)
+    for element, name, encoder in _ENCODED:
+        value = values.get(name)
         if value is not None:
-            content = _ENCODERS[vr](value)
+            content = encoder(value)
             parts.append(_ELEMENT.pack(0, element, len(content)) + content)
     body = b"".join(parts)
     return _ELEMENT.pack(0, 0, 4) + struct.pack("<L", len(body)) + body
-
-
-def response(request: Command, status: int, **more: object) -> Command:
-    """The response to a request: its service, message and SOP class are those of the request (PS3.7 §9.3)."""
-    values: dict[str, object] = {
-        "affected_sop_class_uid": request.sop_class_uid or None,
-        "affected_sop_instance_uid": request.sop_instance_uid or None,
-        **more,
-    }
-    return Command(
-        field=request.field | _RESPONSE,
-        message_id_responded_to=request.message_id,
-        status=status,
-        **values,  # type: ignore[arg-type]
-    )
 
 
 def _check(command: Command) -> None:
@@ -250,3 +253,4 @@ _ENCODERS: Mapping[str, Callable[..., bytes]] = {
     "AT": lambda value: b"".join([struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in value]),
     "DS": lambda value: _US.pack(0x0001 if value else NO_DATASET),
 }
+_ENCODED = tuple([(element, name, _ENCODERS[vr]) for element, name, vr in _ELEMENTS])

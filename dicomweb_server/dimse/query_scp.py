@@ -8,7 +8,7 @@ from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.contexts import QUERY_LEVELS
 from dicomweb_server.dimse.find_request import FindRequest, find_request
 from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, Identifier, agreed_rules, read_identifier
-from dicomweb_server.dimse.message import encode, response
+from dicomweb_server.dimse.message import encode_response
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import CANCELLED, PENDING, PENDING_WITH_WARNING, SUCCESS, Status, query_status
 from dicomweb_server.errors import Reason, ServerError
@@ -68,7 +68,7 @@ async def _answer_matches(operation: Operation, request: FindRequest, matches: S
 async def send_matches(operation: Operation, pending: Status, encoder: AnswerEncoder, matches: Sequence[bytes]) -> bool:
     """Send pending responses; False if cancelled."""
     context, session = operation.context, operation.session
-    command = encode(response(operation.request, pending.code, has_dataset=True))
+    command = encode_response(operation.request, pending.code, has_dataset=True)
     for start in range(0, len(matches), _MATCHES_AT_ONCE):
         if operation.cancelled:
             return False

@@ -13,7 +13,7 @@ from dicomweb_server.dimse.commitment import CommitmentRequest
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.exchange import Exchange
-from dicomweb_server.dimse.message import Command, CommandField, encode, response
+from dicomweb_server.dimse.message import Command, CommandField, encode_response
 from dicomweb_server.dimse.meter import SCP, Meter
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import DimseOptions, Modality
@@ -82,8 +82,8 @@ class Operation:
         """Send a response; `elements` are further ones of its command set."""
         if status.comment:
             elements["error_comment"] = status.comment
-        command = response(self.request, status.code, has_dataset=dataset is not None, **elements)
-        self.session.exchange.send(self.context.context_id, encode(command), dataset)
+        command = encode_response(self.request, status.code, has_dataset=dataset is not None, **elements)
+        self.session.exchange.send(self.context.context_id, command, dataset)
         if status.outcome != "pending":
             self.final = status
 

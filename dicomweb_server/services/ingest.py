@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.record import InstanceRecord
@@ -22,6 +22,7 @@ from dicomweb_server.services.admission import (
     without_message,
 )
 from dicomweb_server.services.group_admission import GroupAdmission
+from dicomweb_server.services.unbroken import Unbroken
 from dicomweb_server.services.workers import Workers
 
 __all__ = [
@@ -134,7 +135,9 @@ class IngestService:
         self._reader = reader
         self._transcoder = transcoder
         self._admission = GroupAdmission(workers, self._policy, reader)
-        self._tasks: set[asyncio.Task[list[IngestOutcome]]] = set()
+        self._tasks: set[asyncio.Task[list[IngestOutcome]]] = set()  # of those who do not wait any more
+        self._under_way = 0
+        self._at_rest: asyncio.Future[None] | None = None
 
     def warm_up(self) -> None:
         """Start what the first instances would otherwise have to do without."""
@@ -153,21 +156,29 @@ class IngestService:
         self, staged: Sequence[Staged], origin: Origin, expected_study_uid: str | None = None
     ) -> list[IngestOutcome]:
         """Store instances together; outcomes in their order. Goes on to the end even if the caller is cancelled."""
-        task = asyncio.create_task(self._ingested(staged, origin, expected_study_uid))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        work = self._ingested(staged, origin, expected_study_uid)
+        if self._transcoder is None:
+            return await Unbroken(work, self._go_on)
+        return await asyncio.shield(self._go_on(work))
 
     async def close(self) -> None:
         """Wait until all that was handed in has its outcome."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._under_way:
+            self._at_rest = asyncio.get_running_loop().create_future()
+            await self._at_rest
+
+    def _go_on(self, work: Coroutine[Any, Any, list[IngestOutcome]]) -> asyncio.Task[list[IngestOutcome]]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _ingested(
         self, staged: Sequence[Staged], origin: Origin, expected_study_uid: str | None
     ) -> list[IngestOutcome]:
         """Give every instance its outcome."""
         items = [_Item(one, origin) for one in staged]
+        self._under_way += 1
         try:
             for step in (self._transcode, partial(self._admit, expected_study_uid), self._add):
                 left = [item for item in items if item.outcome is None]
@@ -178,6 +189,9 @@ class IngestService:
             unplaced = [item.staged for item in items if not item.key]
             if unplaced:
                 await self._discard(unplaced)
+            self._under_way -= 1
+            if self._at_rest is not None and not self._at_rest.done():
+                self._at_rest.set_result(None)
         return [self._told(item) for item in items]
 
     def _told(self, item: _Item) -> IngestOutcome:

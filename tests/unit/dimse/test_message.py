@@ -116,7 +116,7 @@ def test_elements_that_the_standard_does_not_have_are_passed_over() -> None:
 
 def test_a_field_that_the_standard_does_not_have_can_still_be_answered() -> None:
     command = message.decode(us(0x100, 0x7000) + us(0x110, 5) + us(0x800, 0x101))
-    answer = message.response(command, 0x0211)
+    answer = message.decode(message.encode_response(command, 0x0211))
     assert (answer.field, answer.message_id_responded_to) == (0xF000, 5)
 
 
@@ -128,8 +128,9 @@ def test_response_repeats_what_it_answers() -> None:
         message_id=4,
         action_type_id=1,
     )
-    answer = message.response(request, 0, action_type_id=1)
+    answer = message.decode(message.encode_response(request, 0, action_type_id=1))
     assert answer.is_response
+    assert (answer.message_id_responded_to, answer.action_type_id, answer.has_dataset) == (4, 1, False)
     assert (answer.sop_class_uid, answer.sop_instance_uid, answer.status) == ("1.2", "1.2.3", 0)
 
 
