@@ -18,7 +18,7 @@ from dicomweb_server.dicomweb.offers import chosen_frame_offer
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.conditional import entity_tag, is_fresh, not_modified, range_applies, validators
 from dicomweb_server.http.headers import accept_text
-from dicomweb_server.http.parts import Part, alone, related, related_stream
+from dicomweb_server.http.parts import Part, alone, related_stream, related_value
 from dicomweb_server.services.contents import Content, stored
 from dicomweb_server.services.retrieve import RetrieveService, StoredInstance
 from dicomweb_server.wire.media_types import OCTET_STREAM, Offer, choose, parse_accept
@@ -47,7 +47,7 @@ async def retrieve_bulk_value(request: Request, context: Context) -> Response:
         return await alone(http, retrieve.contents, content, media_type, headers, ranges=ranges)
     source = _Source(context, context.options.service_url.root(http), {})
     part = source.part(instance, f"bulkdata/{value.path}", offer.media_type, content)
-    return await related(http, retrieve.contents, [part], offer.media_type, digest, headers, ranges=ranges)
+    return await related_value(http, retrieve.contents, part, offer.media_type, digest, headers, ranges=ranges)
 
 
 async def retrieve_bulk_data(request: Request, context: Context) -> Response:

@@ -32,7 +32,7 @@ _OF_FAILURE = {
 }
 _CONDITIONS = (
     ("If-None-Match", "Entity tags that the client has; answered 304 if one of them is current", '"91adcbab-292-json"'),
-    ("Range", "Bytes of a single-part answer, such as bytes=0-9", "bytes=0-9"),
+    ("Range", "Bytes of the answer, such as bytes=0-9; of a bulk value as multipart, inside of its part", "bytes=0-9"),
     ("If-Range", "Entity tag: without it being current, the whole is answered", '"91adcbab-292-json"'),
 )
 

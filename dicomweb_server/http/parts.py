@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.types import Scope
 
-from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.errors import ServerError
 from dicomweb_server.http.errors import AnswerError
 from dicomweb_server.http.headers import header
 from dicomweb_server.http.responses import Buffer, HeaderList, Pieces, Whole
@@ -33,10 +33,7 @@ async def alone(
     """A content as the whole body, or the byte ranges of it that the request asks for, if `ranges` says they apply."""
     headers = [*headers, _ACCEPT_RANGES]
     content = await reader.settled(content)
-    try:
-        wanted = _wanted(scope, content) if ranges else ()
-    except ServerError as error:
-        raise _not_satisfiable(error, content) from None
+    wanted = _wanted(scope, content.size) if ranges else ()
     if len(wanted) > 1:
         return _byte_ranges(scope, reader, content, content_type, headers, wanted)
     if wanted:
@@ -59,17 +56,44 @@ async def related(
     ranges: bool = False,
     status: int = 200,
 ) -> Response:
-    """Contents as a multipart/related body. If `ranges`, a byte range of a single part is obeyed inside of it."""
+    """Contents as a multipart/related body, or one byte range of it, if `ranges` says that they apply.
+
+    The range is one of the body with its delimiters, as RFC 9110 §14.2 means it: viewers put ranges together.
+    """
     content_type = f'multipart/related; type="{media_type}"; boundary={boundary}'.encode("latin-1")
-    if ranges and len(parts) == 1:
+    marker = boundary.encode("ascii")
+    if ranges:
+        headers = [*headers, _ACCEPT_RANGES]
+    if len(parts) == 1:
         parts = (Part(await reader.settled(parts[0].content), parts[0].fields),)
-        try:
-            wanted = _wanted(scope, parts[0].content)
-        except ServerError as error:
-            raise _not_satisfiable(error, parts[0].content) from None
+    if ranges and header(scope, b"range") is not None and all(part.content.exact for part in parts):
+        items = list(_items([multipart.part_head(marker, part.fields) for part in parts], parts, marker))
+        wanted = _wanted(scope, sum(_length(item) for item in items))
         if len(wanted) == 1:
-            parts, status = (_ranged(parts[0], wanted[0]),), 206
-    return await _multipart(scope, reader, parts, content_type, boundary, headers, status)
+            return _piece_of_body(reader, items, wanted[0], content_type, headers)
+    return await _multipart(scope, reader, parts, content_type, marker, headers, status)
+
+
+async def related_value(
+    scope: Scope,
+    reader: ContentReader,
+    part: Part,
+    media_type: str,
+    boundary: str,
+    headers: HeaderList,
+    *,
+    ranges: bool,
+) -> Response:
+    """A content as a multipart/related body of one part; a byte range of it, if `ranges`, is a part of its own.
+
+    Not what RFC 9110 §14.2 says, but what clients of bulk data read (dicomweb-client is one): a whole multipart body.
+    """
+    content_type = f'multipart/related; type="{media_type}"; boundary={boundary}'.encode("latin-1")
+    part, status = Part(await reader.settled(part.content), part.fields), 200
+    wanted = _wanted(scope, part.content.size) if ranges else ()
+    if len(wanted) == 1:
+        part, status = _ranged(part, wanted[0]), 206
+    return await _multipart(scope, reader, (part,), content_type, boundary.encode("ascii"), headers, status)
 
 
 def related_stream(
@@ -108,13 +132,10 @@ async def _multipart(
     reader: ContentReader,
     parts: Sequence[Part],
     content_type: bytes,
-    boundary: str,
+    marker: bytes,
     headers: HeaderList,
     status: int,
 ) -> Response:
-    marker = boundary.encode("ascii")
-    if len(parts) == 1:
-        parts = (Part(await reader.settled(parts[0].content), parts[0].fields),)
     if len(parts) == 1 and parts[0].content.size <= _WHOLE_SIZE and scope["method"] != "HEAD":
         # The usual frame: one read, one copy, one send.
         head = multipart.part_head(marker, parts[0].fields)
@@ -125,17 +146,45 @@ async def _multipart(
     length = None
     if all(part.content.exact for part in parts):
         length = multipart.content_length(marker, heads, [part.content.size for part in parts])
-    items = _items(heads, [part.content for part in parts], marker)
+    items = _items(heads, parts, marker)
     return Pieces(reader.stream_all(items), content_type, length=length, status=status, headers=headers)
 
 
-def _items(heads: Sequence[bytes], contents: Sequence[Content], marker: bytes) -> Iterator[bytes | Content]:
+def _items(heads: Sequence[bytes], parts: Sequence[Part], marker: bytes) -> Iterator[bytes | Content]:
     tail = b""
-    for head, content in zip(heads, contents, strict=True):
+    for head, part in zip(heads, parts, strict=True):
         yield tail + head
-        yield content
+        yield part.content
         tail = multipart.PART_TAIL
     yield tail + multipart.closing(marker)
+
+
+def _length(item: bytes | Content) -> int:
+    return len(item) if isinstance(item, bytes) else item.size
+
+
+def _piece_of_body(
+    reader: ContentReader,
+    items: Sequence[bytes | Content],
+    wanted: ByteRange,
+    content_type: bytes,
+    headers: HeaderList,
+) -> Response:
+    size = sum(_length(item) for item in items)
+    headers = [*headers, (b"content-range", wanted.content_range(size).encode())]
+    pieces = reader.stream_all(_cut(items, wanted))
+    return Pieces(pieces, content_type, length=wanted.length, status=206, headers=headers)
+
+
+def _cut(items: Sequence[bytes | Content], wanted: ByteRange) -> Iterator[bytes | Content]:
+    """What of the items lies in a range of all of them, one after the other."""
+    start = 0
+    for item in items:
+        length = _length(item)
+        first, end = max(0, wanted.offset - start), min(length, wanted.offset + wanted.length - start)
+        if first < end:
+            yield item[first:end] if isinstance(item, bytes) else item.part(first, end - first)
+        start += length
 
 
 def _byte_ranges(
@@ -155,10 +204,10 @@ def _byte_ranges(
         )
         for one in wanted
     ]
-    contents = [content.part(one.offset, one.length) for one in wanted]
+    parts = [Part(content.part(one.offset, one.length), ()) for one in wanted]
     length = multipart.content_length(marker, heads, [one.length for one in wanted])
     return Pieces(
-        reader.stream_all(_items(heads, contents, marker)),
+        reader.stream_all(_items(heads, parts, marker)),
         b"multipart/byteranges; boundary=" + marker,
         length=length,
         status=206,
@@ -166,11 +215,9 @@ def _byte_ranges(
     )
 
 
-def _wanted(scope: Scope, content: Content) -> tuple[ByteRange, ...]:
+def _wanted(scope: Scope, size: int) -> tuple[ByteRange, ...]:
     asked = header(scope, b"range")
-    return parse_range(asked, content.size) if asked is not None else ()
-
-
-def _not_satisfiable(error: ServerError, content: Content) -> AnswerError:
-    assert error.reason is Reason.RANGE_NOT_SATISFIABLE
-    return AnswerError(error.reason, error.detail, [(b"content-range", b"bytes */%d" % content.size)])
+    try:
+        return parse_range(asked, size) if asked is not None else ()
+    except ServerError as error:
+        raise AnswerError(error.reason, error.detail, [(b"content-range", b"bytes */%d" % size)]) from None

@@ -126,6 +126,7 @@ async def test_ranges(archive: Archive) -> None:
     )
     part = await archive.get(path, OCTETS, range="bytes=0-99")
     assert (part.status_code, split_parts(part)[0].body) == (206, PDF[:100])
+    assert split_parts(part)[0].headers["content-range"] == f"bytes 0-99/{len(PDF)}"
     tail = await archive.get(path, "application/octet-stream", range="bytes=-3")
     assert tail.content == PDF[-3:]
     several = await archive.get(path, OCTETS, range="bytes=0-9,20-29")
