@@ -83,7 +83,11 @@ def _is_whole(data: Data) -> bool:
 
 def _jpeg(data: bytes, stream: Codestream, description: PixelDescription) -> Samples:
     if stream.samples != 3:
-        return imagecodecs.jpeg8_decode(data)
+        values = imagecodecs.jpeg8_decode(data)
+        if stream.lossy and stream.bits > description.bits_stored and not description.is_signed:
+            # The DCT goes beyond the ends of the range; what reads the stored bits only would see white as black.
+            values = np.minimum(values, (1 << description.bits_stored) - 1, dtype=values.dtype)
+        return values
     if not stream.lossy or _is_rgb(stream, description):
         return imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB")
     return imagecodecs.jpeg8_decode(data, colorspace="YCBCR", outcolorspace="RGB")

@@ -278,10 +278,17 @@ _ENCODERS: dict[str, Encoder] = {
 _LOSSY = frozenset(_PREFIX + last for last in ("4.50", "4.51", "4.81", "4.91", "4.112", "4.203"))
 
 
+def stored_bits(description: PixelDescription, target: Target) -> int:
+    """Bits Stored of what is encoded. PS3.5 §8.2.1: JPEG of 12 bits says 12; its codecs go beyond the ends of fewer."""
+    wide = target.transfer_syntax_uid == _PREFIX + "4.51" and description.bits_allocated > 8
+    return 12 if wide else description.bits_stored
+
+
 def encoded_description(description: PixelDescription, frame: EncodedFrame, target: Target) -> PixelDescription:
     """How the frames are described when they are encoded: what `decode_frame` needs to read them again."""
     return replace(
         description,
         photometric_interpretation=frame.photometric_interpretation,
         transfer_syntax_uid=target.transfer_syntax_uid,
+        bits_stored=stored_bits(description, target),
     )

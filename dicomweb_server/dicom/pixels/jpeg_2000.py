@@ -39,7 +39,8 @@ def encode_jpeg_2000(samples: Samples, bits: int, *, mix_components: bool, quali
 
 def encode_high_throughput(samples: Samples, bits: int, *, mix_components: bool) -> bytes:
     """A reversible codestream, the resolutions one after the other (RPCL), the lowest of at most 64 x 64, with TLM."""
-    levels = min(max(ceil(log2(max(samples.shape[:2]) / _SMALLEST)), 0), _MAX_LEVELS)
+    # None would be the encoder's default of five, whose empty resolutions of a small image viewers fail on.
+    levels = min(max(ceil(log2(max(samples.shape[:2]) / _SMALLEST)), 1), _MAX_LEVELS)
     width = 8 * samples.dtype.itemsize
     if bits < width and samples.dtype.kind == "u":
         # The encoder takes the type's width for the precision, and half of its range from each sample. With the

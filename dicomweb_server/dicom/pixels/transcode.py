@@ -12,13 +12,14 @@ from dicomweb_server.dicom.header import Header, read_header
 from dicomweb_server.dicom.pixels.decode import decode_frame
 from dicomweb_server.dicom.pixels.description import PixelDescription, SampleKind, describe_pixels, undecodable
 from dicomweb_server.dicom.pixels.encapsulated import encapsulated
-from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, encode_frame
+from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, encode_frame, stored_bits
 from dicomweb_server.dicom.pixels.lossy import lossy_changes
 from dicomweb_server.dicom.reencode import Changes, NewElement, Reencoded, reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
 from dicomweb_server.dicom.value_field import padded
 
-_PHOTOMETRIC, _PLANAR, _HIGH_BIT, _PIXEL_DATA = 0x00280004, 0x00280006, 0x00280102, 0x7FE00010
+_PHOTOMETRIC, _PLANAR, _PIXEL_DATA = 0x00280004, 0x00280006, 0x7FE00010
+_BITS_STORED, _HIGH_BIT = 0x00280101, 0x00280102
 _OFFSETS, _LENGTHS = 0x7FE00001, 0x7FE00002
 _PIXEL_VRS = {SampleKind.FLOAT: "OF", SampleKind.DOUBLE: "OD"}
 
@@ -91,8 +92,11 @@ def with_frames(header: Header, change: FrameChange, frames: Sequence[EncodedFra
     }
     if description.samples > 1:
         changes[_PLANAR] = _short(0)
-    if description.kind is SampleKind.INTEGER and description.high_bit != description.bits_stored - 1:
-        changes[_HIGH_BIT] = _short(description.bits_stored - 1)
+    bits = stored_bits(description, target)
+    if bits != description.bits_stored:
+        changes[_BITS_STORED] = _short(bits)
+    if description.kind is SampleKind.INTEGER and description.high_bit != bits - 1:
+        changes[_HIGH_BIT] = _short(bits - 1)
     if frames[0].method:
         changes |= lossy_changes(header, description, frames, target)
     data = [frame.data for frame in frames]

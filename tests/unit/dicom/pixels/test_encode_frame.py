@@ -1,5 +1,7 @@
 """Every transfer syntax that can be written: what comes back is what went in, or as close as it may be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -104,6 +106,24 @@ def test_high_throughput_comes_by_resolution() -> None:
     assert (progression, levels) == (2, 3)
     assert b"\xff\x55" in data[:200]
     assert data.count(b"\xff\x90") == levels + 1
+
+
+@pytest.mark.parametrize("side", [1, 3, 64])
+def test_a_small_image_has_no_empty_resolutions(side: int) -> None:
+    description = described(8, rows=side, columns=side)
+    data = encode_frame(image(description), description, Target(P + "4.202")).data
+    assert data[data.index(b"\xff\x52") + 9] == 1
+
+
+def test_jpeg_of_twelve_bits_says_so() -> None:
+    """PS3.5 §8.2.1. The codec goes beyond the ends of fewer bits; a data set that says fewer is not overrun."""
+    description, target = described(10, rows=64, columns=64), Target(P + "4.51", 60)
+    samples = np.where(np.random.default_rng(0).random((64, 64)) < 0.5, 1023, 0).astype(np.uint16)
+    frame = encode_frame(samples, description, target)
+    encoded = encoded_description(description, frame, target)
+    assert encoded.bits_stored == 12
+    assert decode_frame(frame.data, encoded).max() > 1023
+    assert decode_frame(frame.data, replace(encoded, bits_stored=10)).max() == 1023
 
 
 @pytest.mark.parametrize("kind", [SampleKind.FLOAT, SampleKind.DOUBLE])
