@@ -19,6 +19,7 @@ from dicomweb_server.services.pixels import PixelWorkers
 _log = logging.getLogger(__name__)
 
 _DEEPEST = 16  # bits
+_HIGH_THROUGHPUT = frozenset("1.2.840.10008.1.2.4." + last for last in ("201", "202", "203"))
 _LARGEST = 1 << 28  # of what travels to a process as one piece
 
 
@@ -79,11 +80,13 @@ def in_wanted_syntax(data: bytes, wanted: IngestTarget) -> bytes | None:
     allowed = wanted.of_compressed if is_compressed else wanted.of_uncompressed
     if not allowed or header.pixel_data is None or header.transfer_syntax_uid == wanted.target.transfer_syntax_uid:
         return None
-    if TRANSFER_SYNTAXES[wanted.target.transfer_syntax_uid].encapsulated and _is_deep(describe_pixels(header)):
+    if not _is_seen(describe_pixels(header), wanted.target.transfer_syntax_uid):
         return None
     return transcode(data, wanted.target)
 
 
-def _is_deep(description: PixelDescription) -> bool:
-    """More than 16 bits can be compressed, but the decoders of viewers stop there, so that nothing would be seen."""
-    return description.bits_allocated > _DEEPEST
+def _is_seen(description: PixelDescription, transfer_syntax_uid: str) -> bool:
+    """Whether viewers show what is made. Their decoders stop at 16 bits, and in HTJ2K they mix up YCbCr as it is."""
+    if transfer_syntax_uid in _HIGH_THROUGHPUT and description.decoded().photometric_interpretation == "YBR_FULL":
+        return False
+    return description.bits_allocated <= _DEEPEST or not TRANSFER_SYNTAXES[transfer_syntax_uid].encapsulated

@@ -70,8 +70,18 @@ async def test_what_cannot_be_is_stored_as_it_came(tmp_path: Path) -> None:
     broken = make_encapsulated([fake_jpeg(b"x" * 40)])
     report = write_part10(make_dataset(), EXPLICIT)
     dose = image_file(described(32))  # viewers do not decode such streams
-    files = await stored(tmp_path, [broken, report, dose], IngestTarget(target=Target(HTJ2K)))
-    assert sorted(files) == sorted([broken, report, dose])
+    color = image_file(described(8, samples=3, color="YBR_FULL"))  # nor these
+    files = await stored(tmp_path, [broken, report, dose, color], IngestTarget(target=Target(HTJ2K)))
+    assert sorted(files) == sorted([broken, report, dose, color])
+
+
+async def test_color_of_jpeg_becomes_rgb(tmp_path: Path) -> None:
+    original = image_file(described(8, samples=3), JPEG)
+    (data,) = await stored(tmp_path, [original], IngestTarget(target=Target(HTJ2K)))
+    assert (read(original).PhotometricInterpretation, read(data).PhotometricInterpretation) == (
+        "YBR_FULL_422",
+        "YBR_RCT",
+    )
 
 
 async def test_with_losses_it_is_another_instance(tmp_path: Path) -> None:
