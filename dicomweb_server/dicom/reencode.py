@@ -115,7 +115,8 @@ def reencode(
         problem = f"an instance in transfer syntax {header.transfer_syntax_uid} cannot be sent in {transfer_syntax_uid}"
         raise ServerError(Reason.NOT_ACCEPTABLE, problem)
     target = TRANSFER_SYNTAXES[transfer_syntax_uid].encoding
-    if not changes and header.transfer_syntax_uid == transfer_syntax_uid and header.encoding == target:
+    is_same = header.transfer_syntax_uid == transfer_syntax_uid and header.encoding == target
+    if not changes and is_same and not target.deflated:  # or the buffer is what was inflated
         return unchanged(header.buffer)
     file_meta = _file_meta(header.file_meta, transfer_syntax_uid, changes.get(_INSTANCE_UID))
     if not changes and header.encoding[:2] == target[:2]:  # one of them is deflated

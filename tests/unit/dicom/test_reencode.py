@@ -85,6 +85,14 @@ def test_values_stay_the_same(syntax: str, undefined: bool) -> None:
     assert result["ReferencedImageSequence"].is_undefined_length == undefined
 
 
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_the_same_encoding_again_is_the_same_data_set(syntax: str) -> None:
+    file = write_part10(rich_dataset(), syntax)
+    again = b"".join(reencode(open_part10(file), syntax))
+    assert dcmread(BytesIO(again)) == dcmread(BytesIO(file))
+    assert open_part10(again).transfer_syntax_uid == syntax
+
+
 def test_explicit_little_endian_stays_as_it_is() -> None:
     file = make_instance()
     assert reencoded(file) == file
