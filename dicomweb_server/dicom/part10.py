@@ -4,8 +4,8 @@ import struct
 from collections.abc import Mapping
 
 from dicomweb_server.dicom.elements import SHORT_VRS, locate
-from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Buffer, whole
-from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, uid_from
+from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Buffer
+from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomweb_server.errors import Reason, ServerError
 
 PREAMBLE_LENGTH = 128
@@ -52,11 +52,6 @@ def read_file_meta(buffer: Buffer) -> tuple[dict[int, bytes], int]:
         if length <= _MAX_VALUE:
             values.setdefault(tag, buffer[value:position])
     return values, position
-
-
-def transfer_syntax_uid(file: bytes) -> str:
-    """The transfer syntax of a file, of which at least the beginning is given."""
-    return uid_from(read_file_meta(whole(file))[0].get(TRANSFER_SYNTAX_UID, b""))
 
 
 def file_meta(sop_class_uid: str, instance_uid: str, transfer_syntax_uid: str, *, source_ae: str = "") -> bytes:

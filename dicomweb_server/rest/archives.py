@@ -16,9 +16,10 @@ from dicomweb_server.rest.context import Context
 from dicomweb_server.rest.disposition import attachment
 from dicomweb_server.rest.identify import resource_of
 from dicomweb_server.rest.submission import Wish, job_answer, submit, wish_of
-from dicomweb_server.rest.table import JSON, TEXT, ZIP, Row, Table, flag, number, row, word
+from dicomweb_server.rest.table import JSON, TEXT, ZIP, Row, Table, flag, row, word
+from dicomweb_server.rest.transcoding import TRANSCODING_PARAMETERS, transcoding_by_arguments, transcoding_by_members
 from dicomweb_server.services.archive_job import archive_job
-from dicomweb_server.services.archives import ArchiveWish, Layout, check_transcoding
+from dicomweb_server.services.archives import ArchiveWish, Layout
 from dicomweb_server.services.resources import Resource
 
 _FILENAME = "Archive.zip"
@@ -73,7 +74,6 @@ async def _resources(context: Context, ids: Sequence[str]) -> list[Resource]:
 
 
 async def _answer(request: Request, context: Context, resources: Sequence[Resource], asked: _Asked) -> Response:
-    check_transcoding(asked.archive)
     if asked.job.asynchronous:
         type_, parameters = archive_job(asked.archive, resources, asked.filename)
         return job_answer(await submit(request, context, type_, parameters, asked.job))
@@ -85,18 +85,16 @@ async def _answer(request: Request, context: Context, resources: Sequence[Resour
 
 def _asked_by_arguments(request: Request, layout: Layout, filename: str) -> _Asked:
     arguments = Arguments(request.scope)
-    arguments.number("lossy-quality", 90, 100)
     wish = ArchiveWish(
-        layout=_extended(layout, wanted=arguments.flag("extended")), transcode=arguments.text("transcode") or None
+        layout=_extended(layout, wanted=arguments.flag("extended")), transcode=transcoding_by_arguments(arguments)
     )
     return _Asked(wish, Wish(), arguments.text("filename") or filename)
 
 
 def _asked_by_members(members: Members, layout: Layout, filename: str) -> _Asked:
-    members.number("LossyQuality", 90, 1, 100)
     wish = ArchiveWish(
         layout=_extended(layout, wanted=members.flag("Extended")),
-        transcode=members.text("Transcode", "") or None,
+        transcode=transcoding_by_members(members),
         ascii_names=not members.flag("Utf8", default=True),
     )
     return _Asked(wish, wish_of(members), members.text("Filename", "") or filename)
@@ -106,11 +104,7 @@ def _extended(layout: Layout, *, wanted: bool) -> Layout:
     return Layout.EXTENDED_MEDIA if wanted and layout is Layout.MEDIA else layout
 
 
-_PARAMETERS = (
-    word("filename", "The name to offer"),
-    word("transcode", "Transfer syntax UID of the files in it"),
-    number("lossy-quality", "Quality of lossy compression, from 1 to 100"),
-)
+_PARAMETERS = (word("filename", "The name to offer"), *TRANSCODING_PARAMETERS)
 _CHOICE = word("resources", "Identifiers at any level, separated by commas")
 _EXTENDED = flag("extended", "A DICOMDIR that says more than it must")
 

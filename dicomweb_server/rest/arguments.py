@@ -46,11 +46,11 @@ class Arguments:
             raise ServerError(Reason.BAD_REQUEST, f"the parameter {name} must be a number")
         return value
 
-    def number(self, name: str, default: int, most: int = 2**53) -> int:
-        """A number that is not negative."""
+    def number(self, name: str, default: int, most: int = 2**53, *, least: int = 0) -> int:
+        """A whole number within bounds."""
         value = self._values.get(name)
         if value is None:
             return default
-        if not (value.isascii() and value.isdigit() and len(value) <= 16 and int(value) <= most):
-            raise ServerError(Reason.BAD_REQUEST, f"the parameter {name} must be a whole number from 0 to {most}")
+        if not (value.isascii() and value.isdigit() and len(value) <= 16 and least <= int(value) <= most):
+            raise ServerError(Reason.BAD_REQUEST, f"the parameter {name} must be a whole number from {least} to {most}")
         return int(value)

@@ -20,22 +20,29 @@ from dicomweb_server.rest.file_meta import file_meta_json
 from dicomweb_server.rest.identify import resource_of
 from dicomweb_server.rest.resource_json import form_of, tag_path
 from dicomweb_server.rest.table import DICOM, JSON, OCTETS, Table, flag, row, word
+from dicomweb_server.rest.transcoding import TRANSCODING_PARAMETERS, transcoding_by_arguments
 
 _PIXEL_DATA = 0x7FE00010
 
 
 async def retrieve_file(request: Request, context: Context) -> Response:
-    """The file as it is stored, or byte ranges of it."""
+    """The file as it is stored or in another transfer syntax, or byte ranges of it."""
     scope, public_id = request.scope, request.scope["path_params"]["id"]
     instance = context.services.resources.peek_instance(public_id)
     instance = instance or await context.services.resources.instance(public_id)
-    tag = entity_tag(instance.digest.hex()[:32])
+    transcoding, wish = context.services.transcoding, transcoding_by_arguments(Arguments(scope))
+    variant = transcoding.variant(wish.transfer_syntax_uid, wish.quality) if wish else ""
+    tag = entity_tag(instance.digest.hex()[:32], variant)
     headers = [(b"etag", tag), (b"cache-control", b"private, no-cache"), disposition(scope, f"{public_id}.dcm")]
     if is_fresh(scope, tag):
         return not_modified(headers)
     retrieve = context.services.retrieve
     ranges = range_applies(scope, tag)
-    return await alone(scope, retrieve.contents, retrieve.file(instance), DICOM.encode(), headers, ranges=ranges)
+    content = retrieve.file(instance)
+    if wish is not None:
+        made = transcoding.file(instance, wish.transfer_syntax_uid, wish.quality)
+        content = await retrieve.contents.settled(made)
+    return await alone(scope, retrieve.contents, content, DICOM.encode(), headers, ranges=ranges)
 
 
 async def show_file_meta(request: Request, context: Context) -> Response:
@@ -122,9 +129,10 @@ OPERATIONS: Table = (
         retrieve_file,
         "The DICOM file",
         word("filename", "The name to save it under"),
+        *TRANSCODING_PARAMETERS,
         produces=(DICOM,),
         success={200: "The file", 206: "A byte range of it", 304: "The client has it already"},
-        errors=(416,),
+        errors=(406, 416),
     ),
     row(
         "GET",

@@ -6,6 +6,7 @@ from typing import Any
 from dicomweb_server.services.archives import Archive, ArchiveService, ArchiveWish, Layout
 from dicomweb_server.services.jobs import Job, JobOutput, RunningJob
 from dicomweb_server.services.resources import Resource, ResourceService
+from dicomweb_server.services.transcoding import TranscodingWish
 
 OUTPUT = "archive"
 _MEGABYTE = 2**20
@@ -16,7 +17,8 @@ def archive_job(wish: ArchiveWish, resources: Sequence[Resource], filename: str)
     parameters = {
         "Resources": [resource.id for resource in resources],
         "Layout": wish.layout.value,
-        "Transcode": wish.transcode,
+        "Transcode": wish.transcode.transfer_syntax_uid if wish.transcode else None,
+        "LossyQuality": wish.transcode.quality if wish.transcode else None,
         "Ascii": wish.ascii_names,
         "Filename": filename,
     }
@@ -45,8 +47,11 @@ class ArchiveKind:
         return JobOutput("application/zip", job.parameters["Filename"], self._archives.pieces(archive), archive.size)
 
     async def _archive(self, parameters: Mapping[str, Any]) -> Archive:
+        syntax, quality = parameters["Transcode"], parameters.get("LossyQuality")
         wish = ArchiveWish(
-            layout=Layout(parameters["Layout"]), transcode=parameters["Transcode"], ascii_names=parameters["Ascii"]
+            layout=Layout(parameters["Layout"]),
+            transcode=TranscodingWish(syntax, quality) if syntax else None,
+            ascii_names=parameters["Ascii"],
         )
         resources = [await self._resources.identify_any(one) for one in parameters["Resources"]]
         return await self._archives.plan(resources, wish)

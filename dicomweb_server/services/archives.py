@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from dicomweb_server.dicom.directory import Directory, FileReference
-from dicomweb_server.dicom.part10 import transfer_syntax_uid
-from dicomweb_server.dicom.pixels.encode import can_encode
+from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_INSTANCE_UID, TRANSFER_SYNTAX_UID, read_file_meta
+from dicomweb_server.dicom.uids import uid_from
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.archives import SeriesTitles
 from dicomweb_server.ports.index import Scope, StoredInstance
@@ -20,7 +20,7 @@ from dicomweb_server.services.archive_names import archive_names
 from dicomweb_server.services.contents import Buffer, Content, Made, Make
 from dicomweb_server.services.resources import Resource, ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
-from dicomweb_server.services.transcoding import TranscodingService
+from dicomweb_server.services.transcoding import TranscodingService, TranscodingWish
 from dicomweb_server.services.workers import Workers
 from dicomweb_server.services.zip_stream import zip_entries, zip_size
 from dicomweb_server.wire.zip_archive import ZipWriter
@@ -40,10 +40,10 @@ class Layout(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveWish:
-    """How an archive is wanted. `transcode`: the transfer syntax of its files, None for what they are stored in."""
+    """How an archive is wanted. `transcode`: what its files are brought to, None for what they are stored in."""
 
     layout: Layout = Layout.FOLDERS
-    transcode: str | None = None
+    transcode: TranscodingWish | None = None
     ascii_names: bool = False
 
 
@@ -55,7 +55,7 @@ class Archive:
     instances: Sequence[StoredInstance]
     names: Sequence[str]
     contents: Sequence[Content]
-    made: Mapping[str, str]  # transfer syntaxes that files turned out to have, by key of the instance
+    made: Mapping[str, tuple[str, str]]  # UIDs and transfer syntaxes that files turned out to have, by key
 
     @property
     def content_size(self) -> int:
@@ -86,14 +86,13 @@ class ArchiveService:
         self._workers = workers
 
     async def plan(self, resources: Sequence[Resource], wish: ArchiveWish) -> Archive:
-        """The archive of all instances of these resources, each once. ServerError: BAD_REQUEST, TOO_LARGE."""
-        check_transcoding(wish)
+        """The archive of all instances of these resources, each once. ServerError: TOO_LARGE."""
         found: dict[tuple[str, str, str], StoredInstance] = {}
         for resource in resources:
             for one in await self._resources.instances(resource):
                 found.setdefault((one.study_uid, one.series_uid, one.instance_uid), one)
         instances = list(found.values())
-        made: dict[str, str] = {}
+        made: dict[str, tuple[str, str]] = {}
         contents = [self._content(one, wish, made) for one in instances]
         return Archive(wish, instances, await self._names(instances, wish), contents, made)
 
@@ -134,34 +133,30 @@ class ArchiveService:
                 directory.add(file, _document(await self._retrieve.read_metadata(instance)))
         return directory
 
-    def _content(self, instance: StoredInstance, wish: ArchiveWish, made: dict[str, str]) -> Content:
+    def _content(self, instance: StoredInstance, wish: ArchiveWish, made: dict[str, tuple[str, str]]) -> Content:
         if wish.transcode is None:
             return self._retrieve.file(instance)
-        content = self._transcoding.file_or_stored(instance, wish.transcode)
+        syntax, quality = wish.transcode.transfer_syntax_uid, wish.transcode.quality
+        content = self._transcoding.file_or_stored(instance, syntax, quality)
         if content.make is None:
             return content
         return replace(content, make=partial(_noted, content.make, instance.key, made))
-
-
-def check_transcoding(wish: ArchiveWish) -> None:
-    """ServerError(BAD_REQUEST) for a transfer syntax that nothing can be brought to."""
-    if wish.transcode is not None and not can_encode(wish.transcode):
-        raise ServerError(Reason.BAD_REQUEST, "Transcode is no transfer syntax that this server can make")
 
 
 def _series_of(instance: StoredInstance) -> tuple[str, str]:
     return instance.study_uid, instance.series_uid
 
 
-def _reference(instance: StoredInstance, name: str, made: Mapping[str, str]) -> FileReference:
-    syntax = made.get(instance.key, instance.transfer_syntax_uid)
-    return FileReference(name.replace("/", "\\"), instance.sop_class_uid, instance.instance_uid, syntax)
+def _reference(instance: StoredInstance, name: str, made: Mapping[str, tuple[str, str]]) -> FileReference:
+    uid, syntax = made.get(instance.key, (instance.instance_uid, instance.transfer_syntax_uid))
+    return FileReference(name.replace("/", "\\"), instance.sop_class_uid, uid, syntax)
 
 
-async def _noted(make: Make, key: str, noted: dict[str, str]) -> bytes | Made:
-    """What is made, and which transfer syntax it has: where the one wished cannot be made, it is that of the file."""
+async def _noted(make: Make, key: str, noted: dict[str, tuple[str, str]]) -> bytes | Made:
+    """What is made, and what it is: its transfer syntax may be the stored one; what lost something has a new UID."""
     made = await make()
-    noted[key] = transfer_syntax_uid(made if isinstance(made, bytes) else bytes(next(iter(made))))
+    meta = read_file_meta(made if isinstance(made, bytes) else bytes(next(iter(made))))[0]
+    noted[key] = uid_from(meta.get(MEDIA_STORAGE_SOP_INSTANCE_UID, b"")), uid_from(meta.get(TRANSFER_SYNTAX_UID, b""))
     return made
 
 

@@ -20,7 +20,7 @@ from dicomweb_server.dicom.edit_path import (
 )
 from dicomweb_server.dicom.edit_plan import EditPlan
 from dicomweb_server.dicom.edit_value import edit_value
-from dicomweb_server.dicom.pixels.encode import can_encode, may_lose
+from dicomweb_server.dicom.pixels.encode import may_lose
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.transcoding import TranscodingWish
 
@@ -126,8 +126,6 @@ def _wishes(body: Mapping[str, Any]) -> EditWishes:
 
 def _transcode(body: Mapping[str, Any]) -> TranscodingWish | None:
     uid, quality = _text(body, "Transcode", ""), body.get("LossyQuality")
-    if uid and not can_encode(uid):
-        raise _bad("Transcode: expected a transfer syntax that this server can make")
     if quality is not None and (type(quality) is not int or not 1 <= quality <= _BEST_QUALITY):
         raise _bad(f"LossyQuality: expected a whole number from 1 to {_BEST_QUALITY}")
     return TranscodingWish(uid, quality) if uid else None

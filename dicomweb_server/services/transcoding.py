@@ -52,6 +52,10 @@ class TranscodingWish:
     transfer_syntax_uid: str
     quality: int | None = None
 
+    def __post_init__(self) -> None:
+        if not can_encode(self.transfer_syntax_uid):
+            raise ServerError(Reason.BAD_REQUEST, "Transcode: expected a transfer syntax that this server can make")
+
 
 class TranscodingService:
     """Finds the cheapest way to a transfer syntax: what is there, other heads and byte order, or through the pixels."""
@@ -73,9 +77,9 @@ class TranscodingService:
         self._derived = derived or NothingDerived()
         self._quality = (options or TranscodingOptions()).quality
 
-    def variant(self, transfer_syntax_uid: str) -> str:
+    def variant(self, transfer_syntax_uid: str, quality: int | None = None) -> str:
         """What tells a representation in a transfer syntax from others of the same instance."""
-        return _variant(Target(transfer_syntax_uid, self._quality))
+        return _variant(Target(transfer_syntax_uid, quality or self._quality))
 
     def file(self, instance: StoredInstance, transfer_syntax_uid: str, quality: int | None = None) -> Content:
         """The Part 10 file in a transfer syntax; reading it raises ServerError(NOT_ACCEPTABLE) where it cannot be made.
@@ -93,9 +97,9 @@ class TranscodingService:
         target = Target(wanted, quality or self._quality)
         return Content(instance.size, make=lambda: self._file(instance, target), exact=False)
 
-    def file_or_stored(self, instance: StoredInstance, transfer_syntax_uid: str) -> Content:
+    def file_or_stored(self, instance: StoredInstance, transfer_syntax_uid: str, quality: int | None = None) -> Content:
         """The same; where it cannot be made, the file as it is stored, so that one does not cost all the others."""
-        content = self.file(instance, transfer_syntax_uid)
+        content = self.file(instance, transfer_syntax_uid, quality)
         make = content.make
         if make is None:
             return content

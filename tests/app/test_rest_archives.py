@@ -11,14 +11,16 @@ from zipfile import ZipFile
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit
 
 from dicomweb_server.dicom.orthanc_id import orthanc_id
 from dicomweb_server.services.delete import Scope
 from dicomweb_server.services.retrieve import RetrieveService
 from tests.app.rest_harness import Rest, open_rest
 from tests.builders import make_dataset, make_instance, write_part10
+from tests.encoded_images import image_file
 from tests.file_sets import opened_file_set
+from tests.images import described
 
 FILES = [
     write_part10(
@@ -155,6 +157,34 @@ async def test_what_cannot_be_compressed_is_as_it_is_stored(rest: Rest) -> None:
     assert [one.ReferencedTransferSyntaxUIDInFile for one in records] == files
 
 
+async def test_the_quality_of_what_loses_something(rest: Rest) -> None:
+    """As it is asked for, streamed and as a job; the DICOMDIR names the files that are there."""
+    image = image_file(described(8, rows=64, columns=64), PatientID="P8", StudyInstanceUID="8", SeriesInstanceUID="8.1")
+    await rest.store_by_dicomweb(image)
+    study, syntax = orthanc_id("P8", "8"), str(JPEGBaseline8Bit)
+    sizes = []
+    for quality in (10, 95):
+        got = await rest.get(f"/studies/{study}/archive?transcode={syntax}&lossy-quality={quality}")
+        wish = {"Transcode": syntax, "LossyQuality": quality}
+        media = entries((await rest.post(f"/studies/{study}/media", wish)).content)
+        job = (await rest.post(f"/studies/{study}/archive", {**wish, "Asynchronous": True})).json()
+        await ended(rest, job["ID"])
+        output = await rest.get(f"/jobs/{job['ID']}/archive")
+        (file,) = entries(got.content).values()
+        assert [*entries(output.content).values()] == [file] == [media["IMAGES/IM0"]]
+        sizes.append(len(file))
+        *_, record = dcmread(BytesIO(media["DICOMDIR"])).DirectoryRecordSequence
+        meta = dcmread(BytesIO(file)).file_meta
+        assert record.ReferencedTransferSyntaxUIDInFile == meta.TransferSyntaxUID == syntax
+        assert record.ReferencedSOPInstanceUIDInFile == meta.MediaStorageSOPInstanceUID
+        single = orthanc_id("P8", "8", "8.1", dcmread(BytesIO(image)).SOPInstanceUID)
+        path = f"/instances/{single}/file?transcode={syntax}&lossy-quality={quality}"
+        alone = await rest.get(path)
+        assert alone.content == file
+        assert (await rest.get(path, if_none_match=alone.headers["etag"])).status_code == 304
+    assert sizes[0] * 2 < sizes[1]
+
+
 async def test_as_a_job(rest: Rest) -> None:
     body = {"Asynchronous": True, "Priority": 7, "Filename": "x.zip", "UserData": {"a": 1}}
     answer = (await rest.post(f"/studies/{STUDY}/archive", body)).json()
@@ -193,6 +223,9 @@ async def ended(rest: Rest, job_id: str) -> Any:
         (f"/studies/{STUDY}/archive", '{"Priority": 1e9999}', 400),
         (f"/studies/{STUDY}/archive", '{"Transcode": "1.2.3"}', 400),
         (f"/studies/{STUDY}/archive", '{"LossyQuality": 101}', 400),
+        (f"/studies/{STUDY}/archive?lossy-quality=0", None, 400),
+        (f"/instances/{INSTANCE}/file?transcode=1.2.3", None, 400),
+        (f"/instances/{INSTANCE}/file?transcode=1.2.840.10008.1.2.4.50&lossy-quality=101", None, 400),
         (f"/series/{STUDY}/archive", "{}", 404),
         ("/studies/../archive", "{}", 404),
         (f"/instances/{INSTANCE}/archive", "{}", 404),
@@ -205,8 +238,8 @@ async def ended(rest: Rest, job_id: str) -> Any:
         ("/tools/create-media", '{"Resources": ["nothing"], "Asynchronous": true}', 404),
     ],
 )
-async def test_bad_input(rest: Rest, path: str, body: str, status: int) -> None:
-    response = await rest.post(path, body)
+async def test_bad_input(rest: Rest, path: str, body: str | None, status: int) -> None:
+    response = await (rest.get(path) if body is None else rest.post(path, body))
     assert response.status_code == status, response.text
     assert response.json()["HttpStatus"] == status
 
