@@ -66,7 +66,7 @@ generated: $(STAMP) ## Make the generated files anew
 	@$(BIN)/python -m scripts.generate
 
 lock: ## Choose the versions of the lock files anew (needs pip-tools)
-	@pip-compile $(LOCK_OPTIONS) --extra dev --extra docs --output-file requirements.lock pyproject.toml
+	@pip-compile $(LOCK_OPTIONS) --extra video --extra dev --extra docs --output-file requirements.lock pyproject.toml
 	@pip-compile $(LOCK_OPTIONS) --output-file requirements-server.lock pyproject.toml
 
 clean: ## Remove what was made, but not data

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.dicom.frames import FrameIndex
-from dicomweb_server.dicom.rendering.image_format import IMAGE_TYPES, JPEG, PNG
+from dicomweb_server.dicom.rendering.image_format import JPEG, PNG
 from dicomweb_server.dicom.rendering.options import RenderingOptions, Viewport
 from dicomweb_server.dicomweb.context import Context, path_of_instance, scope_of
 from dicomweb_server.dicomweb.frames import listed_numbers
@@ -31,10 +31,6 @@ from dicomweb_server.wire.media_types import Offer, choose
 
 THUMBNAIL_TYPES = (JPEG, PNG, "image/webp", "image/gif")
 _THUMBNAIL_SIDE = 256
-_DOCUMENT = "00420011"
-
-_IMAGE_OFFERS = tuple(Offer(name) for name in IMAGE_TYPES)
-_PART_OFFERS = tuple(Offer(name, multipart=True) for name in IMAGE_TYPES)
 
 
 async def retrieve_rendered(request: Request, context: Context) -> Response:
@@ -47,7 +43,8 @@ async def retrieve_rendered(request: Request, context: Context) -> Response:
     kind = kind_of(instance)
     lasting = scope.instance_uid is not None
     if kind in (Kind.VIDEO, Kind.DOCUMENT):
-        return await stream_response(request, context, instance, accepted(http), lasting=lasting)
+        shown = Shown(instance, tuple(listed))
+        return await stream_response(request, context, shown, accepted(http), options, lasting=lasting)
     offer = choose(accepted(http), rendered_offers(kind, single=len(listed) <= 1))
     if offer.multipart:
         return await _all_of(request, context, scope, listed, offer, options)

@@ -28,7 +28,7 @@ _PART_OFFERS = tuple(Offer(name, multipart=True) for name in IMAGE_TYPES)
 def rendered_offers(kind: Kind, *, single: bool) -> Sequence[Offer]:
     """The representations of an instance of a kind; `single`: of one frame, or of whatever stands for it."""
     if kind is Kind.REPORT:
-        return (Offer(HTML), Offer(TEXT))
+        return (Offer(HTML), Offer(TEXT), *_IMAGE_OFFERS)
     if kind is Kind.WAVEFORM:
         return (Offer(SVG),)
     if kind is Kind.OTHER:
@@ -60,17 +60,26 @@ async def picture_response(
 
 
 async def stream_response(
-    request: Request, context: Context, instance: StoredInstance, ranges: Sequence[MediaRange], *, lasting: bool
+    request: Request,
+    context: Context,
+    shown: Shown,
+    ranges: Sequence[MediaRange],
+    options: RenderingOptions,
+    *,
+    lasting: bool,
 ) -> Response:
-    """A video stream or an encapsulated document, of which ranges may be asked for."""
-    http, retrieve = request.scope, context.services.retrieve
+    """A video stream or an encapsulated document, of which ranges may be asked for; or a picture of it."""
+    http, retrieve, instance = request.scope, context.services.retrieve, shown.instance
     if kind_of(instance) is Kind.VIDEO:
         media_type = transfer_syntax(instance.transfer_syntax_uid).media_type
         content = retrieve.frame(instance, FrameIndex.unpack(instance.frames), 1)
     else:
         value = await retrieve.bulk_value(instance, _DOCUMENT)
         media_type, content = value.media_type, retrieve.bulk_content(instance, value)
-    offer = choose(ranges, (Offer(media_type), Offer(media_type, multipart=True)))
+    pictures = _IMAGE_OFFERS if len(shown.frames) <= 1 else ()
+    offer = choose(ranges, (Offer(media_type), Offer(media_type, multipart=True), *pictures))
+    if offer in pictures:
+        return await picture_response(request, context, shown, offer.media_type, options, lasting=lasting)
     headers = rendered_validators(context, instance, "rendered", lasting=lasting)
     if is_fresh(http, headers[0][1], instance.received):
         return not_modified(headers)
@@ -96,7 +105,7 @@ async def _none() -> AsyncIterator[Part]:
 async def _main_frames(rendering: RenderingService, instance: StoredInstance, media_type: str) -> Sequence[int]:
     """The frames that stand for an instance: all of them in an animation, else the main one."""
     kind = kind_of(instance)
-    if kind in (Kind.REPORT, Kind.WAVEFORM, Kind.PRESENTATION_STATE):
+    if kind in (Kind.REPORT, Kind.WAVEFORM, Kind.PRESENTATION_STATE, Kind.DOCUMENT):
         return ()
     animated = animated_frames(instance, media_type) if kind is Kind.IMAGE else ()
     return animated or (await rendering.main_frame(instance),)

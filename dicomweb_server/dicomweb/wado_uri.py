@@ -45,7 +45,8 @@ async def retrieve_by_query(request: Request, context: Context) -> Response:
     ranges = _ranges(request, query, kind)
     if kind in _STREAMS and not any(one.name == DICOM for one in ranges):
         _refuse_with_rendered(query)
-        return await stream_response(request, context, instance, ranges, lasting=True)
+        shown = Shown(instance, _frame(query, instance))
+        return await stream_response(request, context, shown, ranges, _options(query), lasting=True)
     offers = () if kind in (*_STREAMS, Kind.OTHER) else rendered_offers(kind, single=True)
     offer = choose(ranges, [*(one for one in offers if not one.multipart), Offer(DICOM)])
     if offer.media_type == DICOM:
@@ -107,7 +108,8 @@ def _refuse_with_rendered(query: Mapping[str, str]) -> None:
 def _frame(query: Mapping[str, str], instance: StoredInstance) -> tuple[int, ...]:
     if "frameNumber" not in query:
         return ()
-    highest = FrameIndex.unpack(instance.frames).count
+    frames = FrameIndex.unpack(instance.frames)
+    highest = frames.declared if frames.video else frames.count
     return (whole("frameNumber", query["frameNumber"], 1, max(highest, 1)),)
 
 

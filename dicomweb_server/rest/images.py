@@ -19,7 +19,7 @@ from dicomweb_server.http.responses import Whole
 from dicomweb_server.rest.answers import json_answer
 from dicomweb_server.rest.arguments import Arguments
 from dicomweb_server.rest.context import Context
-from dicomweb_server.services.rendering import Shown
+from dicomweb_server.services.rendering import page_or_frame
 from dicomweb_server.services.retrieve import StoredInstance
 from dicomweb_server.wire.media_types import Offer, choose
 
@@ -98,7 +98,7 @@ async def rendering(
         quality=_quality(arguments),
         square_pixels=False,
     )
-    return await context.services.rendering.rendered(Shown(instance, (frame_number,)), media_type, options)
+    return await context.services.rendering.rendered(page_or_frame(instance, frame_number), media_type, options)
 
 
 async def _window(context: Context, instance: StoredInstance, frame_number: int, arguments: Arguments) -> Window | None:

@@ -38,6 +38,7 @@ from dicomweb_server.services.rendering_work import (
     matlab_by,
     ready,
     rendered_by,
+    still_by,
 )
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.workers import Workers
@@ -135,6 +136,9 @@ class RenderingService:
         variant = (media_type, repr(options), ",".join(map(str, shown.frames)))
 
         async def make() -> bytes:
+            if kind is Kind.VIDEO:  # all of which is stored as one frame
+                source, number = await self._source(shown.instance, (1,)), shown.frames[0]
+                return (await self._pixels.run(still_by, source, number, media_type, options)).data
             source = await self._source(shown.instance, shown.frames)
             return (await self._pixels.run(rendered_by, source, media_type, options)).data
 
@@ -159,7 +163,13 @@ class RenderingService:
             there = await self._derived.get(instance.key, variant)
             if there is not None:
                 return there
-            made = (await self._thumbnail(instance, frame_number, media_type, viewport)).data
+            try:
+                made = (await self._thumbnail(instance, frame_number, media_type, viewport)).data
+            except ServerError as error:
+                if not _has_stand_in(instance, error):
+                    raise
+                # Not kept on the disk: what is missing now, an image or a package, may be there some day.
+                return (await self._pixels.run(labelled_icon, kind_of(instance).value, media_type, viewport)).data
             await self._derived.put(instance.key, variant, made)
             return made
 
@@ -173,11 +183,12 @@ class RenderingService:
         if kind in (Kind.IMAGE, Kind.SEGMENTATION):
             number = await self.main_frame(instance, middle=True) if frame_number is None else frame_number
             return await self.rendered(Shown(instance, (number,)), media_type, options)
+        if kind is Kind.VIDEO:
+            return await self.rendered(Shown(instance, (frame_number or 1,)), media_type, options)
         if frame_number is not None:
             FrameIndex.unpack(instance.frames).locate(frame_number)
         if kind is Kind.PRESENTATION_STATE:
-            with contextlib.suppress(ServerError):
-                return await self._presented(instance, media_type, options)
+            return await self._presented(instance, media_type, options)
         return await self._pixels.run(labelled_icon, kind.value, media_type, viewport)
 
     async def presentation_state(self, study_uid: str, series_uid: str, instance_uid: str) -> StoredInstance:
@@ -190,7 +201,11 @@ class RenderingService:
     async def exported(
         self, instance: StoredInstance, frame_number: int, export: Export, media_type: str, quality: int
     ) -> Encoded:
-        """A frame as it is decoded, stretched or clamped."""
+        """A frame as it is decoded, stretched or clamped; what has other pictures than frames, as that picture."""
+        kind = kind_of(instance)
+        if export is Export.PREVIEW and kind in (Kind.VIDEO, Kind.DOCUMENT, Kind.REPORT):
+            options = RenderingOptions(quality=quality)
+            return await self.rendered(page_or_frame(instance, frame_number), media_type, options)
         source = await self._source(instance, (frame_number,))
         return await self._pixels.run(exported_by, source, export, media_type, quality)
 
@@ -283,6 +298,20 @@ class RenderingService:
             return self._retrieve.peek(scope) or await self._retrieve.instance(scope)
         except ServerError:
             return None
+
+
+def page_or_frame(instance: StoredInstance, frame_number: int) -> Shown:
+    """A frame, or, as the first one of what has none, its page."""
+    has_page = kind_of(instance) in (Kind.DOCUMENT, Kind.REPORT) and frame_number == 1
+    return Shown(instance, () if has_page else (frame_number,))
+
+
+def _has_stand_in(instance: StoredInstance, error: ServerError) -> bool:
+    """Whether an icon is shown where a thumbnail could not be made: nobody doubts that the instance is right."""
+    kind = kind_of(instance)
+    return (kind is Kind.VIDEO and error.reason is Reason.NOT_ACCEPTABLE) or (
+        kind is Kind.PRESENTATION_STATE and not FrameIndex.unpack(instance.frames).tag
+    )
 
 
 def _head_size(instance: StoredInstance, frames: FrameIndex) -> int:

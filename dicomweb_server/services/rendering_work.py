@@ -1,15 +1,21 @@
 """What processes do for rendering: they read what they need from the file of an instance themselves where they can."""
 
+import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dicomweb_server.dicom.rendering.export import Export, ExportJob, PixelArray, exported, matlab_file, pixel_array
 from dicomweb_server.dicom.rendering.image_format import Encoded
 from dicomweb_server.dicom.rendering.options import RenderingOptions
-from dicomweb_server.dicom.rendering.rendering_job import RenderingJob, perform
+from dicomweb_server.dicom.rendering.rendering_job import RenderingJob, perform, video_still
 from dicomweb_server.dicom.rendering.source import Source, SourceFrame
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.contents import Span
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,51 @@ def rendered_by(
             _read(background) if background is not None else None,
         )
     )
+
+
+def still_by(source: AnySource, number: int, media_type: str, options: RenderingOptions) -> Encoded:
+    """A picture of a video, of which only as much is read as that needs."""
+    if isinstance(source, Source):
+        return video_still(source.head, io.BytesIO(source.frames[0].data), number, media_type, options)
+    try:
+        with open(source.path, "rb", buffering=0) as file:
+            head = _exactly(file.fileno(), 0, source.head_size)
+            stream = io.BufferedReader(_Spans(file.fileno(), source.frames[0][1]))
+            return video_still(head, stream, number, media_type, options)
+    except OSError:
+        raise _damaged() from None
+
+
+class _Spans(io.RawIOBase):
+    """Spans of a file, one after the other, as a file."""
+
+    def __init__(self, descriptor: int, spans: Sequence[Span]) -> None:
+        self._descriptor = descriptor
+        self._spans = spans
+        self._size = sum(length for _, length in spans)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(start + offset, 0)
+        return self._position
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        before = self._position
+        for offset, length in self._spans:
+            if before < length:
+                read = os.preadv(self._descriptor, [view[: length - before]], offset + before)
+                self._position += read
+                return read
+            before -= length
+        return 0
 
 
 def exported_by(source: AnySource, export: Export, media_type: str, quality: int) -> Encoded:

@@ -16,6 +16,7 @@ from dicomweb_server.http.routing import Service
 from tests.app.dicomweb_harness import Archive, Instance, open_archive
 from tests.builders import make_dataset, make_instance, write_part10
 from tests.real_files import REAL_FILES
+from tests.videos import COUNT, KINDS, video_instance
 
 
 class Wado:
@@ -117,3 +118,16 @@ async def test_other_kinds(wado: Wado) -> None:
     assert (await wado.get(odd)).content == odd.data
     assert (await wado.get(sr)).headers["content-type"].startswith("text/html")
     assert (await wado.get(sr, contentType="text/plain")).text.startswith("Diagnosis")
+
+
+async def test_a_video_as_a_picture(wado: Wado) -> None:
+    (one,) = await wado.archive.add(video_instance(*KINDS[3]))
+    assert (await wado.picture(one, contentType="image/png", frameNumber=COUNT, columns=80)).size == (80, 48)
+    assert (await wado.get(one, contentType="image/png", frameNumber=COUNT + 1)).status_code == 400
+    assert (await wado.get(one)).headers["content-type"] == "video/mp4"
+
+
+async def test_a_report_as_a_picture(wado: Wado) -> None:
+    (one,) = await wado.archive.add(next(path for path in REAL_FILES if path.name == "test-SR.dcm").read_bytes())
+    assert (await wado.picture(one, contentType="image/jpeg", rows=400)).height == 400
+    assert (await wado.get(one)).headers["content-type"].startswith("text/html")

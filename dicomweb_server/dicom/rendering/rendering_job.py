@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import BinaryIO
 
 from dicomweb_server.dicom.arrays import np
 from dicomweb_server.dicom.data_set import DataSet
@@ -15,12 +16,13 @@ from dicomweb_server.dicom.rendering.frame_image import Picture, frame_image, sa
 from dicomweb_server.dicom.rendering.image_format import Encoded, animated, encoded
 from dicomweb_server.dicom.rendering.lookup_table import unusable
 from dicomweb_server.dicom.rendering.options import Annotation, RenderingOptions
+from dicomweb_server.dicom.rendering.page import page_image
 from dicomweb_server.dicom.rendering.presented_image import presented_image
 from dicomweb_server.dicom.rendering.report import report_html, report_text
 from dicomweb_server.dicom.rendering.segmentation import SegmentFrame, frames_beside, segment_frames, with_segments
 from dicomweb_server.dicom.rendering.source import Source, decoded, described, opened_head
+from dicomweb_server.dicom.rendering.video import video_picture
 from dicomweb_server.dicom.rendering.waveform import waveform_svg
-from dicomweb_server.errors import Reason, ServerError
 
 HTML, TEXT, SVG = "text/html", "text/plain", "image/svg+xml"
 _FRAME_TIME, _FRAME_TIMES, _CINE_RATE, _DISPLAY_RATE = 0x00181063, 0x00181065, 0x00180040, 0x00082144
@@ -50,7 +52,8 @@ def perform(job: RenderingJob) -> Encoded:
         drawn = waveform_svg(data_set, annotated=Annotation.PATIENT in job.options.annotations)
         return Encoded(SVG, drawn.encode("utf-8"))
     if not job.source.frames:
-        raise ServerError(Reason.NOT_FOUND, "the instance has no pixel data")
+        page = np.asarray(page_image(data_set, job.options.viewport))
+        return _encoded(with_picture(page, frame_attributes(data_set, 1), job.options), job)
     description = described(header, data_set, job.source)
     if job.background is not None or job.state:
         picture = _state_or_segments(job, data_set, description)
@@ -68,6 +71,13 @@ def perform(job: RenderingJob) -> Encoded:
         images = [picture.image for picture in pictures]
         return animated(images, job.media_type, _milliseconds(data_set), quality=job.options.quality)
     return _encoded(pictures[0], job)
+
+
+def video_still(head: bytes, stream: BinaryIO, number: int, media_type: str, options: RenderingOptions) -> Encoded:
+    """One picture of a video, of whose file `head` is what precedes the stream."""
+    attributes = frame_attributes(opened_head(head)[1], 1)
+    picture = with_picture(video_picture(stream, number), attributes, options)
+    return encoded(picture.image, media_type, quality=options.quality, profile=picture.profile)
 
 
 def _encoded(picture: Picture, job: RenderingJob) -> Encoded:
