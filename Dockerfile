@@ -14,7 +14,7 @@ RUN /opt/dicomweb-server/bin/python -m compileall -q /opt/dicomweb-server/app \
 
 FROM debian:12-slim
 RUN apt-get update -qq \
- && apt-get install -qq --no-install-recommends python3 >/dev/null \
+ && apt-get install -qq --no-install-recommends python3 fonts-dejavu-core >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 942 --user-group --home-dir /data --shell /usr/sbin/nologin dicomweb \
  && install -d -o dicomweb -g dicomweb -m 0700 /data

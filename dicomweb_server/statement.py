@@ -39,7 +39,7 @@ _CHOICES: tuple[tuple[str, str], ...] = (
         "by Accept, into the transfer syntaxes above; without one, Explicit VR Little Endian, or as stored if the"
         " stored transfer syntax may have lost something; with losses only where such a transfer syntax is named,"
         " under another SOP Instance UID; by C-GET and C-MOVE without losses; 406 with the reason, or a failed"
-        " sub-operation, where it cannot be; in a set of instances, those are sent as stored",
+        " sub-operation, where it cannot be; in a set of instances, those are left out",
     ),
     (
         "Rendering",

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 
 from conformance.archive import Archive
 from conformance.requirement import requires
-from conformance.samples import Sample
+from conformance.samples import Sample, make, new_uid, sample
 from conformance.service import Service, is_problem
 
+PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 Get = Callable[..., httpx.Response]
 
 
@@ -51,7 +54,7 @@ def test_the_instance_itself(get: Get, archive: Archive) -> None:
     assert response.content == archive.ct[0].data
 
 
-@requires("PS3.18 §9.1.2.2.3")
+@requires("PS3.18 §9.4.2.4")
 def test_a_transfer_syntax_of_a_picture_answers_400(get: Get, archive: Archive) -> None:
     assert get(archive.ct[0], contentType="image/jpeg", transferSyntax="1.2.840.10008.1.2.1").status_code == 400
 
@@ -87,3 +90,24 @@ def test_parents_are_checked(get: Get, archive: Archive) -> None:
 def test_rows_and_columns_limit_the_size(get: Get, archive: Archive) -> None:
     shown = Image.open(io.BytesIO(get(archive.odd, rows="20", columns="100").content))
     assert shown.size == (20, 20)
+
+
+@requires("PS3.18 §9.5.1.2.7")
+def test_a_presentation_state_is_named_by_its_series_and_itself(service: Service, get: Get, archive: Archive) -> None:
+    one = archive.odd
+    image = Dataset()
+    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = one.dataset.SOPClassUID, one.instance
+    series = Dataset()
+    series.SeriesInstanceUID, series.ReferencedImageSequence = one.series, [image]
+    state = make(PRESENTATION_STATE, "PR", study=one.study)
+    state.ReferencedSeriesSequence, state.PresentationLUTShape = [series], "INVERSE"
+    stored = sample(state)
+    assert service.store(stored.data).status_code == 200
+    shown = get(one, contentType="image/png", presentationSeriesUID=stored.series, presentationUID=stored.instance)
+    assert shown.status_code == 200
+    state.PresentationLUTShape, state.SOPInstanceUID = "IDENTITY", new_uid()
+    other = sample(state)
+    assert service.store(other.data).status_code == 200
+    plain = get(one, contentType="image/png", presentationSeriesUID=other.series, presentationUID=other.instance)
+    first, second = (np.asarray(Image.open(io.BytesIO(response.content)), dtype=int) for response in (shown, plain))
+    assert np.abs(first + second - 255).max() <= 1

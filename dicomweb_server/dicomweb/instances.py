@@ -1,6 +1,6 @@
 """WADO-RS studies, series and instances (PS3.18 §10.4.1.1.1): parts, one file alone, or a ZIP archive."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from starlette.requests import Request
@@ -33,7 +33,7 @@ async def instance_response(request: Request, context: Context, instance: Stored
     http, retrieve = request.scope, context.services.retrieve
     offer = chosen_instance_offer(accept, instance.transfer_syntax_uid, alone=True)
     if offer.media_type == ZIP:
-        return await _set_response(request, context, [instance], [offer])
+        return await _set_response(request, context, [instance], [await _makeable(context, instance, offer, accept)])
     digest = instance.digest.hex()[:32]
     tag = entity_tag(digest, _variant(context, offer))
     headers = validators(tag, instance.received, immutable=context.options.immutable)
@@ -67,29 +67,60 @@ async def retrieve_instances(request: Request, context: Context) -> Response:
     instances = await context.services.retrieve.instances(scope_of(request))
     accept = accept_text(request.scope)
     syntaxes = list(dict.fromkeys(instance.transfer_syntax_uid for instance in instances))
-    chosen = {uid: chosen_instance_offer(accept, uid, alone=False) for uid in syntaxes}
+    chosen = _chosen(syntaxes, lambda uid: chosen_instance_offer(accept, uid, alone=False))
     if any(offer.media_type == ZIP for offer in chosen.values()):
         # One body has one form, also if what is accepted differs between the transfer syntaxes.
         zipped = tuple(one for one in parse_accept(accept) if one.name in (ZIP, ANY, "application/*"))
-        chosen = {uid: _zipped(zipped, uid) for uid in syntaxes}
-    return await _set_response(request, context, instances, [chosen[one.transfer_syntax_uid] for one in instances])
+        chosen = _chosen(syntaxes, lambda uid: _zipped(zipped, uid))
+    offers = [await _makeable(context, one, chosen.get(one.transfer_syntax_uid), accept) for one in instances]
+    return await _set_response(request, context, instances, offers)
+
+
+def _chosen(syntaxes: Sequence[str], choice: Callable[[str], Offer]) -> dict[str, Offer]:
+    """What comes of each stored transfer syntax of which something acceptable can be made; ServerError if of none."""
+    chosen: dict[str, Offer] = {}
+    refusal: ServerError | None = None
+    for uid in syntaxes:
+        try:
+            chosen[uid] = choice(uid)
+        except ServerError as error:
+            refusal = error
+    if not chosen and refusal is not None:
+        raise refusal
+    return chosen
+
+
+async def _makeable(context: Context, instance: StoredInstance, offer: Offer | None, accept: str) -> Offer | None:
+    """The offer, if it can be kept; else the instance as it is stored, if that is acceptable; else nothing."""
+    if offer is None or offer.stored or await context.services.transcoding.can_make(instance, _syntax(offer)):
+        return offer
+    stored = [one for one in instance_offers(instance.transfer_syntax_uid, alone=False) if one.stored]
+    alike = [one for one in stored if one.media_type == offer.media_type]
+    try:
+        return choose(parse_accept(accept), alike)
+    except ServerError:
+        return None
 
 
 async def _set_response(
-    request: Request, context: Context, instances: Sequence[StoredInstance], offers: Sequence[Offer]
+    request: Request, context: Context, instances: Sequence[StoredInstance], offers: Sequence[Offer | None]
 ) -> Response:
+    """Instances and how they come; those without an offer are left out (206, PS3.18 §10.4.3)."""
     http, retrieve = request.scope, context.services.retrieve
+    if not any(offers):
+        raise ServerError(Reason.NOT_ACCEPTABLE, "nothing of it can be had in an acceptable transfer syntax")
     digest = sha256(b"".join([instance.digest for instance in instances])).hexdigest()[:32]
-    tag = entity_tag(digest, _variant(context, *offers))
+    tag = entity_tag(digest, _variant(context, *(offer for offer in offers if offer is not None)))
     modified = max(instance.received for instance in instances)
     headers = validators(tag, modified, immutable=False)
     if is_fresh(http, tag, modified):
         return not_modified(headers)
-    there = await retrieve.present(instances)
+    sound = await retrieve.present(instances)
+    there = [is_sound and offer is not None for is_sound, offer in zip(sound, offers, strict=True)]
     status = 200
     if not all(there):
         status, headers = 206, damage_headers(context.options.service_url.root(http), there)
-    kept = [(one, offer) for one, offer, is_there in zip(instances, offers, there, strict=True) if is_there]
+    kept = [(one, offer) for one, offer, is_there in zip(instances, offers, there, strict=True) if is_there and offer]
     contents = [_content(context, instance, offer) for instance, offer in kept]
     if kept and kept[0][1].media_type == ZIP:
         names = [f"{instance.series_uid}/{instance.instance_uid}.dcm" for instance, _ in kept]

@@ -78,7 +78,7 @@ def _listed(request: Request) -> Sequence[int]:
 
 async def _presentation(rendering: RenderingService, scope: Scope, query: dict[str, str]) -> StoredInstance | None:
     """The presentation state that the query names."""
-    series, uid = query.get("presentationSeries", ""), query.get("presentationInstance", "")
+    series, uid = query.get("presentationSeriesUID", ""), query.get("presentationUID", "")
     return await rendering.presentation_state(scope.study_uid, series, uid) if series or uid else None
 
 

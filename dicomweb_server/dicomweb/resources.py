@@ -70,8 +70,8 @@ _RENDERING = (
         {"type": "string", "enum": [space.value for space in ColourSpace]},
     ),
     Parameter("overlays", "Whether overlays are drawn (extension)", {"type": "boolean"}),
-    _text("presentationSeries", "Series of a presentation state of the study, which is to be applied", "1.2.3.4"),
-    _text("presentationInstance", "The presentation state", "1.2.3.4.5"),
+    _text("presentationSeriesUID", "Series of a presentation state of the study, which is to be applied", "1.2.3.4"),
+    _text("presentationUID", "The presentation state", "1.2.3.4.5"),
 )
 
 _RETRIEVED = {

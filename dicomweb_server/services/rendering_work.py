@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dicomweb_server.dicom.rendering.export import Export, ExportJob, PixelArray, exported, matlab_file, pixel_array
 from dicomweb_server.dicom.rendering.image_format import Encoded
@@ -13,9 +13,6 @@ from dicomweb_server.dicom.rendering.rendering_job import RenderingJob, perform,
 from dicomweb_server.dicom.rendering.source import Source, SourceFrame
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.contents import Span
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ class _Spans(io.RawIOBase):
         self._position = max(start + offset, 0)
         return self._position
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
         before = self._position
         for offset, length in self._spans:

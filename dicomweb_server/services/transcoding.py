@@ -4,7 +4,7 @@ import asyncio
 import logging
 import mmap
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import read_header
@@ -13,6 +13,7 @@ from dicomweb_server.dicom.pixels.lossy import with_instance_uid
 from dicomweb_server.dicom.pixels.transcode import (
     FrameChange,
     check_whole,
+    encodes,
     needs_codec,
     transcode,
     transcode_frame,
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 _ONE_PIECE = 16 << 20
 _MOST = 2 << 30  # bytes of all frames of one instance, decoded or encoded
 _FRAMES_AT_ONCE = 8
+_TRIAL_SIDE = 64  # rows and columns
 _REFUSALS = frozenset({Reason.NOT_ACCEPTABLE, Reason.TOO_LARGE})
 
 
@@ -76,6 +78,7 @@ class TranscodingService:
         self._pixels = pixels
         self._derived = derived or NothingDerived()
         self._quality = (options or TranscodingOptions()).quality
+        self._encodable: dict[FrameChange, bool] = {}
 
     def variant(self, transfer_syntax_uid: str, quality: int | None = None) -> str:
         """What tells a representation in a transfer syntax from others of the same instance."""
@@ -114,6 +117,25 @@ class TranscodingService:
                 return unchanged(await self._blobs.map(instance.key))
 
         return Content(content.size, make=made_or_stored, exact=False)
+
+    async def can_make(self, instance: StoredInstance, transfer_syntax_uid: str) -> bool:
+        """Whether an instance can be brought to a transfer syntax, as far as can be told without its pixels."""
+        wanted = made_syntax(instance, transfer_syntax_uid)
+        frames = FrameIndex.unpack(instance.frames)
+        if not frames.tag or not needs_codec(instance.transfer_syntax_uid, wanted):
+            return True
+        try:
+            check_whole(frames)
+            description = await self._pixels.description(instance)
+        except ServerError as error:
+            if error.reason not in _REFUSALS:
+                raise
+            return False
+        small = replace(description.decoded(), rows=_TRIAL_SIDE, columns=_TRIAL_SIDE, frames=1)
+        trial = FrameChange(small, Target(wanted, self._quality))
+        if trial not in self._encodable:
+            self._encodable[trial] = await self._pixels.run(encodes, trial)
+        return self._encodable[trial]
 
     async def whole(self, instance: StoredInstance, wish: TranscodingWish) -> bytes | mmap.mmap:
         """The Part 10 file in one piece, for those who give it a UID of their own.

@@ -242,15 +242,13 @@ async def test_a_presentation_state_is_applied(archive: Archive) -> None:
     )  # fmt: skip
     (state,) = await archive.add(write_part10(dataset))
     plain = gray(await archive.get(image.path + "/rendered", "image/png"))
-    query = f"?presentationSeries={state.series}&presentationInstance={state.uid}"
+    query = f"?presentationSeriesUID={state.series}&presentationUID={state.uid}"
     for path in (image.path + "/rendered" + query, state.path + "/rendered"):
         shown = gray(await archive.get(path, "image/png"))
         assert np.abs(shown - np.rot90(255 - plain, -1)[:, ::-1]).max() <= 1
-    missing = await archive.get(image.path + "/rendered?presentationSeries=1.9&presentationInstance=1.9.1")
+    missing = await archive.get(image.path + "/rendered?presentationSeriesUID=1.9&presentationUID=1.9.1")
     assert missing.status_code == 404
-    other = await archive.get(
-        f"{image.path}/rendered?presentationSeries={image.series}&presentationInstance={image.uid}"
-    )
+    other = await archive.get(f"{image.path}/rendered?presentationSeriesUID={image.series}&presentationUID={image.uid}")
     assert other.status_code == 400
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from pydicom.uid import generate_uid
@@ -178,6 +179,39 @@ async def test_a_series_comes_in_one_transfer_syntax(archive: Archive) -> None:
     with zipfile.ZipFile(io.BytesIO(zipped.content)) as opened:
         names = opened.namelist()
         assert sorted(read(opened.read(name)).file_meta.TransferSyntaxUID for name in names) == syntaxes
+
+
+async def test_what_cannot_come_in_an_acceptable_transfer_syntax_is_left_out(archive: Archive) -> None:
+    """PS3.18 §10.4.3: 206 with what can, 406 if nothing can."""
+    identity: dict[str, Any] = {"StudyInstanceUID": generate_uid(), "SeriesInstanceUID": generate_uid()}
+    image8 = image_file(described(8), SOPInstanceUID="1.2.3.8", **identity)
+    image12 = image_file(CT, SOPInstanceUID="1.2.3.12", **identity)
+    video = make_encapsulated([b"video!"], transfer_syntax_uid=P + "4.102", SOPInstanceUID="1.2.3.99", **identity)
+    await archive.add(image8, image12, video)
+    path = f"/studies/{identity['StudyInstanceUID']}"
+
+    def made(response: httpx.Response) -> list[str]:
+        return sorted(read(part.body).file_meta.TransferSyntaxUID for part in split_parts(response))
+
+    for accept, status, expected in (
+        (parts_in(JPEG), 206, [JPEG]),
+        (parts_in(JPEG_LS), 206, [JPEG_LS, JPEG_LS]),
+        (parts_in(P + "4.102"), 206, [P + "4.102"]),
+        (f"{parts_in(JPEG)}, {parts_in('*')}", 200, [JPEG, EXPLICIT, P + "4.102"]),
+        (parts_in(JPEG_LS) + "," + parts_in(P + "4.102"), 200, [JPEG_LS, JPEG_LS, P + "4.102"]),
+        ("*/*", 200, [EXPLICIT, EXPLICIT, P + "4.102"]),
+    ):
+        response = await archive.get(path, accept)
+        assert (response.status_code, made(response)) == (status, sorted(expected)), accept
+        assert ("left out" in response.headers.get("warning", "")) == (status == 206)
+    zipped = await archive.get(path, f"application/zip; transfer-syntax={JPEG}")
+    with zipfile.ZipFile(io.BytesIO(zipped.content)) as opened:
+        assert (zipped.status_code, len(opened.namelist())) == (206, 1)
+    none = await archive.get(path, parts_in(P + "4.100"))
+    assert none.status_code == 406
+    one = f"{path}/series/{identity['SeriesInstanceUID']}/instances/1.2.3.12"
+    for accept in (parts_in(JPEG), f"application/zip; transfer-syntax={JPEG}"):
+        assert (await archive.get(one, accept)).status_code == 406
 
 
 async def test_a_large_instance_is_made_frame_by_frame(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

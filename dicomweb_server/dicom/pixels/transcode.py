@@ -7,6 +7,7 @@ import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dicomweb_server.dicom.arrays import np
 from dicomweb_server.dicom.frames import FrameIndex, index_frames
 from dicomweb_server.dicom.header import Header, read_header
 from dicomweb_server.dicom.pixels.decode import decode_frame
@@ -17,6 +18,7 @@ from dicomweb_server.dicom.pixels.lossy import lossy_changes
 from dicomweb_server.dicom.reencode import Changes, NewElement, Reencoded, reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
 from dicomweb_server.dicom.value_field import padded
+from dicomweb_server.errors import ServerError
 
 _PHOTOMETRIC, _PLANAR, _PIXEL_DATA = 0x00280004, 0x00280006, 0x7FE00010
 _BITS_STORED, _HIGH_BIT = 0x00280101, 0x00280102
@@ -82,6 +84,16 @@ def transcode_frame(stored: bytes, change: FrameChange) -> EncodedFrame:
     """One frame, encoded anew; decoded and encoded by themselves, frames do not depend on each other."""
     samples = decode_frame(stored, change.description)
     return encode_frame(samples, change.description.decoded(), change.target)
+
+
+def encodes(change: FrameChange) -> bool:
+    """Whether frames of a description can be encoded: one without anything in it is tried."""
+    description = change.description
+    try:
+        encode_frame(np.zeros(description.shape, description.dtype), description, change.target)
+    except ServerError:
+        return False
+    return True
 
 
 def with_frames(header: Header, change: FrameChange, frames: Sequence[EncodedFrame]) -> Reencoded:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
-from dicomweb_server.dicom.arrays import Image, ImageDraw, ImageFont
+from dicomweb_server.dicom.arrays import Image, ImageDraw
 from dicomweb_server.dicom.data_set import DataSet
+from dicomweb_server.dicom.rendering.lettering import LINE_HEIGHT, Ink, draw_text
 from dicomweb_server.dicom.rendering.options import Annotation
 
 _NAME, _ID, _BIRTH_DATE, _SEX = 0x00100010, 0x00100020, 0x00100030, 0x00100040
@@ -29,7 +29,8 @@ _QUANTITIES = (
 
 def patient_lines(data_set: DataSet) -> list[str]:
     """Name, identifier, birth date and sex, date and time of the study."""
-    name = data_set.text(_NAME).split("=")[0].replace("^", " ").strip()
+    # Alphabetic, or if that is empty ideographic or phonetic (PS3.5 §6.2.1).
+    name = next(filter(None, data_set.text(_NAME).split("=")), "").replace("^", " ").strip()
     birth = _date(data_set.text(_BIRTH_DATE))
     lines = (
         name,
@@ -60,24 +61,16 @@ def annotated(image: Image.Image, data_set: DataSet, annotations: Sequence[Annot
     if not annotations:
         return image
     image = image.convert("L") if image.mode == "I;16" else image.copy()
-    draw = ImageDraw.Draw(image)
-    font = _font(max(10, min(image.size) // 32))
-    white: int | tuple[int, int, int] = 255 if image.mode == "L" else (255, 255, 255)
-    black: int | tuple[int, int, int] = 0 if image.mode == "L" else (0, 0, 0)
+    draw, size = ImageDraw.Draw(image), max(10, min(image.size) // 32)
+    white: Ink = 255 if image.mode == "L" else (255, 255, 255)
+    black: Ink = 0 if image.mode == "L" else (0, 0, 0)
     if Annotation.PATIENT in annotations:
-        text = "\n".join(patient_lines(data_set))
-        draw.multiline_text((4, 4), text, fill=white, font=font, stroke_width=1, stroke_fill=black)
+        draw_text(draw, (4, 4), "\n".join(patient_lines(data_set)), size, white, black)
     if Annotation.TECHNIQUE in annotations:
-        text = "\n".join(technique_lines(data_set))
-        height = draw.multiline_textbbox((0, 0), text, font=font, stroke_width=1)[3] if text else 0
-        top = max(0, image.height - height - 6)
-        draw.multiline_text((4, top), text, fill=white, font=font, stroke_width=1, stroke_fill=black)
+        lines = technique_lines(data_set)
+        top = max(0, image.height - len(lines) * size * LINE_HEIGHT - 6)
+        draw_text(draw, (4, top), "\n".join(lines), size, white, black)
     return image
-
-
-@lru_cache(maxsize=64)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
 
 
 def _date(text: str) -> str:

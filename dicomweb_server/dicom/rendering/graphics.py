@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 
-from dicomweb_server.dicom.arrays import Image, ImageDraw, ImageFont
+from dicomweb_server.dicom.arrays import Image, ImageDraw
 from dicomweb_server.dicom.data_set import DataSet
+from dicomweb_server.dicom.rendering.lettering import Ink, draw_text
 from dicomweb_server.dicom.rendering.presentation_state import applies
 
 _ANNOTATIONS, _TEXTS, _GRAPHICS = 0x00700001, 0x00700008, 0x00700009
@@ -21,7 +22,6 @@ _FARTHEST = 32768.0  # from the image; what is drawn farther away is not seen, b
 _COLOUR = (255, 220, 0)
 
 Point = tuple[float, float]
-Ink = int | tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,8 @@ def _draw_text(sheet: _Sheet, text: DataSet) -> None:
     anchor = sheet.points(text.numbers(_ANCHOR), text.text(_ANCHOR_UNITS))
     place = next(iter(box or anchor), None)
     if place is not None:
-        font = ImageFont.load_default(max(10, min(sheet.size) // 32))
         said = text.text(_TEXT).replace("\r\n", "\n")[:1024]
-        sheet.draw.multiline_text(place, said, fill=sheet.ink, font=font, stroke_width=1, stroke_fill=(0, 0, 0))
+        draw_text(sheet.draw, place, said, max(10, min(sheet.size) // 32), sheet.ink, (0, 0, 0))
 
 
 def with_shutter(image: Image.Image, source: DataSet) -> Image.Image:

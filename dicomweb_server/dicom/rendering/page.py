@@ -1,11 +1,13 @@
 """Page: the first page of an encapsulated PDF, or of a structured report, as a picture (PS3.18 §8.7.4)."""
 
+from __future__ import annotations
+
 from itertools import islice
 from textwrap import wrap
 
-from PIL import Image, ImageDraw, ImageFont
-
+from dicomweb_server.dicom.arrays import Image, ImageDraw
 from dicomweb_server.dicom.data_set import DataSet
+from dicomweb_server.dicom.rendering.lettering import LINE_HEIGHT, draw_text
 from dicomweb_server.dicom.rendering.options import Region, Viewport
 from dicomweb_server.dicom.rendering.report import is_report, report_text
 from dicomweb_server.errors import Reason, ServerError
@@ -14,9 +16,9 @@ _DOCUMENT = 0x00420011
 _POINTS = 72  # per inch
 _RESOLUTION = 150  # pixels per inch, where no viewport wants another
 _LARGEST_SIDE = 8192.0
-_PAGE, _MARGIN, _TEXT_SIZE, _LINE_HEIGHT = (1240, 1754), 100, 24, 34  # A4 in that resolution
+_PAGE, _MARGIN, _TEXT_SIZE = (1240, 1754), 100, 24  # A4 in that resolution
 _MOST_CHARACTERS = 84  # of a line
-_MOST_LINES = (_PAGE[1] - 2 * _MARGIN) // _LINE_HEIGHT
+_MOST_LINES = int((_PAGE[1] - 2 * _MARGIN) / (_TEXT_SIZE * LINE_HEIGHT))
 
 
 def page_image(data_set: DataSet, viewport: Viewport) -> Image.Image:
@@ -54,9 +56,7 @@ def text_page(text: str) -> Image.Image:
     if len(lines) > _MOST_LINES:
         lines = [*islice(lines, _MOST_LINES - 1), "..."]
     page = Image.new("RGB", _PAGE, "white")
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(_TEXT_SIZE)
-    for row, line in enumerate(lines):
-        draw.text((_MARGIN, _MARGIN + row * _LINE_HEIGHT), line, fill="black", font=font)
+    draw_text(ImageDraw.Draw(page), (_MARGIN, _MARGIN), "\n".join(lines), _TEXT_SIZE, (0, 0, 0))
     return page
 
 

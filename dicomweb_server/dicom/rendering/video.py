@@ -3,13 +3,13 @@
 FFmpeg reads many formats, of which some make it open other files and addresses: it is told which one this is.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dicomweb_server.dicom.arrays import NDArray, np
 from dicomweb_server.errors import Reason, ServerError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _refused(*_arguments: object, **_named: object) -> None:
     raise _undecodable("it wants to open something else")
 
 
-def _decoded(container: "av.container.InputContainer") -> "Iterator[av.VideoFrame]":
+def _decoded(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
     if not container.streams.video:
         raise _undecodable("there are no pictures in it")
     stream = container.streams.video[0]
@@ -57,7 +57,7 @@ def _decoded(container: "av.container.InputContainer") -> "Iterator[av.VideoFram
     return container.decode(stream)
 
 
-def _rgb(frame: "av.VideoFrame") -> NDArray[np.uint8]:
+def _rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
     from av.video.reformatter import Colorspace
 
     unsaid = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
