@@ -23,6 +23,7 @@ from dicomweb_server.dicom.rendering.options import RenderingOptions, Viewport
 from dicomweb_server.dicom.rendering.presentation_state import PRESENTATION_STATES, referenced_images
 from dicomweb_server.dicom.rendering.segmentation import SEGMENTATIONS, frames_beside, segment_frames, source_image
 from dicomweb_server.dicom.rendering.source import Source, SourceFrame
+from dicomweb_server.dicom.rendering.subtraction import subtraction_of
 from dicomweb_server.dicom.rendering.transforms import grayscale_of
 from dicomweb_server.dicom.rendering.window import Window
 from dicomweb_server.errors import Reason, ServerError
@@ -131,8 +132,7 @@ class RenderingService:
         if kind is Kind.SEGMENTATION and len(shown.frames) == 1:
             return await self._segmented(shown, media_type, options)
         if state is not None:
-            source = await self._source(shown.instance, shown.frames)
-            return await self._pixels.run(rendered_by, source, media_type, options, await self._source(state))
+            return await self._in_state(shown, state, await self._data_set(state), media_type, options)
         variant = (media_type, repr(options), ",".join(map(str, shown.frames)))
 
         async def make() -> bytes:
@@ -265,9 +265,18 @@ class RenderingService:
         for reference in await self._workers.run(lambda: list(referenced_images(data_set))):
             image = await self._find(Scope(state.study_uid, reference.series_uid, reference.instance_uid))
             if image is not None and kind_of(image) is Kind.IMAGE:
-                source = await self._source(image, (reference.frames or (1,))[:1])
-                return await self._pixels.run(rendered_by, source, media_type, options, await self._source(state))
+                shown = Shown(image, (reference.frames or (1,))[:1])
+                return await self._in_state(shown, state, data_set, media_type, options)
         raise ServerError(Reason.NOT_FOUND, "none of the images that the presentation state is for is stored here")
+
+    async def _in_state(
+        self, shown: Shown, state: StoredInstance, data_set: DataSet, media_type: str, options: RenderingOptions
+    ) -> Encoded:
+        """A frame as a state wants it, with the frames that the state subtracts from it."""
+        count, number = FrameIndex.unpack(shown.instance.frames).count, shown.frames[0]
+        found = subtraction_of(data_set, shown.instance.instance_uid, number, count)
+        source = await self._source(shown.instance, found.frames if found is not None else shown.frames)
+        return await self._pixels.run(rendered_by, source, media_type, options, await self._source(state))
 
     async def _segmented(self, shown: Shown, media_type: str, options: RenderingOptions) -> Encoded:
         """All segments that lie where the one of a frame does, on their image if that is stored here."""

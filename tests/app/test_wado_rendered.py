@@ -252,6 +252,28 @@ async def test_a_presentation_state_is_applied(archive: Archive) -> None:
     assert other.status_code == 400
 
 
+async def test_a_mask_is_subtracted_as_a_state_of_x_ray_images_wants(archive: Archive) -> None:
+    pixels = np.random.default_rng(1).integers(0, 4096, (4, 8, 8)).astype("<u2")
+    data = make_instance(frames=4, BitsStored=12, HighBit=11, StudyInstanceUID="1.2.3", PixelData=pixels.tobytes())
+    (image,) = await archive.add(data)
+    series = item(SeriesInstanceUID=image.series, ReferencedImageSequence=[reference(image, ReferencedFrameNumber=3)])
+    dataset = make_dataset(
+        StudyInstanceUID="1.2.3", SOPClassUID="1.2.840.10008.5.1.4.1.1.11.5", ReferencedSeriesSequence=[series],
+        MaskSubtractionSequence=[item(MaskOperation="AVG_SUB", MaskFrameNumbers=[1, 2], ApplicableFrameRange=[3, 4])],
+        SoftcopyVOILUTSequence=[item(WindowCenter=0, WindowWidth=4000, VOILUTFunction="LINEAR_EXACT")],
+        FrameDisplayShutterSequence=[item(ShutterShape="CIRCULAR", CenterOfCircularShutter=[4, 4],
+                                          RadiusOfCircularShutter=20)],
+    )  # fmt: skip
+    (state,) = await archive.add(write_part10(dataset))
+    query = f"?presentationSeriesUID={state.series}&presentationUID={state.uid}"
+    for path, number in ((state.path, 3), (image.path + "/frames/4", 4)):
+        response = await archive.get(path + "/rendered" + (query if number == 4 else ""), "image/png")
+        value = pixels[number - 1] - pixels[:2].mean(axis=0)
+        assert np.abs(gray(response) - np.clip(value / 4000 + 0.5, 0, 1) * 255).max() <= 0.51
+    plain = gray(await archive.get(f"{image.path}/frames/1/rendered{query}", "image/png"))
+    assert np.abs(plain - np.clip(pixels[0] / 4000 + 0.5, 0, 1) * 255).max() <= 0.51
+
+
 async def test_segments_lie_on_their_image(archive: Archive) -> None:
     (image,) = await archive.add(make_instance(StudyInstanceUID="1.2.3", WindowCenter=32, WindowWidth=64))
     frame = item(

@@ -9,12 +9,18 @@ from dicomweb_server.dicom.rendering.lookup_table import LookupTable, lookup_tab
 from dicomweb_server.dicom.rendering.transforms import modality_transform, voi_transform
 from dicomweb_server.dicom.rendering.window import Window
 
-# Grayscale, colour, pseudo-colour, blending (of which the first image is shown), XA/XRF, planar MPR are left out.
+# Blending, volume rendering, planar MPR and others are left out.
 GRAYSCALE_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 COLOUR_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.2"
 PSEUDO_COLOUR_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.3"
+XA_XRF_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.5"
 PRESENTATION_STATES = frozenset(
-    {GRAYSCALE_PRESENTATION_STATE, COLOUR_PRESENTATION_STATE, PSEUDO_COLOUR_PRESENTATION_STATE}
+    {
+        GRAYSCALE_PRESENTATION_STATE,
+        COLOUR_PRESENTATION_STATE,
+        PSEUDO_COLOUR_PRESENTATION_STATE,
+        XA_XRF_PRESENTATION_STATE,
+    }
 )
 
 _SERIES, _SERIES_UID, _IMAGES = 0x00081115, 0x0020000E, 0x00081140

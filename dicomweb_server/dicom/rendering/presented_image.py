@@ -18,12 +18,14 @@ from dicomweb_server.dicom.rendering.overlay import overlays_of, with_overlays
 from dicomweb_server.dicom.rendering.palette import palette_of
 from dicomweb_server.dicom.rendering.presentation_state import (
     Orientation,
+    applies,
     displayed_area,
     orientation_of,
     presented_grayscale,
 )
 
 # Pillow turns counterclockwise.
+_FRAME_SHUTTERS = 0x00189472  # of X-ray images (PS3.3 §C.11.20)
 _TURNS = {90: "ROTATE_270", 180: "ROTATE_180", 270: "ROTATE_90"}
 
 
@@ -52,6 +54,9 @@ def presented_image(
         shown = samples_of(attributes, decoded, options)
     shown = with_overlays(shown, overlays_of(state, frame_number), YELLOW)
     picture = with_shutter(Image.fromarray(np.ascontiguousarray(shown)), state)
+    for shutter in state.items(_FRAME_SHUTTERS):
+        if applies(shutter, instance_uid, frame_number):
+            picture = with_shutter(picture, shutter)
     picture = with_graphics(picture, state, instance_uid, frame_number)
     return _finished(picture, data_set, instance_uid, frame_number, state, options)
 

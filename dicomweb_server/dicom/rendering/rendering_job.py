@@ -21,13 +21,13 @@ from dicomweb_server.dicom.rendering.presented_image import presented_image
 from dicomweb_server.dicom.rendering.report import report_html, report_text
 from dicomweb_server.dicom.rendering.segmentation import SegmentFrame, frames_beside, segment_frames, with_segments
 from dicomweb_server.dicom.rendering.source import Source, decoded, described, opened_head
+from dicomweb_server.dicom.rendering.subtraction import subtracted, subtraction_of
 from dicomweb_server.dicom.rendering.video import video_picture
 from dicomweb_server.dicom.rendering.waveform import waveform_svg
 
 HTML, TEXT, SVG = "text/html", "text/plain", "image/svg+xml"
 _FRAME_TIME, _FRAME_TIMES, _CINE_RATE, _DISPLAY_RATE = 0x00181063, 0x00181065, 0x00180040, 0x00082144
-_FIRST_OF_PIXELS, _LAST_OF_PIXELS = 0x00280002, 0x00280103
-_KEPT_SIZE = 4 << 20
+_NUMBER_OF_FRAMES = 0x00280008
 _MILLISECONDS = 100.0  # of a frame, where nothing tells
 
 
@@ -86,10 +86,7 @@ def _encoded(picture: Picture, job: RenderingJob) -> Encoded:
 
 def _state_or_segments(job: RenderingJob, data_set: DataSet, description: PixelDescription) -> Picture:
     if job.background is None:
-        frame = job.source.frames[0]
-        pixels = decoded(frame, description, data_set, with_overlays=job.options.overlays)
-        state = opened_head(job.state)[1]
-        return presented_image(data_set, job.source.instance_uid, frame.number, pixels, state, job.options)
+        return _presented(job, data_set, description)
     chosen = {frame.number: frame for frame in frames_beside(segment_frames(data_set), job.source.frames[0].number)}
     masks = [
         (chosen.get(frame.number) or SegmentFrame(frame.number, 1), decode_frame(frame.data, description))
@@ -100,6 +97,18 @@ def _state_or_segments(job: RenderingJob, data_set: DataSet, description: PixelD
     below, attributes = _background(job.background, masks[0][1].shape, job.options)
     shown = with_segments(below, data_set, masks)
     return with_picture(shown, attributes or frame_attributes(data_set, job.source.frames[0].number), job.options)
+
+
+def _presented(job: RenderingJob, data_set: DataSet, description: PixelDescription) -> Picture:
+    """The first frame as a state wants it; those after it are what is subtracted."""
+    frame, state, uid = job.source.frames[0], opened_head(job.state)[1], job.source.instance_uid
+    shown = decoded(frame, description, data_set, with_overlays=job.options.overlays)
+    count = max(data_set.integer(_NUMBER_OF_FRAMES, 1), 1)
+    subtraction = subtraction_of(state, uid, frame.number, count) if shown.pixels.ndim == 2 else None
+    if subtraction is not None and set(subtraction.frames) <= {one.number for one in job.source.frames}:
+        others = {one.number: decode_frame(one.data, description) for one in job.source.frames[1:]}
+        shown = replace(shown, pixels=subtracted(subtraction, {frame.number: shown.pixels, **others}, state))
+    return presented_image(data_set, uid, frame.number, shown, state, job.options)
 
 
 def _background(
