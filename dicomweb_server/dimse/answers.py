@@ -4,7 +4,7 @@ The hot path of large answers: what is the same in all of them is encoded once, 
 """
 
 from binascii import a2b_base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -113,7 +113,7 @@ class AnswerEncoder:
         return self._head(tag, vr, len(content)) + content
 
 
-def failed_list(instance_uids: Sequence[str], transfer_syntax_uid: str) -> bytes:
+def failed_list(instance_uids: Iterable[str], transfer_syntax_uid: str) -> bytes:
     """The identifier of a final response to C-MOVE or C-GET: Failed SOP Instance UID List (0008,0058)."""
     content = padded("\\".join(instance_uids).encode("ascii"), "UI")
     return _head(transfer_syntax_uid)(0x00080058, "UI", len(content)) + content

@@ -37,7 +37,7 @@ class Destinations:
             while await run.send():
                 pass
             if not operations.cancelled():
-                operations.fail(queue)
+                operations.fail(queue, run.why)
 
 
 class _Batch:
@@ -61,6 +61,7 @@ class _Batch:
         self._proposed = proposed
         self._queue = queue
         self._was_stale = False
+        self.why = "the association was lost"  # where something is left in the queue
 
     async def send(self) -> bool:
         """Send what is in the queue; True if it is worth another try, for a kept association was there no more."""
@@ -91,7 +92,8 @@ class _Batch:
         try:
             return task.result()
         except AssociationLostError as error:
-            logger.warning("no association", extra={"peer": self._modality.ae_title, "detail": str(error)})
+            self.why = str(error)
+            logger.warning("no association", extra={"peer": self._modality.ae_title, "detail": self.why})
             return None
 
     async def _send_on(self, association: RequestedAssociation) -> None:

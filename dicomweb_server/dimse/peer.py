@@ -214,15 +214,15 @@ async def _transfer(responses: AsyncGenerator[tuple[Context, Message], None], wa
     transfer = Transfer(0, 0, 0)
     async for context, message in responses:
         command = message.command
-        failed_uids: tuple[str, ...] = ()
+        failures: dict[str, str] = {}
         if message.data is not None:
             identifier = await _identifier(message, context)
-            failed_uids = tuple(identifier.get(_FAILED_LIST, {}).get("Value", ()))
+            failures = dict.fromkeys(identifier.get(_FAILED_LIST, {}).get("Value", ()), "")
         transfer = Transfer(
             command.completed if command.completed is not None else transfer.completed,
             command.warning if command.warning is not None else transfer.warning,
             command.failed if command.failed is not None else transfer.failed,
-            failed_uids,
+            failures,
             command.remaining or 0,
         )
         watch.told(transfer)

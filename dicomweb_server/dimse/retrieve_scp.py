@@ -79,6 +79,6 @@ def _finish(operation: Operation, tally: Tally) -> None:
     if status is not CANCELLED:
         del elements["remaining"]
     failed = None
-    if tally.failed_uids:
-        failed = failed_list(tally.failed_uids, operation.context.transfer_syntax)
+    if tally.failures:
+        failed = failed_list(tally.failures, operation.context.transfer_syntax)
     operation.respond(status, failed, **elements)

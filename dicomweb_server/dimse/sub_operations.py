@@ -25,6 +25,15 @@ logger = logging.getLogger("dicomweb_server.dimse")
 _HEAD = 1 << 20  # file meta information is far smaller
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of one sub-operation. `outcome`: as `status.Status.outcome` has them; `why`: it failed."""
+
+    instance_uid: str
+    outcome: str
+    why: str = ""
+
+
 @dataclass(slots=True)
 class Tally:
     """The counters of PS3.4 §C.4.2.1.6 and §C.4.3.1.4; their sum never changes."""
@@ -33,7 +42,7 @@ class Tally:
     completed: int = 0
     failed: int = 0
     warning: int = 0
-    failed_uids: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)  # why, by SOP Instance UID
 
     def elements(self) -> dict[str, object]:
         """As elements of a command set."""
@@ -47,18 +56,18 @@ class Tally:
     @property
     def transfer(self) -> Transfer:
         """As others are told."""
-        return Transfer(self.completed, self.warning, self.failed, tuple(self.failed_uids), self.remaining)
+        return Transfer(self.completed, self.warning, self.failed, dict(self.failures), self.remaining)
 
-    def count(self, instance_uid: str, outcome: str) -> None:
+    def count(self, ended: Ended) -> None:
         """One sub-operation has ended."""
         self.remaining -= 1
-        if outcome == "success":
+        if ended.outcome == "success":
             self.completed += 1
-        elif outcome == "warning":
+        elif ended.outcome == "warning":
             self.warning += 1
         else:
             self.failed += 1
-            self.failed_uids.append(instance_uid)
+            self.failures[ended.instance_uid] = ended.why
 
 
 class Sender:
@@ -85,8 +94,8 @@ class Sender:
         for context in contexts:
             self._contexts.setdefault(context.abstract_syntax, []).append(context)
 
-    async def send(self, instance: StoredInstance, cancelled: Callable[[], bool]) -> str:
-        """Send one instance; the outcome, as `status.Status.outcome` has them, or "" if cancelled before."""
+    async def send(self, instance: StoredInstance, cancelled: Callable[[], bool]) -> Ended | None:
+        """Send one instance; None if cancelled before."""
         contexts = self._contexts.get(instance.sop_class_uid, ())
         context = chosen_context(instance, contexts, transcoding=self._transcoding)
         if context is None:
@@ -96,22 +105,22 @@ class Sender:
             pieces = await self._pieces(instance, context.transfer_syntax)
             async with self._exchange.slots:
                 if cancelled():
-                    return ""
+                    return None
                 message = await self._exchange.request(
                     context.context_id, self._command(instance), pieces, self._seconds
                 )
                 self.may_be_stale = False
         except ServerError as error:  # its blob is damaged, or it cannot be re-encoded
             return self._failed(instance, error.detail)
-        status = Status(message.command.status or 0)
-        if status.outcome == "failure":
-            return self._failed(instance, f"status {status.code:04X}H")
-        return status.outcome
+        status = Status(message.command.status or 0, message.command.error_comment or "")
+        if status.outcome == "failure":  # the comment is the peer's, and may name a patient: not for the log
+            return self._failed(instance, f"status {status.code:04X}H", status.comment)
+        return Ended(instance.instance_uid, status.outcome)
 
-    def _failed(self, instance: StoredInstance, detail: str) -> str:
+    def _failed(self, instance: StoredInstance, detail: str, comment: str = "") -> Ended:
         names = {"address": self._exchange.connection.address, "sop_instance": instance.instance_uid}
         logger.warning("instance not sent", extra=names | {"detail": detail[:200]})
-        return "failure"
+        return Ended(instance.instance_uid, "failure", f"{detail} {comment}".rstrip())
 
     def _command(self, instance: StoredInstance) -> Command:
         originator = self._originator
@@ -161,23 +170,23 @@ class SubOperations:
             for worker in workers:
                 worker.cancel()
 
-    def fail(self, queue: deque[StoredInstance]) -> None:
+    def fail(self, queue: deque[StoredInstance], why: str) -> None:
         """What is in the queue cannot be sent."""
         while queue:
-            self.tally.count(queue.popleft().instance_uid, "failure")
+            self.tally.count(Ended(queue.popleft().instance_uid, "failure", why))
 
     async def _work(self, sender: Sender, queue: deque[StoredInstance]) -> None:
         while queue and not self.cancelled():
             instance = queue.popleft()
             try:
-                outcome = await sender.send(instance, self.cancelled)
-            except AssociationLostError:
+                ended = await sender.send(instance, self.cancelled)
+            except AssociationLostError as error:
                 if sender.may_be_stale:  # the peer had ended it before: storing twice does no harm
                     queue.appendleft(instance)
                     return
-                self.tally.count(instance.instance_uid, "failure")
+                self.tally.count(Ended(instance.instance_uid, "failure", str(error)))
                 return
-            if not outcome:
+            if ended is None:
                 return
-            self.tally.count(instance.instance_uid, outcome)
+            self.tally.count(ended)
             self._told(self.tally)

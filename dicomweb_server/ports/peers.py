@@ -1,7 +1,7 @@
 """Peers: other archives, workstations and modalities that we ask things of, whichever protocol they speak."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
@@ -89,12 +89,15 @@ class Originator:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What became of the instances that were to be sent, fetched or moved. `failed_uids`: as far as they are known."""
+    """What became of the instances that were to be sent, fetched or moved.
+
+    `failures`: those that are known, by SOP Instance UID; why, "" where nobody said so.
+    """
 
     completed: int
     warning: int
     failed: int
-    failed_uids: tuple[str, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
     remaining: int = 0
 
 

@@ -69,7 +69,8 @@ class OrthancClient:
             raise
         except (PeerError, ServerError) as error:
             return str(error)
-        return "" if _status(answer.body) in _STORED else "the peer did not store it"
+        status = _status(answer.body)
+        return "" if status in _STORED else f"the peer did not store it, but answered {status[:64] or 'nothing'}"
 
     async def _body(self, content: Content) -> tuple[Body, dict[str, str]]:
         headers = {"content-type": "application/dicom"}

@@ -128,12 +128,10 @@ class Sending:
             share = (progress.completed + progress.failed) / self._total
             await self._job.save(progress=share, cursor=progress.cursor(), content=content(progress))
             if sent.failed and not permissive:
-                why = next(iter(sent.failed.values()))
-                raise ServerError(Reason.PEER_FAILED, f"{len(sent.failed)} instances were refused: {why}")
+                raise _refused(len(sent.failed), sent.failed)
         await self._exports.note(self._remote, self._job.parameters.get("Exports", ()))
         if progress.failed and self._job.parameters.get("Thorough", False):
-            why = next(iter(progress.failures.values()), "no reason was told")
-            raise ServerError(Reason.PEER_FAILED, f"{progress.failed} instances were refused: {why}")
+            raise _refused(progress.failed, progress.failures)
 
     async def _without_gone(self, sent: Sent, batch: Sequence[StoredInstance]) -> Sent:
         """What was deleted before its turn has not failed."""
@@ -178,6 +176,12 @@ class Sending:
                 return []
             raise
         return sorted(found, key=lambda instance: (instance.series_uid, instance.instance_uid))
+
+
+def _refused(count: int, failures: Mapping[str, str]) -> ServerError:
+    """What fails a job: how many instances, and why the first of them; the content of the job has the others."""
+    uid, why = next(iter(failures.items()))
+    return ServerError(Reason.PEER_FAILED, f"{count} instances were refused, {uid} for this: {why}")
 
 
 def later_or_failed(job: RunningJob, retry_for: float, error: PeerError) -> Exception:

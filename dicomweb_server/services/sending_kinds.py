@@ -15,7 +15,6 @@ from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 
 MODALITY_STORE, PEER_STORE, STOW = "DicomModalityStore", "OrthancPeerStore", "DicomWebStowClient"
 _MEGABYTE = 1 << 20
-_NOT_TAKEN = "it could not be sent, or was refused; the log says why"
 
 
 class ModalityStoreKind:
@@ -106,13 +105,12 @@ async def store_over_dimse(peer: Peer, instances: Sequence[StoredInstance], orig
     PeerAwayError where it is not. What fails is tried once more where it is.
     """
     transfer = await peer.store(instances, originator=originator)
-    failed = _failed(instances, transfer.failed_uids)
-    if failed:
+    if transfer.failures:
         await _there(peer)
-        transfer = await peer.store(failed, originator=originator)
-        failed = _failed(failed, transfer.failed_uids)
+        again = [instance for instance in instances if instance.instance_uid in transfer.failures]
+        transfer = await peer.store(again, originator=originator)
     size = sum(instance.size for instance in instances)
-    return Sent(len(instances) - len(failed), {one.instance_uid: _NOT_TAKEN for one in failed}, size)
+    return Sent(len(instances) - len(transfer.failures), transfer.failures, size)
 
 
 async def _there(peer: Peer) -> None:
@@ -123,11 +121,6 @@ async def _there(peer: Peer) -> None:
         raise
     except PeerError:
         return
-
-
-def _failed(instances: Sequence[StoredInstance], uids: Sequence[str]) -> list[StoredInstance]:
-    failed = set(uids)
-    return [instance for instance in instances if instance.instance_uid in failed]
 
 
 def _content(job: RunningJob, progress: Progress) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def sink(port: int, **more: Any) -> dict[str, Modality]:
 
 
 @contextmanager
-def receiver(port: int, contexts: list[Any], answer: Callable[[Any], int]) -> Iterator[None]:
+def receiver(port: int, contexts: list[Any], answer: Callable[[Any], int | Dataset]) -> Iterator[None]:
     """A storage SCP of pynetdicom's; `answer(event)` is what it answers."""
     ae = AE("SINK")
     ae.supported_contexts = contexts

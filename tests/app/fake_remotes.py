@@ -84,10 +84,10 @@ class FakeRemote:
         self, instances: Sequence[StoredInstance], watch: Watch = UNWATCHED, originator: Originator | None = None
     ) -> Transfer:
         if self.away is not None:
-            return Transfer(0, 0, len(instances), tuple(one.instance_uid for one in instances))
+            return Transfer(0, 0, len(instances), {one.instance_uid: str(self.away) for one in instances})
         self.asked.append(("store", originator))
         failed = self._taken(instances)
-        return Transfer(len(instances) - len(failed), 0, len(failed), tuple(failed))
+        return Transfer(len(instances) - len(failed), 0, len(failed), dict.fromkeys(failed, "refused"))
 
     async def store_file(self, part10: bytes) -> Reference:
         self.note("store_file", len(part10))

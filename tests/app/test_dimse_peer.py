@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
+from pynetdicom import build_context
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dimse.client import DimseClient
@@ -20,11 +21,9 @@ from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.peer import DimsePeer
 from dicomweb_server.services.modalities import Attributes, PeerError, Reference, Transfer
 from dicomweb_server.services.retrieve import Scope, StoredInstance
-from tests.app.dimse_harness import AE_TITLE, Node, needs_dcmtk, open_node
-from tests.app.dimse_peers import IMPATIENT, answered, fill, free_port, study
+from tests.app.dimse_harness import AE_TITLE, CT, EXPLICIT, Node, needs_dcmtk, open_node
+from tests.app.dimse_peers import IMPATIENT, answered, fill, free_port, receiver, study
 from tests.builders import fake_jpeg, make_encapsulated
-
-CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
 def peer(here: Node, port: int, ae_title: str = AE_TITLE) -> DimsePeer:
@@ -107,7 +106,10 @@ async def test_failures_are_told(tmp_path: Path) -> None:
             await remote.echo()
         sent = await fill(here, *study(2))
         transfer = await remote.store(await instances(here, sent))
-        assert (transfer.failed, set(transfer.failed_uids)) == (2, {each.SOPInstanceUID for each in sent})
+        assert transfer.failed == 2
+        assert transfer.failures == {
+            each.SOPInstanceUID: "no context was accepted that it can be sent in" for each in sent
+        }
         with pytest.raises(PeerError, match="A900H"):
             _ = [each async for each in remote.find(Level.SERIES, keys(Modality="CT"))]
         with pytest.raises(PeerError, match="A801H"):
@@ -115,7 +117,26 @@ async def test_failures_are_told(tmp_path: Path) -> None:
         nobody = peer(here, free_port())
         with pytest.raises(PeerError, match=r"127\.0\.0\.1"):
             await nobody.echo()
-        assert (await nobody.store(await instances(here, sent))).failed == 2
+        transfer = await nobody.store(await instances(here, sent))
+        assert transfer.failed == 2
+        assert all("127.0.0.1 port" in why for why in transfer.failures.values())
+
+
+async def test_the_peers_own_words_are_told_but_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(event: Any) -> Dataset:
+        status = Dataset()
+        status.Status, status.ErrorComment = 0xA700, "no room for Doe^Jane"
+        return status
+
+    port = free_port()
+    async with open_node(tmp_path) as here:
+        (sent,) = await fill(here, *study(1))
+        with receiver(port, [build_context(CT, [EXPLICIT])], refuse):
+            transfer = await peer(here, port).store(await instances(here, [sent]))
+    assert transfer.failures == {sent.SOPInstanceUID: "status A700H no room for Doe^Jane"}
+    logged = " ".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert "status A700H" in logged
+    assert "Doe" not in logged
 
 
 async def test_whoever_stops_early_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ async def test_sending_can_be_watched_and_cancelled(tmp_path: Path) -> None:
         await remote.store(instances, Watch(told.append))
         assert [each.remaining for each in told] == [4, 3, 2, 1, 0]
         stopped = await remote.store(instances, Watch(cancelled=lambda: True))
-        assert stopped == Transfer(0, 0, 0, (), 5)
+        assert stopped == Transfer(0, 0, 0, {}, 5)
         await client.close()
 
 

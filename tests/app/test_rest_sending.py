@@ -95,11 +95,11 @@ async def test_what_is_refused_fails_the_job_unless_it_is_permissive(opened: Ope
     remote.refused = {uid(1)}
     response = await rest.post(door, {"Resources": [study]})
     assert response.status_code == 500
-    assert "1 instances were refused" in response.json()["Details"]
+    assert response.json()["Details"] == f"1 instances were refused, {uid(1)} for this: refused"
     assert response.json()["OrthancStatus"] == 9
     content = (await rest.post(door, {"Resources": [study], "Permissive": True})).json()
     assert content["FailedInstancesCount"] == 1
-    assert list(content["FailedInstances"]) == [uid(1)]
+    assert content["FailedInstances"] == {uid(1): "refused"}
     failed, succeeded = (await rest.json("/jobs?expand"))[-2:]
     assert (failed["State"], succeeded["State"]) == ("Failure", "Success")
     assert failed["Content"]["FailedInstances"] == content["FailedInstances"]
