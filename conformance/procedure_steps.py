@@ -86,7 +86,7 @@ def find_steps(address: Address, asked: Dataset) -> list[tuple[int, Dataset | No
 
 def report(number: str = "", **attributes: object) -> Dataset:
     """What a modality tells when it begins; about the item of this number, or of none."""
-    dataset, reference = Dataset(), Dataset()
+    reference = Dataset()
     reference.StudyInstanceUID = study_uid(number or "0")
     reference.AccessionNumber = f"ACC{number}" if number else ""
     reference.ScheduledProcedureStepID = f"SPS{number}" if number else ""
@@ -106,6 +106,12 @@ def report(number: str = "", **attributes: object) -> Dataset:
         "Modality": "CT",
         "PerformedSeriesSequence": [],
     } | attributes
+    return filled(values)
+
+
+def filled(values: Mapping[str, object]) -> Dataset:
+    """A data set of what has a value."""
+    dataset = Dataset()
     for keyword, value in values.items():
         if value is not None:
             setattr(dataset, keyword, value)

@@ -9,6 +9,8 @@ from pydicom.filebase import DicomFileLike
 from pydicom.filewriter import write_dataset
 from pydicom.uid import generate_uid
 
+from conformance.procedure_steps import filled
+
 PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"
 _STEP = frozenset(
     {
@@ -70,7 +72,7 @@ def encoded(dataset: Dataset, *, implicit: bool = False) -> bytes:
 
 def report(scheduled: Dataset | None = None, **attributes: Any) -> Dataset:
     """What N-CREATE tells: a step has begun."""
-    dataset, reference = Dataset(), Dataset()
+    reference = Dataset()
     reference.StudyInstanceUID = scheduled.StudyInstanceUID if scheduled is not None else generate_uid()
     reference.ScheduledProcedureStepID = (
         scheduled.ScheduledProcedureStepSequence[0].ScheduledProcedureStepID if scheduled is not None else ""
@@ -87,15 +89,12 @@ def report(scheduled: Dataset | None = None, **attributes: Any) -> Dataset:
         "Modality": "CT",
         "PerformedSeriesSequence": [],
     } | attributes
-    for keyword, value in values.items():
-        if value is not None:
-            setattr(dataset, keyword, value)
-    return dataset
+    return filled(values)
 
 
 def ending(status: str = "COMPLETED", **attributes: Any) -> Dataset:
     """What N-SET tells: the step is over."""
-    dataset, series = Dataset(), Dataset()
+    series = Dataset()
     series.SeriesInstanceUID, series.ProtocolName = generate_uid(), "Head"
     values = {
         "PerformedProcedureStepStatus": status,
@@ -103,7 +102,4 @@ def ending(status: str = "COMPLETED", **attributes: Any) -> Dataset:
         "PerformedProcedureStepEndTime": "1100",
         "PerformedSeriesSequence": [series],
     } | attributes
-    for keyword, value in values.items():
-        if value is not None:
-            setattr(dataset, keyword, value)
-    return dataset
+    return filled(values)

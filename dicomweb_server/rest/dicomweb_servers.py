@@ -12,13 +12,13 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.client import is_below, with_arguments
 from dicomweb_server.http.responses import Pieces
 from dicomweb_server.rest.answers import empty_answer, json_answer
-from dicomweb_server.rest.arguments import Arguments
-from dicomweb_server.rest.body import Members, json_body, object_body
+from dicomweb_server.rest.body import Members, object_body
 from dicomweb_server.rest.context import Context
 from dicomweb_server.rest.qido_answer import simplified
+from dicomweb_server.rest.remote_set import RemoteRoutes, name_of
 from dicomweb_server.rest.sent_resources import chosen_resources, sent_resources
 from dicomweb_server.rest.submission import answer_by_job, wish_of
-from dicomweb_server.rest.table import JSON, OCTETS, TEXT, Table, flag, row
+from dicomweb_server.rest.table import JSON, OCTETS, TEXT, Table, row
 from dicomweb_server.services.fetching import WADO
 from dicomweb_server.services.orthanc_remotes import read_server, shown_server
 from dicomweb_server.services.peers import PeerError
@@ -31,36 +31,10 @@ _PATHS = (("Study", "studies"), ("Series", "series"), ("Instance", "instances"))
 _UIDS = (("StudyInstanceUID", "studies"), ("SeriesInstanceUID", "series"), ("SOPInstanceUID", "instances"))
 
 
-async def list_servers(request: Request, context: Context) -> Response:
-    """Names, or with `expand` what is known of each."""
-    servers = context.services.dicomweb_servers
-    if Arguments(request.scope).flag("expand"):
-        return json_answer({name: shown_server(server) for name, server in servers.items()})
-    return json_answer(list(servers))
-
-
-async def list_operations(request: Request, context: Context) -> Response:
-    """What can be asked of a server."""
-    server = context.services.dicomweb_servers.named(_name(request))
-    return json_answer(["get", "retrieve", "stow", "wado", "qido", *(["delete"] if server.deletes else [])])
-
-
-async def put_server(request: Request, context: Context) -> Response:
-    """Add or replace a server."""
-    await context.services.dicomweb_servers.put(_name(request), read_server(await json_body(request, context)))
-    return empty_answer()
-
-
-async def delete_server(request: Request, context: Context) -> Response:
-    """Forget a server."""
-    await context.services.dicomweb_servers.remove(_name(request))
-    return empty_answer()
-
-
 async def get(request: Request, context: Context) -> Response:
     """What a server answers to a GET, as it comes."""
     members = await object_body(request, context)
-    relayed = _relayed(context, _name(request), _path(members), _headers(members))
+    relayed = _relayed(context, name_of(request), _path(members), _headers(members))
     content_type = await anext(relayed)
     return Pieces(relayed, content_type)
 
@@ -69,7 +43,7 @@ async def qido(request: Request, context: Context) -> Response:
     """What a server finds, with names of the attributes."""
     members = await object_body(request, context)
     relayed = _relayed(
-        context, _name(request), _path(members), {"accept": "application/dicom+json"} | _headers(members)
+        context, name_of(request), _path(members), {"accept": "application/dicom+json"} | _headers(members)
     )
     await anext(relayed)
     return json_answer(simplified(await _whole(relayed)))
@@ -91,7 +65,7 @@ async def wado(request: Request, context: Context) -> Response:
 
 async def stow(request: Request, context: Context) -> Response:
     """Send resources to a server."""
-    name, members = _name(request), await sent_resources(request, context)
+    name, members = name_of(request), await sent_resources(request, context)
     context.services.dicomweb_servers.named(name)
     wish, wanted = wish_of(members), {"Server": name, "HttpHeaders": _headers(members)}
     parameters, content = await chosen_resources(members, context)
@@ -101,7 +75,7 @@ async def stow(request: Request, context: Context) -> Response:
 
 async def delete(request: Request, context: Context) -> Response:
     """Have a server delete a study, series or instance."""
-    name, members = _name(request), await object_body(request, context)
+    name, members = name_of(request), await object_body(request, context)
     if not context.services.dicomweb_servers.named(name).deletes:
         raise ServerError(Reason.BAD_REQUEST, "this server is not known to delete: its HasDelete is false")
     depth = ("study", "series", "instance").index(_level(members)) + 1
@@ -113,7 +87,7 @@ async def delete(request: Request, context: Context) -> Response:
 async def _fetched(
     request: Request, context: Context, members: Members, paths: list[str], *, asynchronous: bool
 ) -> Response:
-    name = _name(request)
+    name = name_of(request)
     context.services.dicomweb_servers.named(name)
     parameters = {"Server": name, "Paths": paths, "HttpHeaders": _headers(members)}
     shown = {"NetworkUsageMB": "0", "ReceivedInstancesCount": "0"}
@@ -200,20 +174,20 @@ def _level(members: Members) -> str:
     return level
 
 
-def _name(request: Request) -> str:
-    name: str = request.scope["path_params"]["name"]
-    return name
-
-
 _FAILS = (500,)
-_EXPAND = flag("expand", "Tell what is known of each, not only the names")
+
+_ROUTES = RemoteRoutes(
+    "/servers",
+    "DICOMweb server",
+    lambda context: context.services.dicomweb_servers,
+    read_server,
+    shown_server,
+    lambda server: ["get", "retrieve", "stow", "wado", "qido", *(["delete"] if server.deletes else [])],
+)
 
 # Paths below the root of the DICOMweb service.
 OPERATIONS: Table = (
-    row("GET", "/servers", list_servers, "Known DICOMweb servers", _EXPAND),
-    row("GET", "/servers/{name}", list_operations, "What can be asked of a DICOMweb server"),
-    row("PUT", "/servers/{name}", put_server, "Add or replace a DICOMweb server", consumes=(JSON,)),
-    row("DELETE", "/servers/{name}", delete_server, "Forget a DICOMweb server"),
+    *_ROUTES.table(),
     row("POST", "/servers/{name}/get", get, "What a DICOMweb server answers to a GET", consumes=(JSON,),
         produces=(JSON, OCTETS), errors=_FAILS),
     row("POST", "/servers/{name}/qido", qido, "Search at a DICOMweb server", consumes=(JSON,), errors=_FAILS),

@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.query_keys import STUDY_UID
-from dicomweb_server.rest.answers import empty_answer, json_answer
-from dicomweb_server.rest.arguments import Arguments
-from dicomweb_server.rest.body import Members, json_body, object_body, optional_object_body
+from dicomweb_server.rest.answers import empty_answer
+from dicomweb_server.rest.body import Members, object_body, optional_object_body
 from dicomweb_server.rest.context import Context
 from dicomweb_server.rest.modality_wishes import failed, peer_for, wishes
-from dicomweb_server.rest.table import JSON, Table, flag, row
+from dicomweb_server.rest.remote_set import RemoteRoutes
+from dicomweb_server.rest.table import JSON, Table, row
 from dicomweb_server.services.modalities import Peer, PeerError
 from dicomweb_server.services.orthanc_modalities import read_modality, written_modality
 
@@ -21,37 +21,6 @@ _OPERATIONS = (
     *("configuration", "echo", "find", "find-instance", "find-patient", "find-series", "find-study", "find-worklist"),
     *("get", "move", "query", "storage-commitment", "store", "store-straight"),
 )
-
-
-async def list_modalities(request: Request, context: Context) -> Response:
-    """Names, or with `expand` what is known of each."""
-    modalities = context.services.modalities
-    if Arguments(request.scope).flag("expand"):
-        return json_answer({name: written_modality(modality) for name, modality in modalities.items()})
-    return json_answer(list(modalities))
-
-
-async def list_operations(request: Request, context: Context) -> Response:
-    """What can be asked of a modality."""
-    context.services.modalities.named(_name(request))
-    return json_answer(_OPERATIONS)
-
-
-async def show_configuration(request: Request, context: Context) -> Response:
-    """What is known of a modality."""
-    return json_answer(written_modality(context.services.modalities.named(_name(request))))
-
-
-async def put_modality(request: Request, context: Context) -> Response:
-    """Add or replace a modality: from now on it may call, and be sent to."""
-    await context.services.modalities.put(_name(request), read_modality(await json_body(request, context)))
-    return empty_answer()
-
-
-async def delete_modality(request: Request, context: Context) -> Response:
-    """Forget a modality."""
-    await context.services.modalities.remove(_name(request))
-    return empty_answer()
 
 
 async def echo(request: Request, context: Context) -> Response:
@@ -81,20 +50,20 @@ async def _echoed(peer: Peer, context: Context, members: Members) -> None:
         raise failed(error) from error
 
 
-def _name(request: Request) -> str:
-    name: str = request.scope["path_params"]["name"]
-    return name
-
-
-_EXPAND = flag("expand", "Tell what is known of each, not only the names")
 _FAILS = (500,)
 
+_ROUTES = RemoteRoutes(
+    "/modalities",
+    "DICOM node",
+    lambda context: context.services.modalities,
+    read_modality,
+    written_modality,
+    lambda modality: _OPERATIONS,
+)
+
 OPERATIONS: Table = (
-    row("GET", "/modalities", list_modalities, "Known DICOM nodes", _EXPAND),
-    row("GET", "/modalities/{name}", list_operations, "What can be asked of a DICOM node"),
-    row("PUT", "/modalities/{name}", put_modality, "Add or replace a DICOM node", consumes=(JSON,)),
-    row("DELETE", "/modalities/{name}", delete_modality, "Forget a DICOM node"),
-    row("GET", "/modalities/{name}/configuration", show_configuration, "What is known of a DICOM node"),
+    *_ROUTES.table(),
+    *_ROUTES.configuration(),
     row("POST", "/modalities/{name}/echo", echo, "C-ECHO", consumes=(JSON,), errors=_FAILS),
     row("POST", "/tools/dicom-echo", echo_any, "C-ECHO to any node", consumes=(JSON,), errors=_FAILS),
 )
