@@ -9,17 +9,18 @@ from dicomweb_server.services.modalities import Attributes, Manufacturer
 
 _DATE_VRS = frozenset({"DA", "DT", "TM"})
 _UNIVERSAL = "*"
+_ACCESSION_NUMBER = 0x00080050
 
 
 def adapted_keys(keys: Attributes, level: Level | None, manufacturer: Manufacturer) -> Attributes:
     """The keys as this maker understands them. `level`: None for a worklist."""
-    if manufacturer is Manufacturer.NO_WILDCARD_IN_DATES or manufacturer is Manufacturer.VITREA:
+    if manufacturer is Manufacturer.NO_WILDCARD_IN_DATES:
         return {tag: _without_universal(key, _DATE_VRS) for tag, key in keys.items()}
     if manufacturer is Manufacturer.NO_UNIVERSAL_WILDCARD:
         return {tag: _without_universal(key, None) for tag, key in keys.items()}
     if manufacturer is Manufacturer.GE and level is not None:
-        return {**keys, **_unique_keys(keys, level)}
-    return keys
+        return {**keys, **_identifying_keys(keys, level)}
+    return keys  # Vitrea's habit is one of what it asks: see `identifiers.is_supported`
 
 
 def _without_universal(key: Mapping[str, Any], vrs: frozenset[str] | None) -> Mapping[str, Any]:
@@ -35,15 +36,10 @@ def _without_universal(key: Mapping[str, Any], vrs: frozenset[str] | None) -> Ma
     return key
 
 
-def _unique_keys(keys: Attributes, level: Level) -> Attributes:
-    """The unique keys down to a level, "*" where they have no value."""
-    found = {}
-    for each in Level:
-        tag = f"{UNIQUE_KEYS[each]:08X}"
-        if (
-            each <= level
-            and (each is not Level.PATIENT or level is Level.PATIENT)
-            and not keys.get(tag, {}).get("Value")
-        ):
-            found[tag] = {"vr": "LO" if each is Level.PATIENT else "UI", "Value": [_UNIVERSAL]}
-    return found
+def _identifying_keys(keys: Attributes, level: Level) -> Attributes:
+    """The unique keys down to a level, and the accession number of a study: "*" where they have no value."""
+    wanted = {UNIQUE_KEYS[each]: "UI" for each in Level if each <= level} | {UNIQUE_KEYS[Level.PATIENT]: "LO"}
+    if level >= Level.STUDY:
+        wanted[_ACCESSION_NUMBER] = "SH"
+    named = {f"{tag:08X}": vr for tag, vr in wanted.items()}
+    return {tag: {"vr": vr, "Value": [_UNIVERSAL]} for tag, vr in named.items() if not keys.get(tag, {}).get("Value")}

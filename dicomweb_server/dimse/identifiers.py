@@ -140,7 +140,10 @@ def worklist_matches(identifier: Identifier, rules: Rules) -> tuple[Match, ...]:
 
 
 def is_supported(key: RequestKey, level: Level) -> bool:
-    """Whether a key is one that can be answered at a level."""
+    """Whether a key is one that can be answered at a level.
+
+    The creator of a private block is none: Vitrea sends that of a block of its own, which no instance need have.
+    """
     if key.tag in _NO_KEYS:
         return False
     if key.tag >> 16 & 1:

@@ -46,8 +46,8 @@ class Manufacturer(Enum):
     GENERIC = "Generic"
     NO_WILDCARD_IN_DATES = "GenericNoWildcardInDates"  # a date that is "*" is sent empty
     NO_UNIVERSAL_WILDCARD = "GenericNoUniversalWildcard"  # any key that is "*" is sent empty
-    VITREA = "Vitrea"
-    GE = "GE"  # wants unique keys that match everything to be "*"
+    VITREA = "Vitrea"  # is asked like others; what it asks itself is understood from everybody
+    GE = "GE"  # wants keys that identify something, and match everything, to be "*"
 
 
 @dataclass(frozen=True, slots=True)
