@@ -13,6 +13,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_service, open_store, start_dimse
+from dicomweb_server.bootstrap.access import user_check
 from dicomweb_server.dicomweb.resources import SEGMENTS
 from dicomweb_server.errors import ServerError, StartError
 from dicomweb_server.http.cors import Cors
@@ -22,9 +23,8 @@ from dicomweb_server.server.front import FrontDoor
 from dicomweb_server.server.logs import LineWriter
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.observation import Observation, request_log, safety_headers
-from dicomweb_server.server.users import BasicAuthentication
+from dicomweb_server.server.users import Authentication
 from dicomweb_server.settings import Settings
-from dicomweb_server.settings.passwords import verify_password
 
 PUBLIC_PATHS = frozenset({"/healthz", "/healthz/live"})
 # Seconds: clients that waited for the server to start are answered first.
@@ -74,8 +74,9 @@ class Application:
         settings = self.settings
         root, service = settings.dicomweb_root, dicomweb_service(settings, self.holder)
         app: ASGIApp = FrontDoor(root, self.others, self.others, within=dict.fromkeys(SEGMENTS, service))
-        if settings.users:
-            app = BasicAuthentication(app, settings.users, verify_password, PUBLIC_PATHS)
+        users = user_check(settings)
+        if users is not None:
+            app = Authentication(app, users, PUBLIC_PATHS)
         app = CrossSiteGuard(app, settings.cors_origins)
         if settings.cors_origins:
             app = Cors(app, settings.cors_origins)

@@ -127,7 +127,7 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
             ("Roles", "SCU/SCP role selection for C-GET and storage commitment"),
             (
                 "User identity",
-                "user name and passcode, checked by the users of HTTP; required: "
+                "user name and passcode, JSON Web Token; checked by the users and tokens of HTTP; required: "
                 + _yes(it_is=options.require_identity),
             ),
             ("Connection kept after sending", f"{options.keep_associations:g} s"),

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from dicomweb_server.bootstrap.access import user_check
 from dicomweb_server.bootstrap.modalities import configured_modalities, permissions
 from dicomweb_server.bootstrap.store import OpenStore
 from dicomweb_server.dicom.uid_patterns import UidPatterns
@@ -13,9 +14,7 @@ from dicomweb_server.dimse.options import DimseOptions, OnMismatch, Timeouts, Tl
 from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.errors import StartError
 from dicomweb_server.server.metrics import Metrics
-from dicomweb_server.server.user_check import UserCheck
 from dicomweb_server.settings import Settings
-from dicomweb_server.settings.passwords import verify_password
 
 
 def dimse_options(settings: Settings) -> DimseOptions:
@@ -28,7 +27,10 @@ def dimse_options(settings: Settings) -> DimseOptions:
         port=settings.dimse_port,
         tls=_dimse_tls(settings),
         tls_client=TlsClientOptions(
-            settings.dimse_tls_client_ca, settings.dimse_tls_certificate, settings.dimse_tls_key
+            settings.dimse_tls_client_ca,
+            settings.dimse_tls_certificate,
+            settings.dimse_tls_key,
+            check_host=settings.dimse_tls_check_host,
         ),
         web_root=settings.public_url or "",
         modalities=configured_modalities(settings),
@@ -66,6 +68,7 @@ def _dimse_tls(settings: Settings) -> TlsOptions | None:
         settings.dimse_tls_certificate,
         settings.dimse_tls_key,
         settings.dimse_tls_client_ca,
+        client_required=settings.dimse_tls_client_certificate == "required",
     )
 
 
@@ -90,8 +93,7 @@ async def _listening(
     if not settings.dimse:
         yield None
         return
-    users = UserCheck(settings.users, verify_password) if settings.users else None
-    server = DimseServer(store.services, options, metrics, users, client)
+    server = DimseServer(store.services, options, metrics, user_check(settings), client)
     metrics.add_gauges(lambda: {"associations_open": server.associations})
     try:
         await server.start()

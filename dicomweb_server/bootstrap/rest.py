@@ -26,7 +26,7 @@ def rest_options(settings: Settings, running: Running | None = None) -> RestOpti
         dimse_port=settings.dimse_port or 0,
         http_port=settings.http_port,
         is_https=settings.tls_certificate is not None,
-        has_users=bool(settings.users),
+        has_users=bool(settings.users or settings.token_keys),
         overwrites=settings.on_duplicate == OnDuplicate.REPLACE.value,
         dicomweb_root=settings.dicomweb_root,
         stable_age=settings.stable_age,

@@ -40,25 +40,28 @@ class OnMismatch(Enum):
 class TlsClientOptions:
     """For associations over TLS that we request. `ca`: who may have signed the peers' certificates; None: the system's.
 
-    `certificate`, `key`: what we show.
+    `certificate`, `key`: what we show; `check_host`: whether a certificate must be for the host that we call.
     """
 
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    check_host: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
     """A listener for DICOM over TLS (PS3.15 §B.12), beside the plain one.
 
-    `client_ca`: certificates of those who may have signed the peers'; with it, a peer must show one.
+    `client_ca`: certificates of those who may have signed the peers'; with it, a peer must show one, or, unless
+    `client_required`, none of others.
     """
 
     port: int
     certificate: Path
     key: Path | None = None  # in the certificate's file
     client_ca: Path | None = None
+    client_required: bool = True
 
 
 @dataclass(frozen=True, slots=True)

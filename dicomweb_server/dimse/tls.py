@@ -15,13 +15,14 @@ def server_context(options: TlsOptions) -> ssl.SSLContext:
     context.load_cert_chain(options.certificate, options.key)
     if options.client_ca is not None:
         context.load_verify_locations(options.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED if options.client_required else ssl.CERT_OPTIONAL
     return context
 
 
 def client_context(options: TlsClientOptions) -> ssl.SSLContext:
     """For associations that we request: the peer's certificate is always checked."""
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=options.ca)
+    context.check_hostname = options.check_host
     _restrict(context)
     if options.certificate is not None:
         context.load_cert_chain(options.certificate, options.key)

@@ -103,7 +103,10 @@ def openapi(
     return {"paths": paths, "components": components}
 
 
-_SECURITY = {"basic": {"type": "http", "scheme": "basic", "description": "If the server has users"}}
+_SECURITY = {
+    "basic": {"type": "http", "scheme": "basic", "description": "If the server has users"},
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "If it knows an issuer"},
+}
 
 
 def _operation(
@@ -119,7 +122,7 @@ def _operation(
         "operationId": _HUMP.sub("_", said.name).lower(),
         "summary": said.summary,
         "tags": [said.tag],
-        "security": [{}, {"basic": []}],
+        "security": [{}, {"basic": []}, {"bearer": []}],
         "parameters": in_path + [_parameter(one) for one in said.parameters] + request_headers(said.success),
         "responses": {str(status): _response(status, said, own, form) for status in _statuses(operation)},
     }

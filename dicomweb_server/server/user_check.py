@@ -1,4 +1,4 @@
-"""UserCheck: is this name and password a user's? Slow on purpose, remembered while right, limited while wrong."""
+"""UserCheck: is this a user's password, or token? Slow on purpose, remembered while right, limited while wrong."""
 
 import asyncio
 import hashlib
@@ -7,6 +7,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 _KNOWN = 1024
 _KNOWN_FOR = 600.0
@@ -17,20 +18,39 @@ _MAX_FAILING = 10_000
 _logger = logging.getLogger("dicomweb_server.users")
 
 
+class Tokens(Protocol):
+    """Believes some tokens."""
+
+    def user(self, token: str, address: str) -> str | None:
+        """The user whose token this is, None if it is not to be believed."""
+
+
 class UserCheck:
-    """Knows users by the hashes of their passwords.
+    """Knows users by the hashes of their passwords, or by tokens of an issuer.
 
     What was right is remembered for a while by a keyed digest; what was wrong is counted by address.
     """
 
-    def __init__(self, users: Mapping[str, str], verify: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self, users: Mapping[str, str], verify: Callable[[str, str], bool], tokens: Tokens | None = None
+    ) -> None:
         self._users = users
         self._verify = verify
         self._secret = os.urandom(32)
         self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._one_at_a_time = asyncio.Semaphore(1)
-        self._decoy = next(iter(users.values()))
+        self._decoy = next(iter(users.values()), "")
+        self._tokens = tokens
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """By which schemes of HTTP (RFC 9110 §11) a user may say who it is."""
+        return (*(("Basic",) if self._users else ()), *(("Bearer",) if self._tokens else ()))
+
+    def bearer(self, token: str, address: str) -> str | None:
+        """The user whose token this is; None if it is not to be believed, or none are."""
+        return None if self._tokens is None else self._tokens.user(token, address)
 
     def remembered(self, name: str, password: str) -> str | None:
         """The user, if the password was right a while ago."""
@@ -49,7 +69,7 @@ class UserCheck:
         """The user of this name, None if there is none, the password is wrong, or too many were."""
         if (known := self.remembered(name, password)) is not None:
             return known
-        if self.is_blocked(address):
+        if not self._users or self.is_blocked(address):
             return None
         # An unknown name costs the same time as a wrong password, so that names cannot be guessed by the clock.
         hashed = self._users.get(name, self._decoy)

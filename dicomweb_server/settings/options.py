@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicomweb_server.settings.job_options import JobSettings
+from dicomweb_server.settings.access_options import AccessSettings
 from dicomweb_server.settings.kinds import (
     Choice,
     FilePath,
@@ -39,7 +39,7 @@ _EXTRA = Text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(JobSettings):
+class Settings(AccessSettings):
     """The whole configuration of one server."""
 
     # Storage
@@ -257,7 +257,7 @@ class Settings(JobSettings):
     dimse_tls_client_ca: Path | None = _option(
         "DIMSE",
         FilePath(optional=True),
-        "PEM file of authorities; nodes must then show a certificate of them.",
+        "PEM file of authorities of other nodes' certificates; whoever calls over TLS must then show one of them.",
         default=None,
     )
     ae_title: str = _option("DIMSE", AE_TITLE, "AE title of this server.", default="DICOMWEB")
@@ -321,7 +321,7 @@ class Settings(JobSettings):
 
 def _options() -> dict[str, Option]:
     rows = {}
-    inherited = {item.name for item in dataclasses.fields(JobSettings)}
+    inherited = {item.name for item in dataclasses.fields(AccessSettings)}
     for item in sorted(dataclasses.fields(Settings), key=lambda item: item.name in inherited):
         known = item.metadata
         rows[item.name] = Option(

@@ -259,9 +259,11 @@ def _dimse_tls(configuration: Configuration, values: Values) -> None:
     values["dimse_port"] = (None, "DicomTlsEnabled")
     values["dimse_tls_certificate"] = (configuration.get("DicomTlsCertificate", ""), "DicomTlsCertificate")
     values["dimse_tls_key"] = (configuration.get("DicomTlsPrivateKey", ""), "DicomTlsPrivateKey")
-    if _flag("DicomTlsRemoteCertificateRequired", configuration.get("DicomTlsRemoteCertificateRequired", True)):
-        trusted = configuration.get("DicomTlsTrustedCertificates", "")
-        values["dimse_tls_client_ca"] = (trusted, "DicomTlsTrustedCertificates")
+    trusted = configuration.get("DicomTlsTrustedCertificates", "")
+    values["dimse_tls_client_ca"] = (trusted, "DicomTlsTrustedCertificates")
+    required = "DicomTlsRemoteCertificateRequired"
+    shown = "required" if _flag(required, configuration.get(required, True)) else "optional"
+    values["dimse_tls_client_certificate"] = (shown, required)
 
 
 _UNKNOWN_FLAGS = {
@@ -346,7 +348,13 @@ _COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration
             "DicomTlsTrustedCertificates",
             "DicomTlsRemoteCertificateRequired",
         ),
-        ("dimse_tls_port", "dimse_tls_certificate", "dimse_tls_key", "dimse_tls_client_ca"),
+        (
+            "dimse_tls_port",
+            "dimse_tls_certificate",
+            "dimse_tls_key",
+            "dimse_tls_client_ca",
+            "dimse_tls_client_certificate",
+        ),
         _dimse_tls,
     ),
     (("KeepAlive", "KeepAliveTimeout"), ("keep_alive_timeout",), _keep_alive),

@@ -119,10 +119,10 @@ def _near(name: str, known: Mapping[str, object]) -> str:
 def _refuse_exposed(settings: Settings) -> None:
     """A server that others can reach has users, or was told explicitly that it needs none (PS3.15 expects control)."""
     exposed = [host for host in settings.host if not is_loopback(host)]
-    if settings.http and exposed and not settings.users and not settings.insecure_anonymous:
+    if settings.http and exposed and not (_knows_users(settings) or settings.insecure_anonymous):
         raise SettingsError(
             f"host = {', '.join(exposed)} can be reached from other machines, but there are no users. Allowed is: "
-            "users (see docs: Settings), a host of this machine only such as 127.0.0.1, "
+            "users or token_keys (see docs: Settings), a host of this machine only such as 127.0.0.1, "
             "or insecure_anonymous = true if everyone who can reach this server may read and delete everything"
         )
 
@@ -134,14 +134,20 @@ def _refuse_contradictions(settings: Settings) -> None:
         extra_attributes(settings.extra_attributes)
     if settings.dimse_tls_port is not None and not settings.dimse_tls_certificate:
         raise SettingsError("dimse_tls_port is given without dimse_tls_certificate; allowed is both")
-    if settings.dimse_require_user and not settings.users:
-        raise SettingsError("dimse_require_user is true without users; allowed is both")
+    if settings.dimse_require_user and not _knows_users(settings):
+        raise SettingsError("dimse_require_user is true without users; allowed is both, or token_keys")
+    if settings.token_keys and not (settings.token_issuer and settings.token_audience):
+        raise SettingsError("token_keys is given without token_issuer or token_audience; allowed is all three")
     if settings.tls_key and not settings.tls_certificate:
         raise SettingsError("tls_key is given without tls_certificate; allowed is both, or the certificate alone")
     if settings.tls_client_ca and not settings.tls_certificate:
         raise SettingsError("tls_client_ca is given without tls_certificate; client certificates need HTTPS")
     if not settings.http and not settings.dimse:
         raise SettingsError("http and dimse are both false; allowed is at least one of them")
+
+
+def _knows_users(settings: Settings) -> bool:
+    return bool(settings.users or settings.token_keys)
 
 
 def is_loopback(host: str) -> bool:

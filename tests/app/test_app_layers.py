@@ -11,9 +11,10 @@ import pytest
 from openapi_spec_validator import validate
 
 from dicomweb_server.app import Application, create_app
-from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.errors import Reason, ServerError, StartError
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.passwords import hash_password
+from tests.tokens import AUDIENCE, ISSUER, token, write_keys
 
 VIEWER = "https://viewer.example"
 PREFLIGHT = {"Origin": VIEWER, "Access-Control-Request-Method": "GET"}
@@ -61,6 +62,24 @@ async def test_preflight_needs_no_user_but_the_request_does(tmp_path: Path) -> N
         assert refused.headers["access-control-allow-origin"] == VIEWER
         answer = await asking.get("/dicom-web/studies", headers={"Origin": VIEWER}, auth=ALICE)
         assert answer.json() == []
+
+
+async def test_tokens_instead_of_passwords(tmp_path: Path) -> None:
+    keys = {"token_keys": write_keys(tmp_path), "token_issuer": ISSUER, "token_audience": AUDIENCE}
+    async with client(tmp_path, **keys) as (asking, _):
+        for authorization, status in ((f"Bearer {token()}", 200), (f"Bearer {token(exp=1)}", 401), ("Basic eDp5", 401)):
+            answer = await asking.get("/dicom-web/studies", headers={"Authorization": authorization})
+            assert answer.status_code == status
+            assert answer.headers.get("www-authenticate", "Bearer").startswith("Bearer")
+
+
+@pytest.mark.parametrize("keys", [b"", b"no keys"])
+def test_keys_of_tokens_that_cannot_be_used(tmp_path: Path, keys: bytes) -> None:
+    path = tmp_path / "keys"
+    if keys:
+        path.write_bytes(keys)
+    with pytest.raises(StartError, match="Cannot use token_keys"):
+        create_app(Settings(data=tmp_path, token_keys=path, token_issuer=ISSUER, token_audience=AUDIENCE))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE", "X"])

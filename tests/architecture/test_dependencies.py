@@ -12,6 +12,7 @@ INSTALLED_AS = {
     "PIL": "pillow",
     "dicomweb_client": "dicomweb-client",
     "jpeg_ls": "pyjpegls",
+    "jwt": "pyjwt",
     "openapi_spec_validator": "openapi-spec-validator",
     "prometheus_client": "prometheus-client",
     "pytest_asyncio": "pytest-asyncio",

@@ -5,13 +5,7 @@ import pytest
 from dicomweb_server.dimse.admission import Refused
 from dicomweb_server.dimse.identity import Identified, identified
 from dicomweb_server.dimse.items import UserIdentity
-
-
-class Users:
-    """Knows one user."""
-
-    async def user(self, name: str, password: str, address: str) -> str | None:
-        return name if (name, password, address) == ("jane", "right", "10.0.0.1") else None
+from tests.tokens import Users
 
 
 def identity(kind: int = 2, password: bytes = b"right", *, response: bool = False) -> UserIdentity:
@@ -24,9 +18,11 @@ async def test_nobody_checks(offered: UserIdentity | None) -> None:
 
 
 @pytest.mark.parametrize("response", [True, False])
-async def test_right(response: bool) -> None:
-    found = await identified(identity(response=response), Users(), "10.0.0.1", required=True)
-    assert found == Identified("jane", b"" if response else None)
+@pytest.mark.parametrize("kind", [2, 5])
+async def test_right(response: bool, kind: int) -> None:
+    offered = identity(kind, response=response)
+    found = await identified(offered, Users({"jane": "joe"}), "10.0.0.1", required=True)
+    assert found == Identified("jane" if kind == 2 else "joe", b"" if response else None)
 
 
 @pytest.mark.parametrize(

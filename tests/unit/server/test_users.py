@@ -1,21 +1,32 @@
 """Basic authentication: who passes, who does not, and at what cost."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from dicomweb_server.server import user_check
-from dicomweb_server.server.users import BasicAuthentication
+from dicomweb_server.server.user_check import UserCheck
+from dicomweb_server.server.users import Authentication
+
+USERS = {"alice": "A", "bob": "B"}
+
+
+class Tokens:
+    """Believes one token."""
+
+    def user(self, token: str, address: str) -> str | None:
+        return "carol" if token == "abc" else None
 
 
 class Server:
     """The layer around an application that names its user."""
 
-    def __init__(self) -> None:
+    def __init__(self, users: Mapping[str, str] = USERS, tokens: Tokens | None = None) -> None:
         self.verified = 0
         self.reached: list[str] = []
-        self.layer = BasicAuthentication(self.app, {"alice": "A", "bob": "B"}, self.verify, ["/healthz"])
+        self.layer = Authentication(self.app, UserCheck(users, self.verify, tokens), ["/healthz"])
 
     def verify(self, password: str, hashed: str) -> bool:
         self.verified += 1
@@ -111,3 +122,17 @@ async def test_known_user_passes_whatever_others_at_the_address_do() -> None:
     for number in range(12):
         await server.ask(basic(f"bob:{number}"))
     assert (await server.ask(basic("alice:secret-a")))["status"] == 200
+
+
+@pytest.mark.parametrize(("users", "schemes"), [(USERS, [b"Basic", b"Bearer"]), ({}, [b"Bearer"])])
+async def test_tokens(users: Mapping[str, str], schemes: list[bytes]) -> None:
+    server = Server(users, Tokens())
+    assert (await server.ask(b"Bearer abc"))["status"] == 200
+    assert (await server.ask(b"bearer  abc"))["status"] == 200
+    assert server.reached == ["carol"] * 2
+    for wrong in (b"Bearer", b"Bearer abcd", b"Bearer \xff", b"Token abc", basic("carol:abc")):
+        answer = await server.ask(wrong)
+        assert answer["status"] == 401
+        told = [value.split()[0] for name, value in answer["headers"] if name == b"www-authenticate"]
+        assert told == schemes
+    assert server.verified == (1 if users else 0)
