@@ -33,9 +33,18 @@ def free_port() -> int:
 
 
 class Server:
-    """A server process. `command` may name {data}, {http_port}, {dimse_port} and {config} (Orthanc's format)."""
+    """A server process. `command` may name {data}, {http_port}, {dimse_port} and {config} (Orthanc's format).
 
-    def __init__(self, folder: Path, command: str = COMMAND, environment: Mapping[str, str] | None = None) -> None:
+    `more`: what goes into that configuration beside the usual.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        command: str = COMMAND,
+        environment: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
         self.folder = folder
         self.http_port, self.dimse_port = free_port(), free_port()
         self.root = f"http://127.0.0.1:{self.http_port}/dicom-web"
@@ -43,7 +52,7 @@ class Server:
         self.data.mkdir(parents=True)
         self.log = folder / "server.log"
         config = folder / "orthanc.json"
-        config.write_text(json.dumps(self._orthanc_configuration()))
+        config.write_text(json.dumps({**self._orthanc_configuration(), **(more or {})}))
         words = command.format(data=self.data, http_port=self.http_port, dimse_port=self.dimse_port, config=config)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
