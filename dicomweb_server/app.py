@@ -21,14 +21,13 @@ from dicomweb_server.server.cross_site import CrossSiteGuard
 from dicomweb_server.server.deferred import Deferred
 from dicomweb_server.server.front import FrontDoor
 from dicomweb_server.server.logs import LineWriter
+from dicomweb_server.server.lull import lull
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.observation import Observation, request_log, safety_headers
 from dicomweb_server.server.users import Authentication
 from dicomweb_server.settings import Settings
 
 PUBLIC_PATHS = frozenset({"/healthz", "/healthz/live"})
-# Seconds: clients that waited for the server to start are answered first.
-_WARM_UP_AFTER = 1.0
 _logger = logging.getLogger("dicomweb_server.server")
 
 
@@ -120,8 +119,11 @@ def _without_traceback(send: Send) -> Send:
 
 
 async def _warm_up(store: OpenStore, others: Deferred) -> None:
-    """Load what was left out to start soon, before someone has to wait for it."""
-    await asyncio.sleep(_WARM_UP_AFTER)
+    """Load what was left out to start soon, before someone has to wait for it.
+
+    Not while clients that waited for the server to start need all processors; who needs it then is served all the same.
+    """
+    await lull()
     await others.made()
     store.services.ingest.warm_up()
     await store.services.rendering.warm_up()

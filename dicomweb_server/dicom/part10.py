@@ -60,11 +60,10 @@ def file_meta(sop_class_uid: str, instance_uid: str, transfer_syntax_uid: str, *
         (MEDIA_STORAGE_SOP_CLASS_UID, b"UI", sop_class_uid),
         (MEDIA_STORAGE_SOP_INSTANCE_UID, b"UI", instance_uid),
         (TRANSFER_SYNTAX_UID, b"UI", transfer_syntax_uid),
-        (0x00020012, b"UI", IMPLEMENTATION_CLASS_UID),
-        (0x00020013, b"SH", IMPLEMENTATION_VERSION_NAME),
-        (0x00020016, b"AE", source_ae),
     )
-    body = _VERSION + b"".join(_text_element(tag, vr, text) for tag, vr, text in elements if text)
+    body = _VERSION + b"".join([_text_element(*element) for element in elements if element[2]]) + _WRITTEN_BY_US
+    if source_ae:
+        body += _text_element(0x00020016, b"AE", source_ae)
     return bytes(PREAMBLE_LENGTH) + MAGIC + _GROUP_LENGTH.pack(_GROUP, 0, b"UL", 4, len(body)) + body
 
 
@@ -73,6 +72,11 @@ def _text_element(tag: int, vr: bytes, text: str) -> bytes:
     if len(value) % 2:
         value += b"\0" if vr == b"UI" else b" "
     return _SHORT.pack(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+
+
+_WRITTEN_BY_US = _text_element(0x00020012, b"UI", IMPLEMENTATION_CLASS_UID) + _text_element(
+    0x00020013, b"SH", IMPLEMENTATION_VERSION_NAME
+)
 
 
 def edited_file_meta(

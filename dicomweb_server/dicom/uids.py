@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dicomweb_server.dicom.encoding import DEFLATED_LITTLE, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Encoding
 from dicomweb_server.errors import Reason, ServerError
@@ -24,7 +25,12 @@ MAX_UID_LENGTH = 64
 
 def is_valid_uid(uid: str) -> bool:
     """Whether a UID has at most 64 digits and dots, no empty component (PS3.5 §9.1)."""
-    return len(uid) <= MAX_UID_LENGTH and _UID.fullmatch(uid) is not None
+    return len(uid) <= MAX_UID_LENGTH and _is_well_formed(uid)
+
+
+@lru_cache(1024)  # those of SOP classes, studies and series come again and again
+def _is_well_formed(uid: str) -> bool:
+    return _UID.fullmatch(uid) is not None
 
 
 def uid_from(raw: bytes) -> str:
