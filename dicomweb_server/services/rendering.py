@@ -8,6 +8,7 @@ from enum import Enum
 from dicomweb_server.dicom.data_set import DataSet, data_set_of
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import open_part10
+from dicomweb_server.dicom.rendering.blending import Plane, layers_of, nearest, plane_of
 from dicomweb_server.dicom.rendering.export import (
     LARGEST_ARRAY,
     Export,
@@ -20,7 +21,11 @@ from dicomweb_server.dicom.rendering.icc_profile import ColourSpace
 from dicomweb_server.dicom.rendering.icon import labelled_icon
 from dicomweb_server.dicom.rendering.image_format import ANIMATED_TYPES, Encoded
 from dicomweb_server.dicom.rendering.options import RenderingOptions, Viewport
-from dicomweb_server.dicom.rendering.presentation_state import PRESENTATION_STATES, referenced_images
+from dicomweb_server.dicom.rendering.presentation_state import (
+    BLENDING_PRESENTATION_STATE,
+    PRESENTATION_STATES,
+    referenced_images,
+)
 from dicomweb_server.dicom.rendering.segmentation import SEGMENTATIONS, frames_beside, segment_frames, source_image
 from dicomweb_server.dicom.rendering.source import Source, SourceFrame
 from dicomweb_server.dicom.rendering.subtraction import subtraction_of
@@ -48,6 +53,7 @@ _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _REPRESENTATIVE_FRAME = 0x00286010
 _THUMBNAIL_QUALITY = 80
 _LARGEST_HEAD = 256 << 20
+_MOST_SUPERIMPOSED = 1000  # images among which the nearest is looked for
 _MOST_ANIMATED = 256  # frames of one animation
 _LARGEST_ANIMATION = 256 << 20  # bytes of its frames as they are stored
 
@@ -262,8 +268,12 @@ class RenderingService:
     async def _presented(self, state: StoredInstance, media_type: str, options: RenderingOptions) -> Encoded:
         """The first image that is stored here of those a presentation state speaks of."""
         data_set = await self._data_set(state)
-        for reference in await self._workers.run(lambda: list(referenced_images(data_set))):
-            image = await self._find(Scope(state.study_uid, reference.series_uid, reference.instance_uid))
+        study_uid, images = state.study_uid, await self._workers.run(lambda: list(referenced_images(data_set)))
+        if state.sop_class_uid == BLENDING_PRESENTATION_STATE:
+            below, _ = layers_of(data_set)
+            study_uid, images = below.study_uid or study_uid, list(below.images)
+        for reference in images:
+            image = await self._find(Scope(study_uid, reference.series_uid, reference.instance_uid))
             if image is not None and kind_of(image) is Kind.IMAGE:
                 shown = Shown(image, (reference.frames or (1,))[:1])
                 return await self._in_state(shown, state, data_set, media_type, options)
@@ -273,10 +283,38 @@ class RenderingService:
         self, shown: Shown, state: StoredInstance, data_set: DataSet, media_type: str, options: RenderingOptions
     ) -> Encoded:
         """A frame as a state wants it, with the frames that the state subtracts from it."""
+        if state.sop_class_uid == BLENDING_PRESENTATION_STATE:
+            below = await self._source(shown.instance, shown.frames)
+            above = await self._superimposed(shown, state, data_set)
+            source = await self._source(above.instance, above.frames)
+            return await self._pixels.run(rendered_by, below, media_type, options, await self._source(state), source)
         count, number = FrameIndex.unpack(shown.instance.frames).count, shown.frames[0]
         found = subtraction_of(data_set, shown.instance.instance_uid, number, count)
         source = await self._source(shown.instance, found.frames if found is not None else shown.frames)
         return await self._pixels.run(rendered_by, source, media_type, options, await self._source(state))
+
+    async def _superimposed(self, shown: Shown, state: StoredInstance, data_set: DataSet) -> Shown:
+        """The frame that lies nearest to one, of those that a state lays over it."""
+        below, above = layers_of(data_set)
+        if shown.instance.instance_uid not in {image.instance_uid for image in below.images}:
+            raise ServerError(Reason.BAD_REQUEST, "the presentation state blends nothing over this image")
+        found: list[Shown] = []
+        planes: list[Plane | None] = []
+        for reference in above.images[:_MOST_SUPERIMPOSED]:
+            scope = Scope(above.study_uid or state.study_uid, reference.series_uid, reference.instance_uid)
+            image = await self._find(scope)
+            if image is None or kind_of(image) is not Kind.IMAGE:
+                continue
+            attributes = await self._data_set(image)
+            for number in reference.frames or range(1, FrameIndex.unpack(image.frames).count + 1):
+                found.append(Shown(image, (number,)))
+                planes.append(plane_of(frame_attributes(attributes, number)))
+        if not found:
+            raise ServerError(
+                Reason.NOT_FOUND, "none of the images that the presentation state superimposes is stored here"
+            )
+        own = plane_of(frame_attributes(await self._data_set(shown.instance), shown.frames[0]))
+        return found[nearest(own, planes) or 0]
 
     async def _segmented(self, shown: Shown, media_type: str, options: RenderingOptions) -> Encoded:
         """All segments that lie where the one of a frame does, on their image if that is stored here."""

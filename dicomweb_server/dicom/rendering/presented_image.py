@@ -58,10 +58,10 @@ def presented_image(
         if applies(shutter, instance_uid, frame_number):
             picture = with_shutter(picture, shutter)
     picture = with_graphics(picture, state, instance_uid, frame_number)
-    return _finished(picture, data_set, instance_uid, frame_number, state, options)
+    return finished(picture, data_set, instance_uid, frame_number, state, options)
 
 
-def _finished(
+def finished(
     picture: Image.Image,
     data_set: DataSet,
     instance_uid: str,
@@ -69,6 +69,7 @@ def _finished(
     state: DataSet,
     options: RenderingOptions,
 ) -> Picture:
+    """The picture turned, cut and sized as the state and whoever asks want it."""
     area = displayed_area(state, instance_uid, frame_number)
     if area is not None and options.viewport.region == Region():
         box = max(area[0], 0), max(area[1], 0), min(area[2], picture.width), min(area[3], picture.height)

@@ -7,20 +7,22 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO
 
-from dicomweb_server.dicom.arrays import np
+from dicomweb_server.dicom.arrays import Image, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.pixels.decode import decode_frame
 from dicomweb_server.dicom.pixels.description import PixelDescription
+from dicomweb_server.dicom.rendering.blending import BlendedFrame, blended
 from dicomweb_server.dicom.rendering.frame_attributes import FrameAttributes, frame_attributes
 from dicomweb_server.dicom.rendering.frame_image import Picture, frame_image, samples_of, with_picture
+from dicomweb_server.dicom.rendering.grayscale import Pixels
 from dicomweb_server.dicom.rendering.image_format import Encoded, animated, encoded
 from dicomweb_server.dicom.rendering.lookup_table import unusable
 from dicomweb_server.dicom.rendering.options import Annotation, RenderingOptions
 from dicomweb_server.dicom.rendering.page import page_image
-from dicomweb_server.dicom.rendering.presented_image import presented_image
+from dicomweb_server.dicom.rendering.presented_image import finished, presented_image
 from dicomweb_server.dicom.rendering.report import report_html, report_text
 from dicomweb_server.dicom.rendering.segmentation import SegmentFrame, frames_beside, segment_frames, with_segments
-from dicomweb_server.dicom.rendering.source import Source, decoded, described, opened_head
+from dicomweb_server.dicom.rendering.source import Source, SourceFrame, decoded, described, opened_head
 from dicomweb_server.dicom.rendering.subtraction import subtracted, subtraction_of
 from dicomweb_server.dicom.rendering.video import video_picture
 from dicomweb_server.dicom.rendering.waveform import waveform_svg
@@ -33,7 +35,10 @@ _MILLISECONDS = 100.0  # of a frame, where nothing tells
 
 @dataclass(frozen=True, slots=True)
 class RenderingJob:
-    """What to make of a source. `state`: the head of a presentation state; `background`: below a segmentation."""
+    """What to make of a source. `state`: the head of a presentation state.
+
+    `background`: what lies below a segmentation, or, with a state, what is blended over the source.
+    """
 
     source: Source
     media_type: str
@@ -85,6 +90,8 @@ def _encoded(picture: Picture, job: RenderingJob) -> Encoded:
 
 
 def _state_or_segments(job: RenderingJob, data_set: DataSet, description: PixelDescription) -> Picture:
+    if job.state and job.background is not None:
+        return _blended(job, data_set, description, job.background)
     if job.background is None:
         return _presented(job, data_set, description)
     chosen = {frame.number: frame for frame in frames_beside(segment_frames(data_set), job.source.frames[0].number)}
@@ -97,6 +104,22 @@ def _state_or_segments(job: RenderingJob, data_set: DataSet, description: PixelD
     below, attributes = _background(job.background, masks[0][1].shape, job.options)
     shown = with_segments(below, data_set, masks)
     return with_picture(shown, attributes or frame_attributes(data_set, job.source.frames[0].number), job.options)
+
+
+def _blended(job: RenderingJob, data_set: DataSet, description: PixelDescription, source: Source) -> Picture:
+    below, above = job.source.frames[0], source.frames[0]
+    header, other = opened_head(source.head)
+    state = opened_head(job.state)[1]
+    shown = blended(
+        state,
+        _blended_frame(job.source.instance_uid, data_set, below, decode_frame(below.data, description)),
+        _blended_frame(source.instance_uid, other, above, decode_frame(above.data, described(header, other, source))),
+    )
+    return finished(Image.fromarray(shown), data_set, job.source.instance_uid, below.number, state, job.options)
+
+
+def _blended_frame(uid: str, data_set: DataSet, frame: SourceFrame, pixels: Pixels) -> BlendedFrame:
+    return BlendedFrame(pixels, frame_attributes(data_set, frame.number), uid, frame.number)
 
 
 def _presented(job: RenderingJob, data_set: DataSet, description: PixelDescription) -> Picture:
