@@ -39,6 +39,10 @@ class Placement(Protocol):
     def key(self) -> str:
         """Where its bytes are; "" until they are written."""
 
+    @property
+    def data(self) -> bytes | None:
+        """All of them, if they are in memory."""
+
     def place(self) -> str:
         """Write them, unless that was done, and tell the key. Blocks; for any thread, one at a time.
 

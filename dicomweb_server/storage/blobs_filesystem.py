@@ -138,7 +138,7 @@ class FilesystemBlobs:
         path = self._path(key)
         try:
             self._reserve.require(staged.size)
-            _put(staged, path)
+            put(staged, path)
         except OSError as error:
             path.unlink(missing_ok=True)  # nothing half placed may stay
             raise storage_failure(error, "writing a blob") from error
@@ -185,6 +185,11 @@ class FilePlacement:
         self._staged = staged
         self._place = place
 
+    @property
+    def data(self) -> bytes | None:
+        """What is in memory."""
+        return self._staged.data
+
     def place(self) -> str:
         """Write them once."""
         if not self.key:
@@ -213,7 +218,8 @@ def relative_path(key: str) -> str:
     return f"{key[:6]}/{key[6:8]}/{key}.dcm"
 
 
-def _put(one: Staged, path: Path) -> None:
+def put(one: Staged, path: Path) -> None:
+    """Make the file of a blob, which must not be there yet, and its folders."""
     try:
         _put_into_folder(one, path)
     except FileNotFoundError:

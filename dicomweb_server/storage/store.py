@@ -15,6 +15,7 @@ from dicomweb_server.storage.archives_sqlite import SqliteTitles
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
 from dicomweb_server.storage.carried_over import carry_over
 from dicomweb_server.storage.commitment_sqlite import SqliteCommitments
+from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.data_folder import DataFolder
 from dicomweb_server.storage.derived_files import DerivedFiles
 from dicomweb_server.storage.durability import SyncMode, durability
@@ -23,6 +24,7 @@ from dicomweb_server.storage.extra_indexing import ExtraIndexing, reconcile
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.index_sqlite import SqliteIndex
 from dicomweb_server.storage.jobs_sqlite import SqliteJobs
+from dicomweb_server.storage.journal import JOURNAL_SIZE, Journal
 from dicomweb_server.storage.remotes_sqlite import SqliteRemotes
 from dicomweb_server.storage.reserve import RESERVE, Reserve
 from dicomweb_server.storage.resources_sqlite import SqliteResources
@@ -43,7 +45,7 @@ class StoreOptions:
     `memory_budget`: bytes of instances on their way in that may be in memory; `reserve`: bytes that stay free on the
     disk; `index_folder`: of the index, if not the data folder; `extra`: attributes to index beside the usual ones;
     `derived_limit`: bytes of what was made of blobs and is kept, such as thumbnails; `transcoded_limit`: the same of
-    frames and instances in other transfer syntaxes.
+    frames and instances in other transfer syntaxes; `journal`: bytes of the journal, if there is one.
     """
 
     sync: SyncMode = SyncMode.FULL
@@ -54,6 +56,7 @@ class StoreOptions:
     extra: Sequence[Attribute] = field(default=())
     derived_limit: int = 1 << 30
     transcoded_limit: int = 1 << 30
+    journal: int = JOURNAL_SIZE
 
 
 class Store:
@@ -95,7 +98,8 @@ class Store:
         except BaseException:
             self._database.close()
             raise
-        self._writer = Writer(self._transaction, self._durability)
+        self._commits = Commits(self._transaction, self._durability, self._journal)
+        self._writer = Writer(self._transaction, self._commits)
         self.extra_indexing = ExtraIndexing(self._writer, self._database.extra_paths)
         self.blobs = FilesystemBlobs(
             self._folder.blobs,
@@ -132,12 +136,14 @@ class Store:
         reconcile(writing, options.extra)
         self._database.extra_paths.load(writing)
         self._durability = durability(options.sync, folder.blobs, Path(f"{folder.index}-wal"))
+        self._journal = Journal(folder.root, 0 if options.sync is SyncMode.OFF else options.journal)
         try:
             self._transaction = Transaction(writing, options.extra)
-            recovery.verify(self._transaction, folder.blobs, self._durability)
+            recovery.recover(self._transaction, folder.blobs, self._durability, self._journal, options.extra)
             self._mark = RunMark(folder.root / "run", self._transaction, self._durability)
             self.leftovers = self._mark.begin()
         except BaseException:
+            self._journal.close()
             self._durability.close()
             raise
 
@@ -179,13 +185,16 @@ class Store:
         try:
             self._mark.end()
             self._transaction.rest()
+            self._journal.clear()
         except (OSError, sqlite3.Error) as error:  # no room, say; the next start then recovers as after a crash
             _log.warning("the store could not be closed cleanly: %s", storage_failure(error, "closing").detail)
 
     def _close(self) -> None:
         self._writer.close()
+        self._commits.close()
         if self._writer.damage is None:
             self._leave_mark()
         self._database.close()
+        self._journal.close()
         self._durability.close()
         self._folder.close()

@@ -85,6 +85,11 @@ class Transaction:
         return self._committed
 
     @property
+    def revision(self) -> int:
+        """The last revision that was given out, to whatever was added, changed or deleted."""
+        return self.ledger.last_id("change")
+
+    @property
     def verified(self) -> int:
         """The id of the last instance that the next start need not check."""
         return self._verified

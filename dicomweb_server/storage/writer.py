@@ -3,8 +3,8 @@
 Two threads take turns: while one waits for the disk, the other makes the next transaction. There is one connection that
 writes, and only who has the turn uses it.
 
-Nobody is answered before a sync that began after the commit has succeeded. After a failed sync nothing is known about
-what is on the disk, so the writer then refuses everything until the next start, which checks the rows.
+Nobody is answered before what he waits for is durable (`Commits`). Where that fails, nothing is known about what is on
+the disk, so the writer then refuses everything until the next start, which checks the rows.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Added
 from dicomweb_server.storage.additions import Addition
-from dicomweb_server.storage.durability import Durability
+from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.transaction import Transaction
 
@@ -59,17 +59,15 @@ class Operation:
 class Writer:
     """The only one who writes to the index."""
 
-    def __init__(self, transaction: Transaction, durability: Durability) -> None:
+    def __init__(self, transaction: Transaction, commits: Commits) -> None:
         """`transaction` holds the writing connection; it is used in the writer's threads only."""
         self._transaction = transaction
-        self._durability = durability
+        self._commits = commits
         self._queue: SimpleQueue[Operation | None] = SimpleQueue()
-        self._damage: ServerError | None = None
         self._is_closed = False
         self._is_idle = False
         self._has_ended = False
         self._turn = threading.Lock()  # held from waiting for work to the commit
-        self._flushing = threading.Lock()
         self._threads = [
             threading.Thread(target=self._work, name=f"index-writer-{number}", daemon=True)
             for number in range(_THREADS)
@@ -95,7 +93,7 @@ class Writer:
         """The same for a change that must not become durable before what was done to the files until now."""
 
         def synced(transaction: Transaction) -> _T:
-            self._flush()
+            self._commits.sync(for_good=True)
             return change(transaction)
 
         return await self.change(synced)
@@ -103,7 +101,7 @@ class Writer:
     @property
     def damage(self) -> ServerError | None:
         """Why nothing can be written any more, if so."""
-        return self._damage
+        return self._commits.damage
 
     def close(self) -> None:
         """Finish what waits, then end; waits for it. Safe to call twice."""
@@ -124,11 +122,10 @@ class Writer:
         while not self._has_ended:
             with self._turn:
                 group = self._gather()
-                if self._damage is None:
+                if self._commits.damage is None:
                     self._commit(group)
-                committed = self._transaction.committed
             if group:
-                self._sync(group, committed)
+                self._flush(group)
                 self._answer(group)
 
     def _gather(self) -> list[Operation]:
@@ -172,7 +169,7 @@ class Writer:
         try:
             self._run(group)
         except Exception as error:  # an edge: belongs to the caller
-            if len(group) == 1 or self._damage is not None:
+            if len(group) == 1 or self._commits.damage is not None:
                 for operation in group:
                     operation.error = _as_answer(error)
                 return
@@ -192,35 +189,27 @@ class Writer:
                     start += len(operation.additions)
             if Added.REPLACED in added:
                 # The replaced row was acknowledged: it may go only when the blob of the new one is safe.
-                self._flush()
+                self._commits.sync()
+        if any(operation.change is not None for operation in group):
+            self._commits.add_change()
+        else:
+            self._commits.add_stored(additions, added)
 
-    def _sync(self, group: list[Operation], committed: int) -> None:
+    def _flush(self, group: list[Operation]) -> None:
         if all(operation.error is not None for operation in group):
             return
         try:
-            self._flush()
+            self._commits.flush()
         except ServerError as error:
             for operation in group:
                 operation.error = operation.error or error
-        else:
-            self._transaction.is_durable(committed)
-
-    def _flush(self) -> None:
-        # One at a time: the kernel tells of a failed write once, and whoever syncs next must know of it.
-        with self._flushing:
-            if self._damage is None:
-                try:
-                    self._durability.sync()
-                except OSError as error:
-                    self._damage = storage_failure(error, "syncing to disk")
-            if self._damage is not None:
-                raise self._damage
 
     def _rest(self) -> None:
-        if self._damage is None:
+        if self._commits.damage is None:
             try:
+                self._commits.rest()
                 self._transaction.rest()
-            except sqlite3.Error as error:
+            except (ServerError, sqlite3.Error) as error:
                 _log.warning("the index could not be brought to rest: %s", error)
 
 

@@ -57,7 +57,7 @@ class Steps:
 
     def install(self) -> None:
         steps = self
-        for name in ("open", "write", "rename", "replace", "mkdir", "unlink", "close"):
+        for name in ("open", "write", "pwrite", "rename", "replace", "mkdir", "unlink", "close"):
             setattr(os, name, self.counted(getattr(os, name)))
         for method in ("rename", "replace", "mkdir", "unlink"):
             setattr(Path, method, self.counted(getattr(Path, method)))

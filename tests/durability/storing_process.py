@@ -78,11 +78,13 @@ class Door:
 
 
 async def main(root: Path, sync: SyncMode, seed: int) -> None:
-    store, threads = Store(root, StoreOptions(sync=sync)), Threads(2, "test")
+    chance = random.Random(seed)
+    # Small, so that its files take turns.
+    options = StoreOptions(sync=sync, journal=chance.choice((0, 2**17, 2**20)))
+    store, threads = Store(root, options), Threads(2, "test")
     policy = IngestPolicy(on_duplicate=OnDuplicate.REPLACE)
     ingest = IngestService(store.blobs, store.index, threads, policy)
     os.write(1, b"READY\n")
-    chance = random.Random(seed)
     doors = [Door(store, ingest, random.Random(chance.random()), number) for number in range(DOORS)]
     await asyncio.gather(*[door.work() for door in doors])
 

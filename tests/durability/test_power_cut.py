@@ -41,7 +41,7 @@ def test_what_was_acknowledged_survives(tmp_path: Path, round_number: int) -> No
 async def test_this_test_is_able_to_fail(tmp_path: Path) -> None:
     """Without syncing, the same cut does lose instances; or the tests above would prove nothing."""
     require_mounting()
-    image, lines = cut_power(tmp_path, 0.3, "off")
+    image, lines = cut_power(tmp_path, 1.0, "off")
     assert sum(line.startswith("DONE") for line in lines) > 5
     with mounted(image, tmp_path / "found"):
         assert await broken_promises(tmp_path / "found" / "data", lines) != []

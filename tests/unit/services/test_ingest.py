@@ -121,7 +121,7 @@ async def test_identical_bytes_write_nothing(
     def put(staged: object, path: object) -> None:
         raise AssertionError("something was written")
 
-    monkeypatch.setattr(blobs_filesystem, "_put", put)
+    monkeypatch.setattr(blobs_filesystem, "put", put)
     [outcome] = await bench.send(data, service=service)
     assert (outcome.status, outcome.reason) == (Status.DUPLICATE, None)
     assert (bench.files(), await bench.store.index.last_change()) == before
@@ -222,7 +222,7 @@ async def test_no_room_for_blobs(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(blobs_filesystem, "_put", full)
+        patch.setattr(blobs_filesystem, "put", full)
         outcomes = await bench.send(numbered(1), numbered(2, **LARGE))
     assert {(outcome.status, outcome.reason) for outcome in outcomes} == {(Status.FAILED, Reason.OUT_OF_RESOURCES)}
     assert [outcome.instance_uid for outcome in outcomes] == ["1.1.1.1", "1.1.1.2"]
@@ -232,14 +232,14 @@ async def test_no_room_for_blobs(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_one_that_cannot_be_written_fails_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    put, second = blobs_filesystem._put, numbered(2)
+    put, second = blobs_filesystem.put, numbered(2)
 
     def fail(staged: Staged, path: Path) -> None:
         if staged.data == second:
             raise OSError(errno.EIO, "Input/output error")
         put(staged, path)
 
-    monkeypatch.setattr(blobs_filesystem, "_put", fail)
+    monkeypatch.setattr(blobs_filesystem, "put", fail)
     outcomes = await bench.send(numbered(1), second, numbered(3))
     assert [outcome.reason for outcome in outcomes] == [None, Reason.STORAGE_DAMAGED, None]
     assert len(bench.files()) == 2
@@ -280,6 +280,7 @@ async def test_after_a_failed_sync_everything_is_refused(bench: Bench, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(bench.store._durability, "sync", fail)
+        patch.setattr(bench.store._journal, "append", lambda groups: False)
         [outcome] = await bench.send(numbered(1))
     assert (outcome.status, outcome.reason) == (Status.FAILED, Reason.STORAGE_DAMAGED)
     [outcome] = await bench.send(numbered(2))

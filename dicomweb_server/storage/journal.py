@@ -1,0 +1,152 @@
+"""Journal: a copy of small instances that is on the disk before their files and rows are.
+
+To overwrite what a file has already is the cheapest way to the disk that a file system has: nothing is allocated, no
+folder changes. Two files of fixed size take turns. When one is full, a sync of everything makes what it has
+superfluous, while the other one fills.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from dicomweb_server.storage.data_folder import PRIVATE_FILE
+from dicomweb_server.storage.journal_format import BLOCK, STAMP, Group, decode, encode
+
+_log = logging.getLogger(__name__)
+
+JOURNAL_SIZE = 32 * 1024 * 1024
+# More than that is made durable cheaper by one sync than by writing it twice.
+_LARGEST_APPEND = 256 * 1024
+_GROWTH = 1024 * 1024
+_NAMES = ("journal-0", "journal-1")
+
+
+class Journal:
+    """Both files of a data folder; its methods are called by one thread at a time, but for `free`."""
+
+    def __init__(self, folder: Path, size: int = JOURNAL_SIZE) -> None:
+        """`size`: of both files together, once they are needed; 0: nothing is ever appended."""
+        self._files = [JournalFile(folder / name, size // 2) for name in _NAMES]
+        self._current = 0
+        self._full: JournalFile | None = None
+
+    def groups(self) -> list[Group]:
+        """What was appended and not yet superfluous, as far as it is whole, in the order of the transactions."""
+        found = [group for file in self._files for group in file.groups()]
+        return sorted(found, key=lambda group: group.revision)
+
+    def append(self, groups: Sequence[Group]) -> bool:
+        """Write them through to the disk; False if that was not possible or not worth it, and a sync must do."""
+        if sum([len(entry.data) for group in groups for entry in group.entries]) > _LARGEST_APPEND:
+            return False
+        file = self._files[self._current]
+        if file.append(groups):
+            return True
+        if self._full is not None:
+            return False
+        self._full = file
+        self._current = 1 - self._current
+        return self._files[self._current].append(groups)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was appended that is not known to be durable elsewhere."""
+        return any(file.is_used for file in self._files)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one of the files waits for a sync of everything, after which it may be begun anew."""
+        return self._full is not None
+
+    def free(self) -> None:
+        """All that was appended to the full file is durable elsewhere."""
+        if self._full is not None:
+            self._full.restart()
+            self._full = None
+
+    def restart(self) -> None:
+        """All that was appended is durable elsewhere."""
+        self._full = None
+        for file in self._files:
+            file.restart()
+
+    def clear(self) -> None:
+        """The same, and nobody shall find it any more. OSError if that is not possible."""
+        for file in self._files:
+            file.clear()
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+
+class JournalFile:
+    """A chain of appends from the beginning of a file."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self._limit = limit
+        # Where writing through is not to be had for data alone, it is for all.
+        through = getattr(os, "O_DSYNC", os.O_SYNC)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | through, PRIVATE_FILE)
+        self._size = os.fstat(self._descriptor).st_size
+        self.restart()
+
+    def groups(self) -> list[Group]:
+        """What the last process has appended."""
+        if os.pread(self._descriptor, BLOCK, 0).strip(b"\0"):
+            return list(decode(os.pread(self._descriptor, self._size, 0)))
+        return []
+
+    def append(self, groups: Sequence[Group]) -> bool:
+        """Write behind what is there; False if there is no room."""
+        content = b"".join(
+            [piece for number, group in enumerate(groups, self._number) for piece in encode(group, self._stamp, number)]
+        )
+        try:
+            if not self._has_room(self._end + len(content)):
+                return False
+            if os.pwrite(self._descriptor, content, self._end) != len(content):
+                raise OSError(errno.EIO, "a part only was written")
+        except OSError as error:
+            _log.warning("the journal is not used any more, for writing to it failed: %s", error.strerror)
+            self._limit = 0
+            return False
+        self._number += len(groups)
+        self._end += len(content)
+        return True
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was appended since it was begun anew."""
+        return self._end > 0
+
+    def restart(self) -> None:
+        """Begin anew; what is there stays until it is overwritten."""
+        self._stamp = os.urandom(STAMP)
+        self._number = self._end = 0
+
+    def clear(self) -> None:
+        """Overwrite the beginning, through to the disk."""
+        self.restart()
+        if self._size:
+            os.pwrite(self._descriptor, bytes(BLOCK), 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def _has_room(self, end: int) -> bool:
+        """Grow as far as need be and may be, with zeros, so that later turns find all of it allocated."""
+        if end > self._limit:
+            return False
+        try:
+            while end > self._size:
+                growth = min(_GROWTH, self._limit - self._size)
+                self._size += os.pwrite(self._descriptor, bytes(growth), self._size)
+        except OSError as error:
+            _log.warning("the journal stays at %d bytes, for growing failed: %s", self._size, error.strerror)
+            self._limit = self._size
+        return end <= self._limit

@@ -1,0 +1,93 @@
+"""Journal format: what one append to a journal holds, and how a chain of them is read back after a crash.
+
+An append is a head, a list of instances in JSON, and their bytes, filled up to whole blocks. The head has a checksum of
+itself and the list, the list the SHA-256 of each instance. All appends since the file was last begun anew have the same
+random stamp and are numbered, so that what an earlier turn left behind them is not taken for one of theirs.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+import orjson
+
+from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.ports.index import OnDuplicate
+
+BLOCK = 4096
+STAMP = 8  # bytes of a stamp
+_MAGIC = b"DWJ1"
+# Magic, checksum of what follows up to the end of the list, stamp, number, revision, lengths of the list and the bytes.
+_HEAD = struct.Struct(f"<4sI{STAMP}sQQII")
+_CHECKED = 8  # where the checksum begins
+
+
+class Entry(NamedTuple):
+    """One instance that was stored, with all that is needed to store it again."""
+
+    key: str
+    digest: bytes
+    received: float
+    on_duplicate: OnDuplicate
+    origin: Origin
+    data: bytes
+
+
+class Group(NamedTuple):
+    """What one transaction stored; `revision`: the last of the index's revisions that it has used."""
+
+    revision: int
+    entries: Sequence[Entry]
+
+
+def encode(group: Group, stamp: bytes, number: int) -> list[bytes]:
+    """The pieces of an append."""
+    listed = orjson.dumps([_described(entry) for entry in group.entries])
+    length = sum([len(entry.data) for entry in group.entries])
+    head = _HEAD.pack(_MAGIC, 0, stamp, number, group.revision, len(listed), length)
+    checksum = zlib.crc32(listed, zlib.crc32(head[_CHECKED:]))
+    head = head[:4] + checksum.to_bytes(4, "little") + head[_CHECKED:]
+    fill = -(len(head) + len(listed) + length) % BLOCK
+    return [head, listed, *[entry.data for entry in group.entries], bytes(fill)]
+
+
+def decode(content: bytes) -> Iterator[Group]:
+    """The groups at the beginning of a file, up to the first that is not whole: nobody was told of that."""
+    start, first = 0, b""
+    number = 0
+    while (head := content[start : start + _HEAD.size]) and len(head) == _HEAD.size:
+        magic, checksum, stamp, found, revision, listed_length, length = _HEAD.unpack(head)
+        data_start = start + _HEAD.size + listed_length
+        end = data_start + length
+        if magic != _MAGIC or found != number or stamp != (first or stamp) or end > len(content):
+            return
+        listed = content[start + _HEAD.size : data_start]
+        if zlib.crc32(listed, zlib.crc32(head[_CHECKED:])) != checksum:
+            return
+        entries = _entries(listed, content[data_start:end])
+        if entries is None:
+            return
+        yield Group(revision, entries)
+        start, first, number = end + -end % BLOCK, stamp, number + 1
+
+
+def _described(entry: Entry) -> list[object]:
+    origin = entry.origin
+    return [
+        *(entry.key, len(entry.data), entry.digest.hex(), entry.received, entry.on_duplicate.value),
+        *(origin.protocol, origin.address, origin.calling_ae_title, origin.called_ae_title, origin.user),
+    ]
+
+
+def _entries(listed: bytes, content: bytes) -> list[Entry] | None:
+    """The instances of a list whose checksum is right; None if their bytes are not all there."""
+    entries, start = [], 0
+    for key, size, digest, received, on_duplicate, *origin in orjson.loads(listed):
+        data = content[start : start + size]
+        start += size
+        if sha256(data).hexdigest() != digest:
+            return None
+        entries.append(Entry(key, bytes.fromhex(digest), received, OnDuplicate(on_duplicate), Origin(*origin), data))
+    return entries
