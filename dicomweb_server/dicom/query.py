@@ -58,7 +58,8 @@ class Query:
 
     The attributes of parents that were not named are answered too (PS3.18 §10.6.1.2). `fuzzy`: person names match
     by the beginnings of their words. `combined_datetime`: a range of dates and its range of times are one interval.
-    `count_total`: tell how many match in all. Two equal queries have equal answers at one state of the index.
+    `count_total`: tell how many match in all. `only_included`: answers have what is in `include` and the keys, not what
+    QIDO-RS returns by default. Two equal queries have equal answers at one state of the index.
     """
 
     level: Level
@@ -67,6 +68,7 @@ class Query:
     matches: tuple[Match, ...] = ()
     include: tuple[Include, ...] = ()
     include_all: bool = False
+    only_included: bool = False
     fuzzy: bool = False
     combined_datetime: bool = False
     limit: int | None = None

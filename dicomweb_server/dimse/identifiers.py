@@ -124,6 +124,7 @@ def find_query(identifier: Identifier, level: Level, rules: Rules) -> Query:
         level=level,
         matches=tuple(match for key in supported for match in _matches(key, (), matching)),
         include=tuple(Include((_without_block(key),), key.private_creator) for key in supported),
+        only_included=True,
         fuzzy=rules.fuzzy,
         combined_datetime=rules.combined_datetime,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import aclosing
 
 from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.contexts import QUERY_LEVELS
@@ -14,7 +14,6 @@ from dicomweb_server.dimse.status import CANCELLED, PENDING, PENDING_WITH_WARNIN
 from dicomweb_server.errors import Reason, ServerError
 
 _MATCHES_AT_ONCE = 100
-_PAGE = 20_000  # matches in memory at one time
 
 
 async def on_c_find(operation: Operation) -> None:
@@ -43,26 +42,14 @@ async def _find_request(operation: Operation) -> FindRequest:
 
 
 async def _answer_all(operation: Operation, request: FindRequest) -> Status:
-    """Send what matches, and say how it ended; nearly always one page, so that it is one state of the archive."""
-    answered = 0
-    known: set[bytes] = set()  # of several pages, what was stored in between can move matches to the next one
-    while True:
-        query = replace(request.query, limit=_PAGE, offset=answered)
-        page = await operation.terms.services.search.find(query)
-        new = page.matches if not known else [match for match in page.matches if match not in known]
-        if not await _answer_matches(operation, request, new):
-            return CANCELLED
-        answered += len(page.matches)
-        if not page.remaining:
-            return SUCCESS
-        if len(page.matches) < _PAGE:
-            return Status(0xA700, f"cut after {answered} matches, a limit of this server")
-        known.update(page.matches)
-
-
-async def _answer_matches(operation: Operation, request: FindRequest, matches: Sequence[bytes]) -> bool:
+    """Send what matches, and say how it ended."""
     pending = PENDING if request.all_supported else PENDING_WITH_WARNING
-    return await send_matches(operation, pending, request.encoder(operation.context.transfer_syntax), matches)
+    encoder = request.encoder(operation.context.transfer_syntax)
+    async with aclosing(operation.terms.services.search.matches(request.query)) as batches:
+        async for batch in batches:
+            if not await send_matches(operation, pending, encoder, batch):
+                return CANCELLED
+    return CANCELLED if operation.cancelled else SUCCESS
 
 
 async def send_matches(operation: Operation, pending: Status, encoder: AnswerEncoder, matches: Sequence[bytes]) -> bool:

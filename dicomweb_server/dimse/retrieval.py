@@ -36,12 +36,12 @@ async def named_instances(
 async def _scopes(identifier: Identifier, level: Level, services: Services) -> list[Scope]:
     """What the unique keys name: searched for, so that a study of another patient is not taken for one of this."""
     matches = [match for above in Level if above <= level and (match := _match(identifier, above))]
+    lowest = max(level, Level.STUDY)
     query = Query(
-        level=max(level, Level.STUDY),
+        level=lowest,
         matches=tuple(matches),
-        include=tuple(
-            Include((UNIQUE_KEYS[each],)) for each in (Level.STUDY, Level.SERIES, Level.INSTANCE) if each <= level
-        ),
+        include=tuple(Include((UNIQUE_KEYS[each],)) for each in Level if Level.STUDY <= each <= lowest),
+        only_included=True,
     )
     page = await services.search.find(query, most=MOST_INSTANCES)
     if page.remaining:

@@ -101,6 +101,12 @@ class Index(Protocol):
     async def find(self, query: Query) -> Page:
         """Matches of a query at its level."""
 
+    def matches(self, query: Query) -> AsyncIterator[Sequence[bytes]]:
+        """The same matches in batches, the first one small. Which they are is settled at the start.
+
+        Each is answered as it is when its batch is read, and left out if it was deleted before.
+        """
+
     async def instance(self, scope: Scope) -> StoredInstance | None:
         """One instance; the hot path of frames and single retrieves."""
 

@@ -21,6 +21,7 @@ from dicomweb_server.storage.writer import Writer
 _T = TypeVar("_T")
 
 _BATCH = 1000
+_FIRST_MATCHES = 100
 
 
 class SqliteIndex:
@@ -43,6 +44,15 @@ class SqliteIndex:
     async def find(self, query: Query) -> Page:
         """Search in a reader thread."""
         return await self._database.read(lambda connection: query_sql.find(connection, query))
+
+    async def matches(self, query: Query) -> AsyncIterator[Sequence[bytes]]:
+        """A hundred, then the ids of all others, by which they are read a thousand at a time."""
+        first, ids = await self._database.read(partial(query_sql.first_matches, query=query, count=_FIRST_MATCHES))
+        if first:
+            yield first
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            yield await self._database.read(partial(query_sql.more_matches, query=query, ids=batch))
 
     async def instance(self, scope: Scope) -> StoredInstance | None:
         """From the cache, or a query."""

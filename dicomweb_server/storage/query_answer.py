@@ -92,6 +92,8 @@ def _included(query: Query) -> Iterator[int]:
 
 def _required(query: Query) -> Iterator[int]:
     yield _CHARACTER_SET
+    if query.only_included:
+        return
     first = _first_level(query)
     for attribute in ATTRIBUTES:
         is_wanted = attribute.default and first <= attribute.level <= query.level

@@ -5,7 +5,8 @@ Runs in a reader thread. Never opens files; what would take too long is refused.
 
 import logging
 import time
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,6 +29,7 @@ from dicomweb_server.storage.query_statement import (
     count_statement,
     documents_statement,
     ids_statement,
+    objects_statement,
     page_statement,
     rows_statement,
 )
@@ -151,6 +153,36 @@ def _completed(connection: Connection, prepared: _Prepared, statement: Statement
     return found
 
 
+def first_matches(
+    connection: Connection, query: Query, count: int, patience: float = PATIENCE
+) -> tuple[list[bytes], Sequence[int]]:
+    """So many matches of a query, and the ids of all others, for `more_matches`; ServerError as `find`."""
+    prepared = _prepared(query, connection.extra_paths.current, connection.extra_paths.configured)
+    with _snapshot(connection):
+        if prepared.plan.verified or prepared.addition.is_needed:
+            ids = matching_ids(connection, query, time.monotonic() + patience)
+            return more_matches(connection, query, ids[:count]), array("q", ids[count:])
+        size = count if query.limit is None else min(count, query.limit)
+        first = _chunk(connection, prepared, size, query.offset)
+        if len(first) < size:
+            return first, ()
+        more = None if query.limit is None else query.limit - size
+        return first, array("q", _ids(connection, prepared.plan, more, query.offset + size))
+
+
+def more_matches(connection: Connection, query: Query, ids: Sequence[int]) -> list[bytes]:
+    """The matches of a query that have these ids, in this order; those deleted meanwhile are left out."""
+    prepared = _prepared(query, connection.extra_paths.current, connection.extra_paths.configured)
+    listed = orjson.dumps(list(ids)).decode()
+    if prepared.addition.is_needed:
+        shape = prepared.plan.shape
+        statement = rows_statement(shape, prepared.fields, query.order, by_ids=True, with_metadata=True)
+        return _completed(connection, prepared, statement, ids=listed)
+    statement = objects_statement(query.level, prepared.fields)
+    (objects,) = connection.execute(statement.sql, statement.parameters((), ids=listed)).fetchone()
+    return objects.split(SEPARATOR) if objects else []
+
+
 def _verified_page(connection: Connection, prepared: _Prepared, deadline: float) -> Page:
     """What SQL left open is verified for each candidate; then the page is answered as any other."""
     query, shape = prepared.plan.query, prepared.plan.shape
@@ -182,9 +214,15 @@ def matching_ids(connection: Connection, query: Query, deadline: float, *, is_cu
     if prepared.plan.verified:
         stop = None if limit is None else offset + limit
         return list(islice(_verified_ids(connection, prepared, deadline), offset, stop))
-    statement = ids_statement(prepared.plan.shape, query.order)
-    limits = {"limit": _ENDLESS if limit is None else limit, "offset": offset}
-    return [row for (row,) in connection.execute(statement.sql, statement.parameters(prepared.plan.values, **limits))]
+    return _ids(connection, prepared.plan, limit, offset)
+
+
+def _ids(connection: Connection, found: Plan, limit: int | None, offset: int) -> list[int]:
+    statement = ids_statement(found.shape, found.query.order)
+    values = statement.parameters(found.values, limit=_ENDLESS if limit is None else limit, offset=offset)
+    (listed,) = connection.execute(statement.sql, values).fetchone()
+    ids: list[int] = orjson.loads(listed)
+    return ids
 
 
 def _verified_ids(connection: Connection, prepared: _Prepared, deadline: float) -> Iterator[int]:

@@ -93,14 +93,25 @@ def page_statement(
     Parameters: `limit`, `offset`; `full`: the length of a page from which on the matches are counted; `most`: how far.
     """
     page = _page_ids(shape, orders)
-    is_row = TABLE_OF_LEVEL[shape.level].c.id == page.c.id
-    written = select(_object(fields, shape.level)).select_from(joined_rows(shape.level)).where(is_row)
-    objects = cast(func.group_concat(written.correlate(page).scalar_subquery(), literal_column("char(30)")), BLOB)
+    objects = _objects(page, fields, shape.level)
     if not is_counted:
         return _compiled(select(objects, literal_column("NULL")).select_from(page))
     is_full = func.count() >= bindparam("full")
     total = func.iif(is_full, _count(shape, is_bounded=True).scalar_subquery(), literal_column("NULL"))
     return _compiled(select(objects, total).select_from(page))
+
+
+@lru_cache(maxsize=_KEPT)
+def objects_statement(level: Level, fields: tuple[Field, ...]) -> Statement:
+    """One value: the objects of some `ids` (a JSON array) in their order, without those whose rows are gone."""
+    page = select(func.json_each(bindparam("ids")).table_valued("value").c.value.label("id")).subquery("page")
+    return _compiled(select(_objects(page, fields, level)).select_from(page))
+
+
+def _objects(page: Subquery, fields: tuple[Field, ...], level: Level) -> ColumnElement[bytes]:
+    is_row = TABLE_OF_LEVEL[level].c.id == page.c.id
+    written = select(_object(fields, level)).select_from(joined_rows(level)).where(is_row)
+    return cast(func.group_concat(written.correlate(page).scalar_subquery(), literal_column("char(30)")), BLOB)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -137,9 +148,9 @@ def candidates_statement(shape: Shape, orders: tuple[Order, ...]) -> Statement:
 
 @lru_cache(maxsize=_KEPT)
 def ids_statement(shape: Shape, orders: tuple[Order, ...]) -> Statement:
-    """The ids of a page in the order of the answer. Parameters: `limit`, `offset`."""
+    """One value: the ids of a page in the order of the answer, a JSON array. Parameters: `limit`, `offset`."""
     page = _page_ids(shape, orders)
-    return _compiled(select(page.c.id).select_from(page))
+    return _compiled(select(func.json_group_array(page.c.id)).select_from(page))
 
 
 @lru_cache(maxsize=_KEPT)

@@ -208,8 +208,9 @@ async def test_a_limit_is_not_hidden(tmp_path: Path) -> None:
         await peer.release()
 
 
-async def test_several_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dicomweb_server.dimse.query_scp._PAGE", 2)
+async def test_several_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_FIRST_MATCHES", "_BATCH"):
+        monkeypatch.setattr(f"dicomweb_server.storage.index_sqlite.{name}", 2)
     async with open_node(tmp_path) as node:
         for number in range(5):
             await fill(node, *study(1, PatientID=f"P{number}"))

@@ -3,11 +3,15 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pytest
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.query import Include
+from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.changes import ChangeKind
 from dicomweb_server.ports.index import Added, NewInstance, OnDuplicate, Scope
@@ -104,6 +108,29 @@ async def test_order_of_instances(store: Store, monkeypatch: pytest.MonkeyPatch)
     found = [one async for batch in store.index.metadata(Scope("1")) for one in batch]
     assert found == [documents[str(uid)] for uid in first + second]
     assert max([len(batch) async for batch in store.index.metadata(Scope("1"))]) == 3
+
+
+@pytest.mark.parametrize("remarks", ["", "x*"])  # by SQL alone, and verified on stored metadata
+async def test_matches_in_batches(store: Store, monkeypatch: pytest.MonkeyPatch, remarks: str) -> None:
+    for name in ("_FIRST_MATCHES", "_BATCH"):
+        monkeypatch.setattr(index_sqlite, name, 2)
+    await add(store, *(make_new(f"{n:032x}", f"1.{n}", f"1.{n}.1", f"1.{n}.1.1") for n in range(7)))
+    keys = search_request(Level.STUDY, [("0020000D", ""), *([("00204000", remarks)] if remarks else [])]).query
+    included = (0x0020000D, 0x00204000) if remarks else (0x0020000D,)
+    query = replace(keys, include=tuple(Include((tag,)) for tag in included), only_included=True, limit=6)
+    page = (await store.index.find(query)).matches
+    assert len(page) == 6
+    batches = [list(batch) async for batch in store.index.matches(query)]
+    assert [len(batch) for batch in batches] == [2, 2, 2]
+    assert [match for batch in batches for match in batch] == list(page)
+    assert set(orjson.loads(page[0])) == {"00080005", *(f"{tag:08X}" for tag in included)}
+    assert [batch async for batch in store.index.matches(replace(query, offset=7))] == []
+
+    going = aiter(store.index.matches(query))
+    assert list(await anext(going)) == list(page[:2])
+    await store.index.delete(Scope(orjson.loads(page[2])["0020000D"]["Value"][0]))
+    await add(store, make_new("f" * 32, "1.9", "1.9.1", "1.9.1.1"))
+    assert [list(batch) async for batch in going] == [[page[3]], list(page[4:])]
 
 
 @pytest.mark.parametrize("policy", [KEEP, REPLACE, REJECT])

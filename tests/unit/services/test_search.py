@@ -1,5 +1,6 @@
 """The search service: its limits, on an index that only notes what it is asked."""
 
+from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
 import pytest
@@ -21,6 +22,12 @@ class NotingIndex:
         self.asked = query
         return Page([], 0, 42 if query.count_total else None)
 
+    async def matches(self, query: Query) -> AsyncIterator[Sequence[bytes]]:
+        self.asked = query
+        there = 5 if query.limit is None else min(5, query.limit)
+        for start in range(0, there, 2):
+            yield [b"{}"] * min(2, there - start)
+
 
 def search(index: NotingIndex, limits: SearchLimits | None = None) -> SearchService:
     return SearchService(cast(Index, index), limits)
@@ -37,6 +44,18 @@ async def test_the_smallest_limit_holds(
     await search(index, SearchLimits(own)).find(Query(Level.STUDY, limit=wanted), most=most)
     assert index.asked is not None
     assert index.asked.limit == limit
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(None, [2, 2, 1]), (5, [2, 2, 1]), (4, [2, 2, 0]), (3, [2, 1])])
+async def test_matches_end_with_an_error_where_they_are_cut(most: int | None, sizes: list[int]) -> None:
+    matches = search(NotingIndex(), SearchLimits(most)).matches(Query(Level.STUDY))
+    assert [len(await anext(matches)) for _ in sizes] == sizes
+    if sum(sizes) == 5:
+        assert [batch async for batch in matches] == []
+    else:
+        with pytest.raises(ServerError, match=f"cut after {most} matches") as caught:
+            await anext(matches)
+        assert caught.value.reason is Reason.TOO_LARGE
 
 
 async def test_count() -> None:
