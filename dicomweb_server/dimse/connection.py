@@ -103,6 +103,10 @@ class Connection(asyncio.BufferedProtocol):
         """The accepted contexts."""
         self._inbox.contexts = {context.context_id: context for context in contexts}
 
+    def deliver_responses(self, answered: Callable[[Message], None]) -> None:
+        """Responses go there as they come, without a turn of the loop; `receive` gives requests only."""
+        self._inbox.answered = answered
+
     async def receive(self) -> Message | None:
         """The next message, None when there will be no more: then `ending` says why."""
         return await self._inbox.receive()

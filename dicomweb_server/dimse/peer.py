@@ -176,7 +176,8 @@ class DimsePeer:
         seconds = self._user.response_seconds(self._modality)
         exchange = association.exchange
         is_cancelled = False
-        async with aclosing(exchange.responses(context.context_id, command, [identifier], seconds)) as responses:
+        outgoing = exchange.outgoing(context.context_id, command, [identifier])
+        async with aclosing(exchange.responses(outgoing, seconds)) as responses:
             async for message in responses:
                 status = Status(message.command.status or 0, message.command.error_comment or "")
                 if status.outcome == "failure" and not (message.command.completed or message.command.failed):

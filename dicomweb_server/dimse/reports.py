@@ -98,9 +98,9 @@ class Reports:
         )
         pieces = [report.dataset(context.transfer_syntax)]
         try:
-            async with exchange.slots:
-                seconds = self._options.timeouts.response
-                answer = await exchange.request(context.context_id, command, pieces, seconds)
+            outgoing = exchange.outgoing(context.context_id, command, pieces)
+            async with exchange.turn() as turn:
+                answer = await exchange.request(outgoing, self._options.timeouts.response, turn)
         except AssociationLostError:
             return False
         return answer.command.status == 0

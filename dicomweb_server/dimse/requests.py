@@ -108,5 +108,6 @@ async def _answered(
     context = association.context(sop_class_uid)
     numbered = replace(command, message_id=association.exchange.next_message_id())
     content = dataset if isinstance(dataset, memoryview) else dataset.dataset(context.transfer_syntax)
-    message = await association.exchange.request(context.context_id, numbered, [content], seconds)
+    exchange = association.exchange
+    message = await exchange.request(exchange.outgoing(context.context_id, numbered, [content]), seconds)
     return Status(message.command.status or 0, message.command.error_comment or "")

@@ -81,7 +81,7 @@ class RequestedAssociation:
             message_id=self.exchange.next_message_id(),
         )
         context = self.context(VERIFICATION)
-        message = await self.exchange.request(context.context_id, command, None, seconds)
+        message = await self.exchange.request(self.exchange.outgoing(context.context_id, command), seconds)
         return Status(message.command.status or 0, message.command.error_comment or "")
 
     async def release(self) -> None:

@@ -110,6 +110,7 @@ class Session:
         self.connection = connection
         self.terms = terms
         self.exchange = Exchange(connection, terms.peer_maximum_length, terms.own_operations, terms.meter)
+        connection.deliver_responses(self.exchange.deliver)
         self.outcomes: Counter[str] = Counter()  # operations by name and outcome, for the log
         self._handlers = handlers
         self._operations: dict[int, Operation] = {}  # by message ID
@@ -123,8 +124,6 @@ class Session:
             while (message := await self.connection.receive()) is not None:
                 if message.command.field == CommandField.C_CANCEL_RQ:
                     self._cancel(message.command)
-                elif message.command.is_response:
-                    self.exchange.deliver(message)
                 else:
                     await self._begin(message)
             self.exchange.close()

@@ -115,6 +115,7 @@ class Inbox:
 
     def __init__(self, waiting_changed: Callable[[int], None]) -> None:
         self.contexts: dict[int, Context] = {}
+        self.answered: Callable[[Message], None] | None = None  # takes responses at once, so that none is received
         self._waiting_changed = waiting_changed
         self._messages: deque[Message] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -201,6 +202,9 @@ class Inbox:
             self._partial = None
 
     def _queue(self, message: Message) -> None:
+        if self.answered is not None and message.command.is_response:
+            self.answered(message)
+            return
         self._messages.append(message)
         self._account(MESSAGE_COST)
         self._wake()

@@ -103,12 +103,11 @@ class Sender:
         try:
             # Before it is this one's turn: the next is read while the one before it is being answered.
             pieces = await self._pieces(instance, context.transfer_syntax)
-            async with self._exchange.slots:
+            outgoing = self._exchange.outgoing(context.context_id, self._command(instance), pieces)
+            async with self._exchange.turn() as turn:
                 if cancelled():
                     return None
-                message = await self._exchange.request(
-                    context.context_id, self._command(instance), pieces, self._seconds
-                )
+                message = await self._exchange.request(outgoing, self._seconds, turn)
                 self.may_be_stale = False
         except ServerError as error:  # its blob is damaged, or it cannot be re-encoded
             return self._failed(instance, error.detail)
