@@ -1,7 +1,7 @@
 """C-FIND: the same search as QIDO-RS, asked and answered in identifiers (PS3.4 §C.4.1)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 from dicomweb_server.dimse.answers import AnswerEncoder
@@ -45,17 +45,23 @@ async def _answer_all(operation: Operation, request: FindRequest) -> Status:
     """Send what matches, and say how it ended."""
     pending = PENDING if request.all_supported else PENDING_WITH_WARNING
     encoder = request.encoder(operation.context.transfer_syntax)
-    async with aclosing(operation.terms.services.search.matches(request.query)) as batches:
-        async for batch in batches:
-            if not await send_matches(operation, pending, encoder, batch):
-                return CANCELLED
+    async with aclosing(operation.terms.services.search.matches(request.query)) as matches:
+        return await send_matches(operation, pending, encoder, matches)
+
+
+async def send_matches(
+    operation: Operation, pending: Status, encoder: AnswerEncoder, batches: AsyncIterator[Sequence[bytes]]
+) -> Status:
+    """Send pending responses; the final status."""
+    command = encode_response(operation.request, pending.code, has_dataset=True)
+    async for matches in batches:
+        if not await _send_batch(operation, command, encoder, matches):
+            return CANCELLED
     return CANCELLED if operation.cancelled else SUCCESS
 
 
-async def send_matches(operation: Operation, pending: Status, encoder: AnswerEncoder, matches: Sequence[bytes]) -> bool:
-    """Send pending responses; False if cancelled."""
+async def _send_batch(operation: Operation, command: bytes, encoder: AnswerEncoder, matches: Sequence[bytes]) -> bool:
     context, session = operation.context, operation.session
-    command = encode_response(operation.request, pending.code, has_dataset=True)
     for start in range(0, len(matches), _MATCHES_AT_ONCE):
         if operation.cancelled:
             return False

@@ -1,5 +1,7 @@
 """C-FIND of the modality worklist: the scheduled steps, asked and answered in identifiers (PS3.4 annex K)."""
 
+from contextlib import aclosing
+
 import orjson
 
 from dicomweb_server.dimse.answers import AnswerEncoder
@@ -7,7 +9,7 @@ from dicomweb_server.dimse.find_request import creators
 from dicomweb_server.dimse.identifiers import Identifier, agreed_rules, is_to_be_answered, worklist_matches
 from dicomweb_server.dimse.query_scp import requested_identifier, send_matches
 from dicomweb_server.dimse.session import Operation
-from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, Status, query_status
+from dicomweb_server.dimse.status import PENDING, Status, query_status
 from dicomweb_server.errors import ServerError
 from dicomweb_server.services.worklist import WorklistSearch
 
@@ -30,11 +32,10 @@ async def _answered(operation: Operation) -> Status:
         terms.origin.called_ae_title,
         rules.fuzzy,
     )
-    found, is_all = await terms.services.worklist.find(search)
     encoder = worklist_encoder(identifier, context.transfer_syntax)
-    if not await send_matches(operation, PENDING, encoder, [orjson.dumps(each) for each in found]):
-        return CANCELLED
-    return SUCCESS if is_all else Status(0xA700, f"cut after {len(found)} matches, a limit of this server")
+    async with aclosing(terms.services.worklist.find(search)) as found:
+        matches = ([orjson.dumps(each) for each in batch] async for batch in found)
+        return await send_matches(operation, PENDING, encoder, matches)
 
 
 def worklist_encoder(identifier: Identifier, transfer_syntax_uid: str) -> AnswerEncoder:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ _OVER = frozenset({"COMPLETED", "DISCONTINUED", "CANCELED"})
 _IN_PROGRESS = "IN PROGRESS"
 _LARGEST_ITEM = 1 << 20
 _CHARACTER_SET = "00080005"
+_BATCH = 200  # steps that are looked at in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,23 @@ class WorklistService:
         self._files = files
         self._options = options or WorklistOptions()
 
-    async def find(self, search: WorklistSearch) -> tuple[list[Mapping[str, Any]], bool]:
-        """The worklist items that match, by the start of their steps; and whether these are all of them."""
-        steps = [each for each in await self._between(search.matches) if _is_offered(each, search)]
-        found = await asyncio.to_thread(self._matching, steps, search)
+    async def find(self, search: WorklistSearch) -> AsyncGenerator[list[Mapping[str, Any]], None]:
+        """The worklist items that match, by the start of their steps, in batches; some of these may be empty.
+
+        If there are more than the limit: so many, and then ServerError(TOO_LARGE).
+        """
         by_status = tuple(match for match in search.matches if match.path == _STATUS_PATH)
-        found = [each for each in await self._with_statuses(found) if _has_status(each.document, by_status)]
-        limit = self._options.limit
-        return [each.document for each in found[: limit or None]], not limit or len(found) <= limit
+        steps = await self._between(search.matches)
+        limit, count = self._options.limit, 0
+        for start in range(0, len(steps), _BATCH):
+            matching = await asyncio.to_thread(self._matching, steps[start : start + _BATCH], search)
+            found = [each.document for each in await self._with_statuses(matching)]
+            found = [document for document in found if _has_status(document, by_status)]
+            count += len(found)
+            if limit and count > limit:
+                yield found[: limit - count]
+                raise ServerError(Reason.TOO_LARGE, f"cut after {limit} matches, a limit of this server")
+            yield found
 
     async def all(self) -> list[ScheduledStep]:
         """Every step, also those that are over, by start."""
@@ -186,7 +196,8 @@ class WorklistService:
     async def _between(self, keys: Sequence[Match]) -> list[ScheduledStep]:
         steps = list(await self._scheduled.scheduled_steps(_filter(keys)))
         if self._files is not None:
-            steps = sorted([*steps, *await self._files.scheduled_steps()], key=lambda each: start_of(each.document))
+            steps += await self._files.scheduled_steps()
+            await asyncio.to_thread(steps.sort, key=lambda each: start_of(each.document))
         return steps
 
     def _matching(self, steps: Sequence[ScheduledStep], search: WorklistSearch) -> list[ScheduledStep]:
@@ -196,7 +207,9 @@ class WorklistService:
         return [
             each
             for each in steps
-            if (not own or own in _values(step_of(each.document), STATION_AE_TITLE)) and matches(each.document, query)
+            if _is_offered(each, search)
+            and (not own or own in _values(step_of(each.document), STATION_AE_TITLE))
+            and matches(each.document, query)
         ]
 
     async def _with_statuses(self, steps: Sequence[ScheduledStep]) -> list[ScheduledStep]:

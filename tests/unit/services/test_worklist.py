@@ -1,5 +1,6 @@
 """What may be scheduled, changed and removed, and what is filled in."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,33 @@ async def test_removed(store: Store) -> None:
     await store.worklist.put_scheduled_step(ScheduledStep("old", step.document, created=1.0))
     assert await worklist.tidy() == 1
     await worklist.remove(step.step_id)
-    found, is_all = await worklist.find(WorklistSearch(()))
-    assert ([each["00080050"]["Value"] for each in found], is_all) == ([["FILE"]], True)
+    assert [each["00080050"]["Value"] async for batch in worklist.find(WorklistSearch(())) for each in batch] == [
+        ["FILE"]
+    ]
+
+
+async def test_others_have_their_turn_while_many_steps_are_looked_at(store: Store) -> None:
+    worklist = WorklistService(store.worklist, store.worklist)
+    content = document(item())
+    steps = [ScheduledStep(f"{number:04}", content) for number in range(1001)]
+    await asyncio.gather(*(store.worklist.put_scheduled_step(each) for each in steps))
+    turns, sizes, between = 0, [], []
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    running = asyncio.create_task(others())
+    async for batch in worklist.find(WorklistSearch(())):
+        sizes.append(len(batch))
+        between.append(turns)
+        turns = 0
+    running.cancel()
+    assert sum(sizes) == 1001
+    assert max(sizes) == 200
+    assert min(between) > 0
 
 
 @pytest.mark.parametrize(
@@ -125,8 +151,8 @@ async def test_what_the_index_passes_over_would_not_have_matched(store: Store) -
         await worklist.schedule(each)
 
     async def numbers(*keys: Match) -> list[str]:
-        found, _ = await worklist.find(WorklistSearch(keys))
-        return sorted(each["00080050"]["Value"][0] for each in found)
+        found = worklist.find(WorklistSearch(keys))
+        return sorted([each["00080050"]["Value"][0] async for batch in found for each in batch])
 
     def station(value: str, kind: MatchKind = MatchKind.SINGLE) -> Match:
         return Match((0x00400100, 0x00400001), "AE", kind, (value,))
