@@ -25,7 +25,14 @@ async def on_c_get(operation: Operation) -> None:
         operation.respond(query_status(error))
         return
     contexts = [context for context in terms.contexts if context.requestor_is_scp]
-    sender = Sender(session.exchange, contexts, terms.services, terms.options.timeouts.response)
+    nodes = with_title(terms.origin.calling_ae_title, terms.options).values()
+    sender = Sender(
+        session.exchange,
+        contexts,
+        terms.services,
+        terms.options.timeouts.response,
+        transcoding=all(node.transcoding for node in nodes),
+    )
     # One more than may be outstanding: it reads what comes next meanwhile.
     await operations.run(sender, deque(operations.instances), terms.own_operations + 1)
     _finish(operation, operations.tally)

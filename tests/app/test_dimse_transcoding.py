@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, build_role, evt
 
+from dicomweb_server.services.modalities import Modality, Service
 from tests.app.dimse_harness import AE_TITLE, CT, needs_dcmtk, open_node, tool
 from tests.app.dimse_peers import Answers, counters, fill, free_port, identifier, move, receiver, sink
 from tests.encoded_images import decoded, image_file
@@ -127,6 +128,17 @@ async def test_getscu_gets_what_it_can_read(tmp_path: Path) -> None:
         await tool("getscu", "-S", *keys, "-od", out, "-aec", AE_TITLE, "127.0.0.1", node.port)
         (data,) = await asyncio.to_thread(lambda: [file.read_bytes() for file in out.iterdir()])
     np.testing.assert_array_equal(decoded(data)[0], image(IMAGE))
+
+
+async def test_c_get_by_a_node_that_may_get_nothing_transcoded(tmp_path: Path) -> None:
+    getter = Modality("GETTER", "127.0.0.1", 104, frozenset(Service), transcoding=False)
+    async with open_node(tmp_path, modalities={"getter": getter}) as node:
+        study_uid = generate_uid()
+        await fill(node, *(image_file(IMAGE, syntax, StudyInstanceUID=study_uid) for syntax in (J2K, EXPLICIT)))
+        asked = identifier("STUDY", StudyInstanceUID=study_uid)
+        answers, got = await asyncio.to_thread(get, node.port, asked, [IMPLICIT])
+    assert counters(answers[-1][0]) == (None, 1, 1, 0)
+    assert [dcmread(BytesIO(each)).file_meta.TransferSyntaxUID for each in got] == [IMPLICIT]
 
 
 async def test_a_node_that_may_get_nothing_transcoded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
