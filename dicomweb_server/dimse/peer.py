@@ -122,7 +122,7 @@ class DimsePeer:
         asked = {_STUDY_UID: keys[_STUDY_UID], _SOP_CLASSES_IN_STUDY: {"vr": "UI"}}
         try:
             async with aclosing(self.find(Level.STUDY, asked)) as matches:
-                return [uid async for match in matches for uid in match.get(_SOP_CLASSES_IN_STUDY, {}).get("Value", [])]
+                return [uid async for match in matches for uid in _uids(match, _SOP_CLASSES_IN_STUDY)]
         except PeerError:
             return []
 
@@ -210,6 +210,11 @@ async def _identifier(message: Message, context: Context) -> dict[str, Any]:
     return data_set_json(data, context.transfer_syntax)
 
 
+def _uids(attributes: Attributes, tag: str) -> list[str]:
+    """The values of an attribute, which a peer may have given another VR than that of UIDs."""
+    return [value for value in attributes.get(tag, {}).get("Value", ()) if isinstance(value, str)]
+
+
 async def _transfer(responses: AsyncGenerator[tuple[Context, Message], None], watch: Watch) -> Transfer:
     """The counters of the last response that has them, and the failed UIDs."""
     transfer = Transfer(0, 0, 0)
@@ -218,7 +223,7 @@ async def _transfer(responses: AsyncGenerator[tuple[Context, Message], None], wa
         failures: dict[str, str] = {}
         if message.data is not None:
             identifier = await _identifier(message, context)
-            failures = dict.fromkeys(identifier.get(_FAILED_LIST, {}).get("Value", ()), "")
+            failures = dict.fromkeys(_uids(identifier, _FAILED_LIST), "")
         transfer = Transfer(
             command.completed if command.completed is not None else transfer.completed,
             command.warning if command.warning is not None else transfer.warning,

@@ -66,7 +66,7 @@ STORE = Command(
 _PDU_TYPES = {2, 3, 4, 5, 6, 7}
 
 
-class _Transport(asyncio.Transport):
+class Transport(asyncio.Transport):
     """Remembers what was written."""
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ async def _receive_all(connection: Connection) -> None:
 
 async def _run(data: bytes) -> None:
     choice = data[0] if data else 0
-    transport = _Transport()
+    transport = Transport()
     connection = Connection(Role.ACCEPTOR, Timeouts(), 16384, _accept)
     connection.connection_made(transport)
     stream = (REQUEST if choice & 0x80 else b"") + data[1:]
