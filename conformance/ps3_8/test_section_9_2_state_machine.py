@@ -65,6 +65,22 @@ def test_awaiting_the_request_an_abort_closes(dimse: Address) -> None:
 
 
 @requires("PS3.8 §9.2")
+@pytest.mark.parametrize("name", [*PDUS, "A-ABORT"])
+def test_what_comes_with_the_request_meets_its_answer_or_an_abort(dimse: Address, name: str) -> None:
+    """Sta3: AA-8 or AA-3, unless the answer was quicker: then Sta6. Whichever, there is one, and the next is served."""
+    with Peer(dimse) as peer:
+        peer.send(REQUEST + (PDUS | {"A-ABORT": fixed(ABORT)})[name])
+        kinds: list[int] = []
+        while not kinds or kinds[-1] not in (CLOSED, DATA, RELEASE_RP):
+            kinds.append(peer.receive()[0])
+    assert kinds in ([CLOSED], [ABORT, CLOSED], [AC, CLOSED], [AC, ABORT, CLOSED], [AC, DATA], [AC, RELEASE_RP])
+    with Peer(dimse) as another:
+        another.associate()
+        assert another.echo() == 0
+        another.release()
+
+
+@requires("PS3.8 §9.2")
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
