@@ -69,7 +69,7 @@ def has_letter(file: str, letter: str) -> bool:
 
 def _spelt(file: str, letter: str) -> str:
     plain = [part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)]
-    return "".join(part if has_letter(file, part) else _UNKNOWN for part in plain)
+    return "".join(plain) if all(has_letter(file, part) for part in plain) else _UNKNOWN
 
 
 def _drawn(font: Font, letter: str) -> tuple[tuple[int, int], bytes]:

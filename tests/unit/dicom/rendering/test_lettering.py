@@ -39,6 +39,7 @@ def test_without_fonts_accents_are_left_out_and_other_letters_are_marked() -> No
     assert legible("Jane Doe")[0] == "Jane Doe"
     assert legible("J\u00e4ger 2\u00b2")[0] == "Jager 22"
     assert legible("\u5c71\u7530 (T)")[0] == "?? (T)"
+    assert legible("\uae40\ud76c (T)")[0] == "?? (T)"
 
 
 def test_a_font_that_is_not_there_has_no_letters() -> None:
