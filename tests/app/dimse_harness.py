@@ -6,10 +6,12 @@ import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.dimse.contexts import Service
@@ -35,6 +37,7 @@ from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
 from dicomweb_server.storage.worklist_folder import WorklistFolder
 from tests.app.services import services_on
+from tests.builders import bare_dataset, make_instance
 
 AE_TITLE = "ARCHIVE"
 VERIFICATION = "1.2.840.10008.1.1"
@@ -123,31 +126,37 @@ class Peer:
             except ConnectionResetError:
                 return b""
 
-    async def associate(self, *contexts: ProposedContext, user: UserInformation | None = None) -> tuple[int, bytes]:
+    async def associate(
+        self,
+        *contexts: ProposedContext,
+        user: UserInformation | None = None,
+        calling: str = "RAW",
+        seconds: float = 5.0,
+    ) -> tuple[int, bytes]:
         """Ask for an association; what comes back."""
         proposed = contexts or (ProposedContext(1, VERIFICATION, (IMPLICIT,)), ProposedContext(3, CT, (EXPLICIT,)))
         user = user or UserInformation(maximum_length=16384, implementation_class_uid="1.2.3")
-        await self.send(encode_request(AssociateRequest(AE_TITLE, "RAW", proposed, user)))
-        return await self.pdu()
+        await self.send(encode_request(AssociateRequest(AE_TITLE, calling, proposed, user)))
+        return await self.pdu(seconds)
 
     async def command(self, context_id: int, command: Command, dataset: bytes = b"") -> None:
         """Send a message."""
         data = message_pdus(context_id, encode(command), dataset, 16378)
         await self.send(data if command.has_dataset else data[: -12 - len(dataset)])
 
-    async def response(self) -> Command:
+    async def response(self, seconds: float = 5.0) -> Command:
         """The next command that comes."""
-        kind, body = await self.pdu()
+        kind, body = await self.pdu(seconds)
         assert kind == PduType.P_DATA, f"PDU {kind}: {body.hex()}"
         ((_, _, fragment),) = fragments(memoryview(body))
         return decode(fragment)
 
-    async def echo(self, context_id: int = 1) -> int | None:
+    async def echo(self, context_id: int = 1, seconds: float = 5.0) -> int | None:
         """The status of a C-ECHO."""
         await self.command(
             context_id, Command(field=CommandField.C_ECHO_RQ, affected_sop_class_uid=VERIFICATION, message_id=1)
         )
-        return (await self.response()).status
+        return (await self.response(seconds)).status
 
     async def release(self) -> None:
         """Release and close."""
@@ -198,3 +207,15 @@ def write_files(folder: Path, files: Sequence[bytes]) -> Path:
     for number, data in enumerate(files):
         (folder / f"{number:04d}.dcm").write_bytes(data)
     return folder
+
+
+async def healthy(node: Node) -> bool:
+    """Whether an instance can be stored, quickly."""
+    data = make_instance()
+    async with asyncio.timeout(2):
+        peer = await node.peer()
+        assert (await peer.associate())[0] == PduType.ASSOCIATE_AC
+        await peer.command(3, store_command(dcmread(BytesIO(data)).SOPInstanceUID), bare_dataset(data))
+        status = (await peer.response()).status
+        await peer.release()
+    return status == 0

@@ -1,0 +1,91 @@
+"""Many at one time: silent sockets and too many associations cost little, and those who have work are served."""
+
+import asyncio
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicomweb_server.dimse.options import Modality
+from dicomweb_server.dimse.pdu import PduType
+from tests.app.dimse_harness import healthy, open_node
+
+
+async def test_200_silent_sockets_while_a_modality_sends(tmp_path: Path) -> None:
+    async with open_node(tmp_path, most_associations=5) as node:
+        silent = [await node.peer() for _ in range(200)]
+        assert await healthy(node)
+        for peer in silent:
+            peer.vanish()
+
+
+async def test_silent_sockets_are_cut_when_there_are_too_many(tmp_path: Path) -> None:
+    async with open_node(tmp_path, most_connections=20) as node:
+        peers = [await node.peer() for _ in range(30)]
+        assert await peers[0].closed(1.0) == b""
+        assert await healthy(node)
+        for peer in peers:
+            peer.vanish()
+
+
+async def test_more_associations_than_there_is_room_for(tmp_path: Path) -> None:
+    async with open_node(tmp_path, most_associations=3) as node:
+        peers = [await node.peer() for _ in range(5)]
+        answers = [(await peer.associate())[0] for peer in peers]
+        assert answers == [PduType.ASSOCIATE_AC] * 3 + [PduType.ASSOCIATE_RJ] * 2
+        await peers[0].release()
+        await asyncio.sleep(0.05)
+        assert await healthy(node)
+        for peer in peers[1:]:
+            peer.vanish()
+
+
+def _resident() -> int:
+    """Bytes of memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.fixture
+def many_sockets() -> Iterator[None]:
+    """Both ends of a thousand connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
+    if wanted < 4096:
+        pytest.skip("not enough files may be open")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("limit", [2000, 100])
+@pytest.mark.usefixtures("many_sockets")
+async def test_a_thousand_associations_at_once(tmp_path: Path, limit: int) -> None:
+    """All are open at one time; those beyond a limit are told so, and one that is known has its place."""
+    known = {"known": Modality("KNOWN", "127.0.0.1", 104)}
+    limits: dict[str, Any] = {
+        "most_associations": limit,
+        "most_associations_per_address": 2000,
+        "most_connections": 2000,
+    }
+    async with open_node(tmp_path, modalities=known, **limits) as node:
+        before = _resident()
+        peers = await asyncio.gather(*(node.peer() for _ in range(1000)))
+        answers = [kind for kind, _ in await asyncio.gather(*(peer.associate(seconds=60) for peer in peers))]
+        assert _resident() - before < 200 << 20  # of both ends
+        taken = 1000 if limit > 1000 else limit - limit // 10
+        assert (answers.count(PduType.ASSOCIATE_AC), answers.count(PduType.ASSOCIATE_RJ)) == (taken, 1000 - taken)
+        assert node.server.associations == taken
+        accepted = [peer for peer, kind in zip(peers, answers, strict=True) if kind == PduType.ASSOCIATE_AC]
+        assert set(await asyncio.gather(*(peer.echo(seconds=60) for peer in accepted))) == {0}
+        modality = await node.peer()
+        assert (await modality.associate(calling="KNOWN"))[0] == PduType.ASSOCIATE_AC
+        assert await modality.echo() == 0
+        await modality.release()
+        await asyncio.gather(*(peer.release() for peer in accepted))
+        assert await healthy(node)
+        for peer in peers:
+            peer.vanish()
+        await asyncio.sleep(0.2)
+        assert node.server.associations == 0
