@@ -128,7 +128,7 @@ async def open_store(
         await services.ingest.close()
         await services.edits.ingest.close()
         workers.close()
-        await asyncio.to_thread(pixels.close)
+        pixels.close()
         if reader is not None:
             await asyncio.to_thread(reader.close)
         await store.close()
