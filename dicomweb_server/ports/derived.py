@@ -11,7 +11,7 @@ class Derived(Protocol):
         """What was kept, None if nothing was or it is damaged."""
 
     async def put(self, key: str, variant: str, data: bytes) -> None:
-        """Keep it, if that is possible."""
+        """Keep it, if that is possible; who asks for it from now on gets it, as soon as it is kept."""
 
     async def remove(self, keys: Sequence[str]) -> None:
         """Forget all that was made of these blobs."""

@@ -17,6 +17,7 @@ from dicomweb_server.storage.threads import Threads
 
 _CHECKSUM = 4
 _KEPT_AFTER_EVICTION = 0.8
+_MOST_UNWRITTEN = 32 << 20
 _LEAST_FREE = 1 << 28  # of the disk; what can be made again must not be what fills it
 
 
@@ -28,6 +29,7 @@ class DerivedFiles:
         self._folder = folder
         self._limit = limit
         self._size = -1  # not known before the first file is written
+        self._unwritten = 0  # bytes on their way to the disk
         self._threads = Threads(1, "derived")
 
     async def get(self, key: str, variant: str) -> bytes | None:
@@ -35,9 +37,20 @@ class DerivedFiles:
         return await self._threads.run(lambda: self._get(self._path(key, variant))) if self._limit else None
 
     async def put(self, key: str, variant: str, data: bytes) -> None:
-        """Write it, and make room if that is needed."""
-        if 0 < 4 * len(data) <= self._limit:
-            await self._threads.run(lambda: self._put(self._path(key, variant), data))
+        """Begin to write it, and make room if that is needed; wait for that only where much is to be written.
+
+        Who asks for it, or removes it, comes after that.
+        """
+        if not 0 < 4 * len(data) <= self._limit:
+            return
+        self._unwritten += len(data)
+        written = self._threads.begun(lambda: self._put(self._path(key, variant), data))
+        written.add_done_callback(lambda _: self._has_written(len(data)))
+        if self._unwritten > _MOST_UNWRITTEN:
+            await written
+
+    def _has_written(self, size: int) -> None:
+        self._unwritten -= size
 
     async def remove(self, keys: Sequence[str]) -> None:
         """Unlink the files of blobs."""

@@ -61,13 +61,17 @@ class Threads:
 
     async def run(self, function: Callable[[], _T]) -> _T:
         """The function's result, or what it raised; other coroutines run meanwhile."""
+        return await self.begun(function)
+
+    def begun(self, function: Callable[[], _T]) -> asyncio.Future[_T]:
+        """The same as a future, for those who do not wait for it; the function is called in any case."""
         if self._closed:
             raise RuntimeError(f"the {self._name} threads are closed")
         if not self._threads:
             self._start()
         call = _Call(function)
         self._calls.put(call)
-        return await call.answer()
+        return call.answer()
 
     def close(self) -> None:
         """Finish what was asked for and end the threads; waits for them."""

@@ -1,5 +1,6 @@
 """WADO-RS rendered resources and thumbnails over a real store."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -181,7 +182,12 @@ async def test_clients_that_have_it_are_told_so(archive: Archive) -> None:
 async def test_thumbnails_are_made_once_and_go_with_the_instance(archive: Archive, tmp_path: Path) -> None:
     (one,) = await archive.add(make_instance())
     first = await archive.get(one.series_path + "/thumbnail")
-    (kept,) = [path for path in (tmp_path / "derived").rglob("*") if path.is_file()]
+    found: list[Path] = []
+    async with asyncio.timeout(10):
+        while not found:  # it is written after the answer
+            await asyncio.sleep(0.01)
+            found = [path for path in (tmp_path / "derived").rglob("*") if path.suffix != ".new" and path.is_file()]
+    (kept,) = found
     assert kept.read_bytes().endswith(first.content)
     assert (await archive.get(one.study_path + "/thumbnail")).content == first.content
     await archive.services.delete.delete(Scope(one.study))

@@ -41,6 +41,7 @@ async def test_only_the_files_of_the_blob_go(tmp_path: Path) -> None:
 async def test_a_damaged_file_is_none(tmp_path: Path, damage: bytes) -> None:
     derived = DerivedFiles(tmp_path, 1 << 20)
     await derived.put("k", "small", b"one")
+    assert await derived.get("k", "small") == b"one"
     files(tmp_path)[0].write_bytes(damage)
     assert await derived.get("k", "small") is None
     await derived.put("k", "small", b"one")
@@ -52,11 +53,13 @@ async def test_the_least_used_go_first(tmp_path: Path) -> None:
     derived = DerivedFiles(tmp_path, 1000)
     for number in range(9):
         await derived.put(f"k{number}", "small", bytes(100))
+    assert await derived.get("k8", "small") is not None
     for path in files(tmp_path):
         os.utime(path, (1, 1))
     assert await derived.get("k0", "small") is not None
     for number in (9, 10):
         await derived.put(f"k{number}", "small", bytes(100))
+    assert await derived.get("k10", "small") is not None
     assert sum(path.stat().st_size for path in files(tmp_path)) <= 1000
     for key in ("k0", "k10"):
         assert await derived.get(key, "small") is not None
@@ -75,3 +78,12 @@ async def test_nothing_is_kept_without_room(tmp_path: Path) -> None:
     await readonly.put("k", "small", b"x")
     assert await readonly.get("k", "small") is None
     await readonly.close()
+
+
+async def test_who_makes_much_waits_for_the_disk(tmp_path: Path) -> None:
+    derived = DerivedFiles(tmp_path, 1 << 30)
+    for number in range(20):
+        await derived.put(f"k{number}", "large", bytes(4 << 20))
+        assert sum(path.stat().st_size for path in files(tmp_path)) >= (number - 8) * (4 << 20)
+    await derived.close()
+    assert len(files(tmp_path)) == 20
