@@ -28,6 +28,7 @@ SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 VR_NAMES = {vr: vr.decode("ascii") for vr in SHORT_VRS | LONG_VRS}
 VR_BYTES = {name: vr for vr, name in VR_NAMES.items()}
+_NO_ELEMENTS = frozenset({0, DELIMITER_GROUP})  # the groups of what fills and delimits
 
 EXPLICIT_HEADERS = {little: struct.Struct(("<" if little else ">") + "HH2sH") for little in (True, False)}
 IMPLICIT_HEADERS = {little: struct.Struct(("<" if little else ">") + "HHI") for little in (True, False)}
@@ -54,6 +55,9 @@ class Element(NamedTuple):
     defined: bool
 
 
+_element = tuple.__new__  # what the constructor of a named tuple calls, without a frame of its own
+
+
 class Steps:
     """How many more elements, items and fragments may be passed on the way to a delimiter."""
 
@@ -74,11 +78,21 @@ def walk(
     creators: dict[int, str] = {}
     steps = Steps()
     position = start
+    usual_end = end - 8 if encoding.explicit else -1
+    read_usual = EXPLICIT_HEADERS[encoding.little_endian].unpack_from
     for _ in repeat(None, MAX_ELEMENTS):
         if position >= end:
             return
+        if position <= usual_end:  # most elements, without a call for each
+            group, number, usual_vr, length = read_usual(buffer, position)
+            tag, value, following = group << 16 | number, position + 8, position + 8 + length
+            plain = usual_vr in SHORT_VRS and group not in _NO_ELEMENTS and tag != _PIXEL_REPRESENTATION
+            if plain and following <= end:
+                yield _element(Element, (tag, VR_NAMES[usual_vr], value, following, following, True))
+                position = following
+                continue
         tag, vr, value, length = locate(buffer, position, end, encoding)
-        if tag >> 16 in (0, DELIMITER_GROUP):
+        if tag >> 16 in _NO_ELEMENTS:
             position = skip_filling(buffer, position, end, tag, length)
             continue
         name = VR_NAMES.get(vr, "UN") if vr else implicit_vr(tag, creators, signed=signed)

@@ -1,6 +1,7 @@
 """What rendered resources answer with, however they were asked for: pictures, pages, drawings; streams as they are."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 from starlette.requests import Request
@@ -121,5 +122,9 @@ def rendered_variant(
     options: RenderingOptions, media_type: str, frames: Sequence[int], state: StoredInstance | None
 ) -> str:
     """What tells the renderings of an instance apart."""
-    asked = repr((options, media_type, tuple(frames), state.digest if state else b""))
-    return sha256(asked.encode()).hexdigest()[:16]
+    return _digest(options, media_type, tuple(frames), state.digest if state else b"")
+
+
+@lru_cache(maxsize=256)  # most clients want the same of all instances
+def _digest(*asked: object) -> str:
+    return sha256(repr(asked).encode()).hexdigest()[:16]

@@ -5,7 +5,7 @@ What codecs do with hostile bytes happens elsewhere: a crash, or a limit of time
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Protocol, TypeVar
 
 from dicomweb_server.dicom.arrays import NDArray, np
@@ -52,14 +52,14 @@ class PixelService:
         """The result of a pure function of some module, run in a process with limits. Arguments and result travel."""
         return await self._processes.run(function, *arguments)
 
-    async def kept(self, key: tuple[str, ...], make: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def kept(self, key: tuple[Hashable, ...], make: Callable[[], Awaitable[bytes]]) -> bytes:
         """What `make` gives, made once for all who ask meanwhile, and kept. `key`: the blob's key first, then what."""
         there = self._kept.get(key)
         if there is not None:
             return there
         return await self._shared.result(key, lambda: self._made(key, make))
 
-    async def _made(self, key: tuple[str, ...], make: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def _made(self, key: tuple[Hashable, ...], make: Callable[[], Awaitable[bytes]]) -> bytes:
         made = await make()
         self._kept.put(key, made)
         return made

@@ -139,7 +139,6 @@ class RenderingService:
             return await self._segmented(shown, media_type, options)
         if state is not None:
             return await self._in_state(shown, state, await self._data_set(state), media_type, options)
-        variant = (media_type, repr(options), ",".join(map(str, shown.frames)))
 
         async def make() -> bytes:
             if kind is Kind.VIDEO:  # all of which is stored as one frame
@@ -148,7 +147,10 @@ class RenderingService:
             source = await self._source(shown.instance, shown.frames)
             return (await self._pixels.run(rendered_by, source, media_type, options)).data
 
-        return Encoded(media_type, await self._pixels.kept((shown.instance.key, "rendered", *variant), make))
+        return Encoded(
+            media_type,
+            await self._pixels.kept((shown.instance.key, "rendered", media_type, options, shown.frames), make),
+        )
 
     async def main_frame(self, instance: StoredInstance, *, middle: bool = False) -> int:
         """The frame that stands for an instance: the one it names itself, the middle one, or the first."""

@@ -28,6 +28,9 @@ def aligned(values: Samples, description: PixelDescription) -> Samples:
     if description.kind is not SampleKind.INTEGER or description.bits_allocated == 1:
         return values
     width = 8 * values.dtype.itemsize
+    down = description.high_bit + 1 - description.bits_stored
+    if not description.is_signed and not down and description.bits_stored < width:
+        return values & ((1 << description.bits_stored) - 1)  # the common case, in one step
     left = width - 1 - description.high_bit
     if left or description.bits_stored < width:
         # Up to the top and down again: the second shift of a signed number brings its sign along.
