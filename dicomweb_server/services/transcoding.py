@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import mmap
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import read_header
@@ -22,7 +24,7 @@ from dicomweb_server.dicom.pixels.transcode import (
 from dicomweb_server.dicom.reencode import unchanged
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.ports.blobs import Blobs
+from dicomweb_server.ports.blobs import Blobs, Staged
 from dicomweb_server.ports.derived import Derived, NothingDerived
 from dicomweb_server.ports.index import StoredInstance
 from dicomweb_server.services.contents import Content, Made
@@ -180,22 +182,42 @@ class TranscodingService:
         return await self._pixels.run(transcode, data, target)
 
     async def _frame_by_frame(self, instance: StoredInstance, frames: FrameIndex, change: FrameChange) -> Made:
-        """Each frame is a piece of work of its own, so that all processes can do some."""
+        """Each frame is a piece of work of its own, so that all processes can do some, and none stays in memory."""
         check_whole(frames)
-        slots = asyncio.Semaphore(_FRAMES_AT_ONCE)
-
-        async def one(number: int) -> EncodedFrame:
-            async with slots:
-                return EncodedFrame.unpack(await self._packed_frame(instance, number, change))
-
+        spool = self._blobs.stage()
+        first: EncodedFrame | None = None
+        ends = [0]
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(number)) for number in range(1, frames.count + 1)]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        made = [task.result() for task in tasks]
+            async for frame in self._encoded_frames(instance, frames.count, change):
+                first = first or frame
+                await spool.write(frame.data)
+                ends.append(ends[-1] + len(frame.data))
+            staged = await spool.finish()
+            data = await self._threads.run(lambda: _buffer(staged))
+        finally:
+            await spool.discard()  # what is mapped stays until it is not wanted any more
+        if first is None:
+            raise ServerError(Reason.NOT_ACCEPTABLE, "the instance has no frames")
+        like, pieces = first, [data[start:end] for start, end in pairwise(ends)]
         file = await self._blobs.map(instance.key)
-        return await self._threads.run(lambda: with_frames(read_header(file), change, made))
+        return await self._threads.run(lambda: with_frames(read_header(file), change, like, pieces))
+
+    async def _encoded_frames(
+        self, instance: StoredInstance, count: int, change: FrameChange
+    ) -> AsyncIterator[EncodedFrame]:
+        """All in their order; some are made at the same time."""
+        under_way: deque[asyncio.Task[bytes]] = deque()
+        try:
+            for number in range(1, count + 1):
+                under_way.append(asyncio.create_task(self._packed_frame(instance, number, change)))
+                if len(under_way) == _FRAMES_AT_ONCE:
+                    yield EncodedFrame.unpack(await under_way.popleft())
+            while under_way:
+                yield EncodedFrame.unpack(await under_way.popleft())
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _packed_frame(self, instance: StoredInstance, number: int, change: FrameChange) -> bytes:
         async def make() -> bytes:
@@ -233,6 +255,14 @@ def made_syntax(instance: StoredInstance, transfer_syntax_uid: str) -> str:
 
 def _variant(target: Target) -> str:
     return f"{target.transfer_syntax_uid}-{target.quality}"
+
+
+def _buffer(staged: Staged) -> memoryview:
+    """The bytes of what was staged: in memory only as far as they are read, and there even when the file is gone."""
+    if staged.path is None:
+        return memoryview(staged.data or b"")
+    with staged.path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _packed(stored: bytes, change: FrameChange) -> bytes:

@@ -10,7 +10,7 @@ _PIXEL_DATA, _OFFSETS, _LENGTHS = 0x7FE00010, 0x7FE00001, 0x7FE00002
 _LARGEST_BASIC = 0xFFFFFFFF
 
 
-def encapsulated(frames: Sequence[bytes]) -> dict[int, NewElement | None]:
+def encapsulated(frames: Sequence[bytes | memoryview]) -> dict[int, NewElement | None]:
     """Pixel Data of compressed frames, with a Basic Offset Table, or the Extended one where that is too narrow.
 
     A single frame needs no table.
@@ -26,7 +26,7 @@ def encapsulated(frames: Sequence[bytes]) -> dict[int, NewElement | None]:
         elements[_OFFSETS] = NewElement("OV", [struct.pack(f"<{len(frames)}Q", *starts[:-1])])
         lengths = [len(frame) + len(frame) % 2 for frame in frames]
         elements[_LENGTHS] = NewElement("OV", [struct.pack(f"<{len(frames)}Q", *lengths)])
-    pieces = [item_head(len(table)), table]
+    pieces: list[bytes | memoryview] = [item_head(len(table)), table]
     for frame in frames:
         pieces += [item_head(len(frame) + len(frame) % 2), frame, b"\0" * (len(frame) % 2)]
     elements[_PIXEL_DATA] = NewElement("OB", pieces, encapsulated=True)

@@ -2,13 +2,13 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dicomweb_server.dicom.elements import walk
 from dicomweb_server.dicom.header import Header, read_header
 from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_INSTANCE_UID
 from dicomweb_server.dicom.pixels.description import PixelDescription
-from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target
+from dicomweb_server.dicom.pixels.encode import Target
 from dicomweb_server.dicom.reencode import NewElement, reencode
 from dicomweb_server.dicom.value_field import padded
 
@@ -17,13 +17,21 @@ _LOSSY, _RATIO, _METHOD = 0x00282110, 0x00282112, 0x00282114
 _WANTED = frozenset({_IMAGE_TYPE, _INSTANCE_UID, _RATIO, _METHOD})
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """By which method frames lost something, how many bytes they have now, and how many they are."""
+
+    method: str
+    size: int
+    frames: int
+
+
 def lossy_changes(
-    header: Header, description: PixelDescription, frames: Sequence[EncodedFrame], target: Target
+    header: Header, description: PixelDescription, loss: Loss, target: Target
 ) -> dict[int, NewElement | None]:
     """The elements that change because the frames lost something."""
     values = _values(header)
-    size = sum(len(frame.data) for frame in frames)
-    ratio = len(frames) * description.decoded_size / max(size, 1)
+    ratio = loss.frames * description.decoded_size / max(loss.size, 1)
     image_type = values.get(_IMAGE_TYPE, b"").split(b"\\")
     instance_uid = values.get(_INSTANCE_UID, b"").decode("ascii", "replace")
     return {
@@ -32,7 +40,7 @@ def lossy_changes(
         _DERIVATION: _text("ST", f"Lossy compression in transfer syntax {target.transfer_syntax_uid}".encode("ascii")),
         _LOSSY: _text("CS", b"01"),
         _RATIO: _text("DS", _appended(values.get(_RATIO, b""), f"{ratio:.2f}".encode("ascii"))),
-        _METHOD: _text("CS", _appended(values.get(_METHOD, b""), frames[0].method.encode("ascii"))),
+        _METHOD: _text("CS", _appended(values.get(_METHOD, b""), loss.method.encode("ascii"))),
     }
 
 

@@ -14,7 +14,7 @@ from dicomweb_server.dicom.pixels.decode import decode_frame
 from dicomweb_server.dicom.pixels.description import PixelDescription, SampleKind, describe_pixels, undecodable
 from dicomweb_server.dicom.pixels.encapsulated import encapsulated
 from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, encode_frame, stored_bits
-from dicomweb_server.dicom.pixels.lossy import lossy_changes
+from dicomweb_server.dicom.pixels.lossy import Loss, lossy_changes
 from dicomweb_server.dicom.reencode import Changes, NewElement, Reencoded, reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
 from dicomweb_server.dicom.value_field import padded
@@ -44,7 +44,7 @@ def transcode(data: bytes | mmap.mmap, target: Target) -> bytes:
     description = describe_pixels(header)
     change = FrameChange(description, target)
     frames = [transcode_frame(stored, change) for stored in stored_frames(header, index_frames(header))]
-    return b"".join(with_frames(header, change, frames))
+    return b"".join(with_frames(header, change, frames[0], [frame.data for frame in frames]))
 
 
 def needs_codec(source_uid: str, target_uid: str) -> bool:
@@ -96,11 +96,13 @@ def encodes(change: FrameChange) -> bool:
     return True
 
 
-def with_frames(header: Header, change: FrameChange, frames: Sequence[EncodedFrame]) -> Reencoded:
-    """The instance with its frames encoded anew, and what they imply."""
+def with_frames(
+    header: Header, change: FrameChange, first: EncodedFrame, data: Sequence[bytes | memoryview]
+) -> Reencoded:
+    """The instance with its frames encoded anew, and what they imply. `first`: tells what all of them are like."""
     description, target = change.description, change.target
     changes: dict[int, NewElement | None] = {
-        _PHOTOMETRIC: NewElement("CS", [padded(frames[0].photometric_interpretation.encode("ascii"), "CS")])
+        _PHOTOMETRIC: NewElement("CS", [padded(first.photometric_interpretation.encode("ascii"), "CS")])
     }
     if description.samples > 1:
         changes[_PLANAR] = _short(0)
@@ -109,9 +111,9 @@ def with_frames(header: Header, change: FrameChange, frames: Sequence[EncodedFra
         changes[_BITS_STORED] = _short(bits)
     if description.kind is SampleKind.INTEGER and description.high_bit != bits - 1:
         changes[_HIGH_BIT] = _short(bits - 1)
-    if frames[0].method:
-        changes |= lossy_changes(header, description, frames, target)
-    data = [frame.data for frame in frames]
+    if first.method:
+        loss = Loss(first.method, sum(map(len, data)), len(data))
+        changes |= lossy_changes(header, description, loss, target)
     if TRANSFER_SYNTAXES[target.transfer_syntax_uid].encapsulated:
         changes |= encapsulated(data)
     else:
@@ -119,7 +121,7 @@ def with_frames(header: Header, change: FrameChange, frames: Sequence[EncodedFra
     return reencode(header, target.transfer_syntax_uid, changes)
 
 
-def _native_pixels(description: PixelDescription, frames: Sequence[bytes]) -> dict[int, NewElement | None]:
+def _native_pixels(description: PixelDescription, frames: Sequence[bytes | memoryview]) -> dict[int, NewElement | None]:
     if description.bits_allocated == 1 and len(frames) > 1:
         frames = [_joined_bits(description, frames)]
     size = sum(map(len, frames))
@@ -129,7 +131,7 @@ def _native_pixels(description: PixelDescription, frames: Sequence[bytes]) -> di
     return {_OFFSETS: None, _LENGTHS: None, description.kind.value: pixels}
 
 
-def _joined_bits(description: PixelDescription, frames: Sequence[bytes]) -> bytes:
+def _joined_bits(description: PixelDescription, frames: Sequence[bytes | memoryview]) -> bytes:
     """PS3.5 §8.1.1: frames of single bits follow each other without padding."""
     bits, width = 0, description.frame_bits
     for number, frame in enumerate(frames):
