@@ -47,11 +47,11 @@ from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.memory import EphemeralStore
+from dicomweb_server.storage.reserve import RESERVE
 from dicomweb_server.storage.run_mark import Leftovers
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
 
-_LEAST_FREE = 64 * 2**20
 _COUNTS_KEPT = 15.0
 _logger = logging.getLogger("dicomweb_server.store")
 
@@ -89,7 +89,7 @@ class OpenStore:
         if self.store.damage is not None:
             return self.store.damage.detail
         free = shutil.disk_usage(self.store.folder).free
-        return OK if free >= _LEAST_FREE else f"only {free // 2**20} MiB are free"
+        return OK if free >= RESERVE else f"only {free // 2**20} MiB are free: nothing more is stored"
 
 
 @contextlib.asynccontextmanager

@@ -71,7 +71,8 @@ def reindex(arguments: Arguments) -> int:
     logs.configure(settings.log_format, "warning")
     progress = Progress(sys.stderr, shown=not arguments.quiet and sys.stderr.isatty())
     report = asyncio.run(_reindex(settings, progress))
-    print(f"{report.blobs} files: {report.added + report.known} instances, {report.duplicates} duplicates")
+    kinds = f"{report.added + report.known} instances, {report.attachments} attachments, {report.duplicates} duplicates"
+    print(f"{report.blobs} files: {kinds}")
     _list("files that are no instances", [f"{key}: {why}" for key, why in report.refused])
     return 1 if report.refused else 0
 
@@ -80,7 +81,8 @@ async def _reindex(settings: Settings, progress: Progress) -> ReindexReport:
     async with open_store(settings, rebuild=True) as store:
         try:
             report = await store.maintenance.reindex(
-                lambda done, total: progress.show(f"{done} of {total} files", done, total)
+                lambda done, total: progress.show(f"{done} of {total} files", done, total),
+                attachments=await store.store.held_attachments(),
             )
         finally:
             progress.finish()

@@ -5,7 +5,7 @@ For an operator's commands, while no server uses the store; it never changes or 
 
 import logging
 import mmap
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
@@ -57,6 +57,7 @@ class ReindexReport:
     blobs: int = 0
     added: int = 0
     known: int = 0  # were in the index already
+    attachments: int = 0
     duplicates: int = 0  # another blob has the same UIDs
     refused: list[tuple[str, str]] = field(default_factory=list)
 
@@ -99,17 +100,19 @@ class MaintenanceService:
             await self._repair(report)
         return report
 
-    async def reindex(self, progress: Progress | None = None) -> ReindexReport:
-        """Add every blob that the index does not know, oldest first. May be stopped and run again."""
+    async def reindex(self, progress: Progress | None = None, *, attachments: Collection[str] = ()) -> ReindexReport:
+        """Add every blob that the index does not know, oldest first, but not `attachments`. May be run again."""
         report = ReindexReport()
         total = 0
         async for _ in self._blobs.keys():
             total += 1
         async for keys in self._all_keys():
-            known = await self._index.known_keys(keys)
-            report.known += len(known)
-            await self._adopt([key for key in keys if key not in known], report)
             report.blobs += len(keys)
+            unattached = [key for key in keys if key not in attachments]
+            report.attachments += len(keys) - len(unattached)
+            known = await self._index.known_keys(unattached)
+            report.known += len(known)
+            await self._adopt([key for key in unattached if key not in known], report)
             if progress is not None:
                 progress(report.blobs, total)
         return report

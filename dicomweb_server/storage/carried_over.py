@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Table
 
+from dicomweb_server.storage import carried_annotations
 from dicomweb_server.storage.commitment_tables import asked_commitment, owed_report
 from dicomweb_server.storage.export_tables import export
 from dicomweb_server.storage.job_tables import job
@@ -29,21 +30,28 @@ TABLES: tuple[Table, ...] = (
 
 
 def carry_over(connection: sqlite3.Connection, old: Path) -> dict[str, int]:
-    """Copy the rows of `TABLES` from an old index into a new one; how many there were, by table."""
+    """Copy the rows of `TABLES` from an old index into a new one, and hold what clients added to resources.
+
+    May be done again, as after a rebuild that was stopped. How many rows there were, by table.
+    """
     try:
         connection.execute("ATTACH DATABASE ? AS old", (f"file:{quote(str(old))}?mode=ro",))
     except sqlite3.Error as error:
         _log.warning("nothing could be taken from the index that was set aside: %s", error)
         return {}
     try:
-        return {table.name: count for table in TABLES if (count := _copy(connection, table)) is not None}
+        statements = [*map(_copying, TABLES), *carried_annotations.holding()]
+        return {name: count for name, sql in statements if (count := _run(connection, name, sql)) is not None}
     finally:
         connection.execute("DETACH DATABASE old")
 
 
-def _copy(connection: sqlite3.Connection, table: Table) -> int | None:
+def _copying(table: Table) -> tuple[str, str]:
     names = ", ".join(column.name for column in table.columns)
-    statement = f"INSERT OR IGNORE INTO main.{table.name} ({names}) SELECT {names} FROM old.{table.name}"  # noqa: S608
+    return table.name, f"INSERT OR IGNORE INTO main.{table.name} ({names}) SELECT {names} FROM old.{table.name}"  # noqa: S608
+
+
+def _run(connection: sqlite3.Connection, name: str, statement: str) -> int | None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         copied = connection.execute(statement).rowcount
@@ -51,6 +59,6 @@ def _copy(connection: sqlite3.Connection, table: Table) -> int | None:
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        _log.warning("the table %s could not be taken from the index that was set aside: %s", table.name, error)
+        _log.warning("the table %s could not be taken from the index that was set aside: %s", name, error)
         return None
     return copied

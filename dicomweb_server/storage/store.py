@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dicomweb_server.dicom.attributes import Attribute
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.storage import recovery, schema
+from dicomweb_server.storage import carried_annotations, recovery, schema
 from dicomweb_server.storage.annotations_sqlite import SqliteAnnotations
 from dicomweb_server.storage.archives_sqlite import SqliteTitles
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
@@ -129,9 +129,8 @@ class Store:
                 f"there are blobs in {folder.blobs} but the index {folder.index} is empty: "
                 "restore the index, or rebuild it with `reindex`",
             )
-        is_new = schema.version(writing) == 0
         schema.prepare(writing)
-        if rebuild and is_new and folder.set_aside is not None:
+        if rebuild and folder.set_aside is not None:
             carry_over(writing, folder.set_aside)
         reconcile(writing, options.extra)
         self._database.extra_paths.load(writing)
@@ -156,8 +155,13 @@ class Store:
         """The data folder."""
         return self._folder.root
 
+    async def held_attachments(self) -> frozenset[str]:
+        """During a rebuild: the keys of blobs that are no instances, but were attached to some resource."""
+        return await self._database.read(carried_annotations.held_attachments)
+
     async def finish_rebuild(self) -> None:
-        """The index has all blobs."""
+        """The index has all instances again."""
+        await self._writer.change(lambda transaction: carried_annotations.place(transaction.connection))
         await self.trust_index()
         self._folder.finish_rebuild()
 

@@ -275,7 +275,7 @@ def test_reindex_makes_the_index_anew(tmp_path: Path) -> None:
     assert refused.returncode == 3
     assert "Traceback" not in refused.stderr
     made = run("reindex", "--data", data)
-    assert (made.returncode, made.stdout) == (0, "3 files: 3 instances, 0 duplicates\n"), made.stderr
+    assert (made.returncode, made.stdout) == (0, "3 files: 3 instances, 0 attachments, 0 duplicates\n"), made.stderr
     (aside,) = data.glob("index.db.*Z")
     assert aside.read_bytes() == b"no database at all"
     assert run("check", "--data", data).returncode == 0
@@ -292,7 +292,7 @@ def test_reindex_goes_on_after_an_interruption(tmp_path: Path) -> None:
     assert refused.returncode == 3
     assert "run `reindex` again" in refused.stderr
     made = run("reindex", "--data", data)
-    assert made.stdout == "3 files: 3 instances, 0 duplicates\n"
+    assert made.stdout == "3 files: 3 instances, 0 attachments, 0 duplicates\n"
     assert not list(data.glob("index.db.*Z"))
     assert run("check", "--data", data).returncode == 0
 
