@@ -136,15 +136,15 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
                 "Nodes that are not configured may",
                 ", ".join(sorted(s.value for s in options.unknown_allow)) or "nothing",
             ),
-            ("SOP classes unknown to this edition are stored", _yes(it_is=options.unknown_sop_classes)),
+            ("SOP classes unknown to this edition are stored", _yes(it_is=options.acceptance.unknown_sop_classes)),
         ),
     )
     yield from _served()
     yield from _asked()
     yield from _storage_classes(options)
     yield "### Transfer syntaxes that are stored\n"
-    taken = options.only_transfer_syntaxes
-    syntaxes = ((known.name, uid) for uid, known in TRANSFER_SYNTAXES.items() if not taken or uid in taken)
+    taken = options.acceptance.transfer_syntaxes()
+    syntaxes = ((known.name, uid) for uid, known in TRANSFER_SYNTAXES.items() if uid in taken)
     yield from _table(("transfer syntax", "UID"), syntaxes)
 
 

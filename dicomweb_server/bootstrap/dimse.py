@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from dicomweb_server.bootstrap.acceptance import acceptance
 from dicomweb_server.bootstrap.access import user_check
 from dicomweb_server.bootstrap.modalities import configured_modalities, permissions
 from dicomweb_server.bootstrap.store import OpenStore
 from dicomweb_server.dicom.uid_patterns import UidPatterns
-from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.options import DimseOptions, OnMismatch, Timeouts, TlsClientOptions, TlsOptions
 from dicomweb_server.dimse.scp import DimseServer
@@ -37,10 +37,9 @@ def dimse_options(settings: Settings) -> DimseOptions:
         unknown_allow=permissions(settings.unknown_allow),
         check_called_ae_title=settings.check_called_ae_title,
         check_modality_host=settings.check_modality_host,
-        unknown_sop_classes=settings.unknown_sop_classes,
         only_sop_classes=UidPatterns(settings.accepted_sop_classes),
         never_sop_classes=UidPatterns(settings.rejected_sop_classes),
-        only_transfer_syntaxes=_accepted_syntaxes(settings),
+        acceptance=acceptance(settings),
         most_associations=settings.max_associations,
         most_associations_per_address=settings.max_associations,
         largest_pdu=settings.max_pdu_length,
@@ -52,12 +51,6 @@ def dimse_options(settings: Settings) -> DimseOptions:
         worklist=settings.worklist,
         keep_associations=settings.association_close_delay,
     )
-
-
-def _accepted_syntaxes(settings: Settings) -> frozenset[str]:
-    """Those of the transfer syntaxes that can be stored; never none, which would be no restriction."""
-    patterns = UidPatterns(settings.accepted_transfer_syntaxes)
-    return frozenset(uid for uid in TRANSFER_SYNTAXES if uid in patterns) if patterns else frozenset()
 
 
 def _dimse_tls(settings: Settings) -> TlsOptions | None:
@@ -76,7 +69,7 @@ def _dimse_tls(settings: Settings) -> TlsOptions | None:
 async def start_dimse(settings: Settings, store: OpenStore, metrics: Metrics) -> AsyncIterator[DimseServer | None]:
     """Be ready to call others, and listen, unless DIMSE is switched off; at the end let associations finish."""
     modalities = store.services.modalities
-    options = replace(dimse_options(settings), modalities=modalities)
+    options = replace(dimse_options(settings), modalities=modalities, acceptance=store.services.acceptance)
     client = DimseClient(store.services, options, metrics)
     modalities.connect_by(client.peer)
     try:

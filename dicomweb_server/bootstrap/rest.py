@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 from dicomweb_server.bootstrap.statement import statement
 from dicomweb_server.bootstrap.store import Holder
-from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
 from dicomweb_server.dimse.contexts import STORAGE_CLASSES
 from dicomweb_server.http.routing import Service
 from dicomweb_server.rest.context import Context, RestOptions
@@ -49,8 +48,6 @@ def running(settings: Settings, metrics: Callable[[], Awaitable[bytes]], stop: S
         metrics_on=settings.metrics,
         stop=stop,
         sop_classes=sorted(settings.accepted_sop_classes or STORAGE_CLASSES - set(settings.rejected_sop_classes)),
-        transfer_syntaxes=sorted(TRANSFER_SYNTAXES),
-        unknown_sop_classes=settings.unknown_sop_classes,
     )
 
 

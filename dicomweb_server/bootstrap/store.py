@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from dicomweb_server.bootstrap.acceptance import acceptance
 from dicomweb_server.bootstrap.edits import edit_service
 from dicomweb_server.bootstrap.jobs import job_service, register_kinds
 from dicomweb_server.bootstrap.modalities import configured_modalities
@@ -151,6 +152,7 @@ def _services(
     transcoding = pixels.transcoding(retrieve, store, workers, pixel_service)
     return Services(
         ingest=ingest,
+        acceptance=acceptance(settings),
         search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
         retrieve=retrieve,
         pixels=pixel_service,

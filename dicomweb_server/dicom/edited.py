@@ -47,18 +47,11 @@ class Edited:
 
     def __iter__(self) -> Iterator[bytes]:
         """The file in pieces of bounded size, small ones put together."""
-        gathered: list[bytes] = []
-        for piece in self.pieces:
+        for piece in self.buffers():
             if isinstance(piece, bytes):
-                gathered.append(piece)
-                continue
-            if gathered:
-                yield b"".join(gathered)
-                gathered = []
-            for start in range(piece[0], piece[1], CHUNK):
-                yield self.source[start : min(start + CHUNK, piece[1])]
-        if gathered:
-            yield b"".join(gathered)
+                yield piece
+            else:
+                yield from (bytes(piece[start : start + CHUNK]) for start in range(0, len(piece), CHUNK))
 
     def buffers(self) -> Iterator[bytes | memoryview]:
         """The same without copies; spans of the source are given in one piece, however long."""

@@ -55,10 +55,10 @@ def contexts(admitted: Admitted, options: DimseOptions) -> Contexts:
     allow = admitted.allow if options.worklist else admitted.allow - {Service.WORKLIST, Service.MPPS}
     return Contexts(
         allow,
-        options.unknown_sop_classes,
+        options.acceptance.unknown_sop_classes,
         options.only_sop_classes,
         options.never_sop_classes,
-        options.only_transfer_syntaxes,
+        options.acceptance.syntaxes,
     )
 
 

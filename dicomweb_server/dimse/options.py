@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
+from dicomweb_server.services.acceptance import Acceptance
 from dicomweb_server.services.modalities import Modality, Service
 
 __all__ = ["DimseOptions", "Modality", "OnMismatch", "Timeouts", "TlsClientOptions", "TlsOptions"]
@@ -85,10 +86,9 @@ class DimseOptions:
     check_called_ae_title: bool = False
     check_modality_host: bool = False
     require_identity: bool = False  # a user name and passcode; only where something checks them
-    unknown_sop_classes: bool = True
     only_sop_classes: UidPatterns = NONE  # empty: all
     never_sop_classes: UidPatterns = NONE
-    only_transfer_syntaxes: frozenset[str] = frozenset()  # of what is stored; empty: all that can be
+    acceptance: Acceptance = field(default_factory=Acceptance)  # may change while we run
     most_associations: int = 100
     most_associations_per_address: int = 100
     most_connections: int = 256

@@ -51,6 +51,17 @@ def _said(error: orjson.JSONDecodeError) -> str:
     return f"{error.msg[:100]}: line {error.lineno}, column {error.colno}" if error.doc else "it is empty"
 
 
+def text_list(said: str) -> list[str]:
+    """A list of texts in JSON."""
+    try:
+        found = orjson.loads(said)
+    except orjson.JSONDecodeError as error:
+        raise ServerError(Reason.BAD_REQUEST, f"the body is not valid JSON: {_said(error)}") from None
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise ServerError(Reason.BAD_REQUEST, "the body must be a list of texts")
+    return found
+
+
 async def object_body(request: Request, context: Context, limit: int | None = None) -> "Members":
     """A body that is a JSON object."""
     return Members(await json_body(request, context, limit))

@@ -1,7 +1,7 @@
 """What the REST interface tells and asks of the process that it runs in; told by the composition root."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 async def _no_metrics() -> bytes:
@@ -12,7 +12,7 @@ async def _no_metrics() -> bytes:
 class Running:
     """`statement`: the conformance statement; `metrics`: in Prometheus' form; `stop`: end, and perhaps start again.
 
-    `sop_classes`, `transfer_syntaxes`: what DIMSE may store.
+    `sop_classes`: what DIMSE may store.
     """
 
     statement: Callable[[], str] = str
@@ -20,5 +20,3 @@ class Running:
     metrics_on: bool = True
     stop: Callable[[bool], None] = lambda restart: None
     sop_classes: Sequence[str] = ()
-    transfer_syntaxes: Sequence[str] = field(default=())
-    unknown_sop_classes: bool = False

@@ -13,10 +13,10 @@ from dicomweb_server.http.responses import Whole
 from dicomweb_server.http.routing import Endpoint
 from dicomweb_server.rest.answers import empty_answer, json_answer, text_answer
 from dicomweb_server.rest.arguments import Arguments
-from dicomweb_server.rest.body import text_body
+from dicomweb_server.rest.body import text_body, text_list
 from dicomweb_server.rest.context import Context
 from dicomweb_server.rest.find_request import level_named
-from dicomweb_server.rest.table import TEXT, Table, row, word
+from dicomweb_server.rest.table import JSON, TEXT, Table, row, word
 
 _CLOCK = "%Y%m%dT%H%M%S"
 _PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -87,20 +87,25 @@ async def show_sop_classes(request: Request, context: Context) -> Response:
 
 async def show_transfer_syntaxes(request: Request, context: Context) -> Response:
     """The transfer syntaxes that may be stored by DIMSE."""
-    return json_answer(context.options.running.transfer_syntaxes)
+    return json_answer(context.services.acceptance.transfer_syntaxes())
+
+
+async def set_transfer_syntaxes(request: Request, context: Context) -> Response:
+    """The body is a list of UIDs and patterns in JSON, or one of them as text. Until the server stops."""
+    said = (await text_body(request)).strip()
+    context.services.acceptance.accept_only(text_list(said) if said.startswith("[") else [said])
+    return await show_transfer_syntaxes(request, context)
 
 
 async def show_unknown_accepted(request: Request, context: Context) -> Response:
     """1 if SOP classes that nobody knows may be stored by DIMSE."""
-    return text_answer("1" if context.options.running.unknown_sop_classes else "0")
+    return text_answer("1" if context.services.acceptance.unknown_sop_classes else "0")
 
 
-def _configured(name: str) -> Endpoint[Context]:
-    async def refuse(request: Request, context: Context) -> Response:
-        """Set in the configuration only."""
-        raise ServerError(Reason.FORBIDDEN, f"this is set by {name} in the configuration, not while the server runs")
-
-    return refuse
+async def set_unknown_accepted(request: Request, context: Context) -> Response:
+    """The body says 1 or 0. Until the server stops."""
+    context.services.acceptance.unknown_sop_classes = await _bit(request)
+    return await show_unknown_accepted(request, context)
 
 
 async def invalidate_tags(request: Request, context: Context) -> Response:
@@ -155,9 +160,9 @@ OPERATIONS: Table = (
     row(
         "PUT",
         "/tools/accepted-transfer-syntaxes",
-        _configured("the build of this server"),
-        "Refused: all are accepted that the server can read",
-        errors=(403,),
+        set_transfer_syntaxes,
+        "Store only these by DIMSE, until the server stops",
+        consumes=(JSON, TEXT),
     ),
     row(
         "GET",
@@ -169,9 +174,10 @@ OPERATIONS: Table = (
     row(
         "PUT",
         "/tools/unknown-sop-class-accepted",
-        _configured("unknown_sop_classes"),
-        "Refused: it is a matter of the configuration",
-        errors=(403,),
+        set_unknown_accepted,
+        "Let DIMSE store SOP classes that nobody knows (1) or not (0), until the server stops",
+        produces=_T,
+        consumes=_T,
     ),
     row("POST", "/tools/invalidate-tags", invalidate_tags, "Nothing: no summaries are kept that could be out of date"),
     row("POST", "/tools/reset", _stop(restart=True), "Stop the server in an orderly way, and start it again"),

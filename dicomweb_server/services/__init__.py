@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # who needs one of them shall not load all
+    from dicomweb_server.services.acceptance import Acceptance
     from dicomweb_server.services.annotations import AnnotationService
     from dicomweb_server.services.archives import ArchiveService
     from dicomweb_server.services.changes import ChangeService
@@ -35,6 +36,7 @@ class Services:
     """One of each; made by `bootstrap`, closed by `app`'s lifespan."""
 
     ingest: IngestService
+    acceptance: Acceptance
     search: SearchService
     retrieve: RetrieveService
     pixels: PixelService

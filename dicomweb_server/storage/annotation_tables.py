@@ -8,11 +8,15 @@ from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.storage.tables import TABLE_OF_LEVEL, metadata
 
+
+def _owner() -> tuple[Column[int], Column[int]]:
+    return Column("level", Integer, nullable=False), Column("owner", Integer, nullable=False)
+
+
 resource_metadata = Table(
     "resource_metadata",
     metadata,
-    Column("level", Integer, nullable=False),
-    Column("owner", Integer, nullable=False),
+    *_owner(),
     Column("name", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("revision", Integer, nullable=False),
@@ -24,8 +28,7 @@ resource_metadata = Table(
 label = Table(
     "label",
     metadata,
-    Column("level", Integer, nullable=False),
-    Column("owner", Integer, nullable=False),
+    *_owner(),
     Column("label", Text, nullable=False),
     PrimaryKeyConstraint("level", "owner", "label"),
     Index("label_by_label", "level", "label"),
@@ -35,8 +38,7 @@ label = Table(
 attachment = Table(
     "attachment",
     metadata,
-    Column("level", Integer, nullable=False),
-    Column("owner", Integer, nullable=False),
+    *_owner(),
     Column("name", Text, nullable=False),
     Column("key", Text, nullable=False, unique=True),  # of its blob
     Column("size", Integer, nullable=False),

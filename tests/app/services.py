@@ -3,6 +3,7 @@
 from dicomweb_server.bootstrap.edits import edit_service
 from dicomweb_server.bootstrap.jobs import register_kinds
 from dicomweb_server.services import Services
+from dicomweb_server.services.acceptance import Acceptance
 from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.changes import ChangeService
@@ -47,6 +48,7 @@ def services_on(
     transcoding = TranscodingService(retrieve, store.blobs, workers, pixels, store.transcoded)
     services = Services(
         ingest=ingest,
+        acceptance=Acceptance(),
         search=SearchService(store.index),
         retrieve=retrieve,
         pixels=pixels,

@@ -23,6 +23,7 @@ from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, UserInformation
 from dicomweb_server.dimse.options import Modality, OnMismatch
 from dicomweb_server.dimse.pdu import PduType, decode_accept, decode_reject
+from dicomweb_server.services.acceptance import Acceptance
 from dicomweb_server.services.ingest import IngestPolicy, OnDuplicate
 from dicomweb_server.services.retrieve import Scope
 from tests.app.dimse_harness import (
@@ -241,7 +242,7 @@ async def test_private_and_unknown_classes_by_option(tmp_path: Path) -> None:
         await peer.command(5, store_command(uid, sop_class_uid=private), bare_dataset(data))
         assert (await peer.response()).status == 0
         await peer.release()
-    async with open_node(tmp_path / "b", unknown_sop_classes=False) as node:
+    async with open_node(tmp_path / "b", acceptance=Acceptance(unknown_sop_classes=False)) as node:
         peer = await node.peer()
         kind, body = await peer.associate(ProposedContext(5, private, (EXPLICIT,)))
         assert kind == PduType.ASSOCIATE_AC

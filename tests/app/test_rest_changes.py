@@ -30,7 +30,7 @@ def file(number: int) -> bytes:
 
 @pytest.fixture
 async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
-    running = Running(statement=lambda: "statement", stop=STOPPED.append, transfer_syntaxes=["1.2.840.10008.1.2"])
+    running = Running(statement=lambda: "statement", stop=STOPPED.append)
     async with open_rest(tmp_path, change=lambda options: replace(options, running=running)) as opened:
         await opened.post("/instances", file(1))
         yield opened
@@ -101,7 +101,7 @@ async def test_changes_can_be_forgotten(rest: Rest) -> None:
         ("/tools/generate-uid?level=Patient", r"[0-9a-f]{32}"),
         ("/tools/dicom-conformance", "statement"),
         ("/tools/default-encoding", "Latin1"),
-        ("/tools/unknown-sop-class-accepted", "0"),
+        ("/tools/unknown-sop-class-accepted", "1"),
         ("/tools/metrics", "1"),
         ("/tools/log-level-http", "default"),
     ],
@@ -117,7 +117,21 @@ async def test_tools_that_refuse(rest: Rest) -> None:
     assert (script.status_code, script.json()["OrthancStatus"]) == (501, 2)
     assert (await rest.get("/tools/generate-uid?level=nothing")).status_code == 400
     assert (await rest.send("PUT", "/tools/default-encoding", "Utf8")).status_code == 403
-    assert (await rest.send("PUT", "/tools/unknown-sop-class-accepted", "1")).status_code == 403
+
+
+async def test_what_dimse_may_store_can_be_changed(rest: Rest) -> None:
+    acceptance = rest.services.acceptance
+    assert "1.2.840.10008.1.2.4.90" in await rest.json("/tools/accepted-transfer-syntaxes")
+    path = "/tools/accepted-transfer-syntaxes"
+    answer = await rest.send("PUT", path, '["1.2.840.10008.1.2", "1.2.840.10008.1.2.4.5?"]')
+    assert (answer.status_code, answer.json()[:2]) == (200, ["1.2.840.10008.1.2", "1.2.840.10008.1.2.4.50"])
+    assert (await rest.send("PUT", path, "1.2.840.10008.1.2.1")).json() == ["1.2.840.10008.1.2.1"]
+    for wrong in ("", "[]", "[1]", "[", "1.2.3", '["1.2.840.10008.1.2.1", "1.2.3"]'):
+        assert (await rest.send("PUT", path, wrong)).status_code == 400, wrong
+    assert acceptance.syntaxes == {"1.2.840.10008.1.2.1"}
+    answer = await rest.send("PUT", "/tools/unknown-sop-class-accepted", "0")
+    assert (answer.text, acceptance.unknown_sop_classes) == ("0", False)
+    assert (await rest.send("PUT", "/tools/unknown-sop-class-accepted", "perhaps")).status_code == 400
 
 
 async def test_metrics_can_be_switched_off(rest: Rest) -> None:

@@ -5,10 +5,10 @@ from types import ModuleType
 
 import pytest
 
-from tests.fuzz import fuzz_media_types, fuzz_multipart, fuzz_remotes, fuzz_request_headers
+from tests.fuzz import fuzz_media_types, fuzz_multipart, fuzz_remotes, fuzz_request_headers, fuzz_rest_bodies
 from tests.fuzz.test_fuzz_images import damaged
 
-TARGETS = (fuzz_multipart, fuzz_media_types, fuzz_request_headers, fuzz_remotes)
+TARGETS = (fuzz_multipart, fuzz_media_types, fuzz_request_headers, fuzz_remotes, fuzz_rest_bodies)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)

@@ -10,6 +10,7 @@ from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.items import UserInformation
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.pdu import AssociateRequest, Rejection
+from dicomweb_server.services.acceptance import Acceptance
 
 REQUEST = AssociateRequest("US", "THEM", (), UserInformation())
 NOBODY = Load(0, 0)
@@ -42,7 +43,7 @@ def test_their_contexts_are_restricted_to_that() -> None:
     admitted = admit(replace(REQUEST, calling_ae_title="SCANNER"))
     assert isinstance(admitted, Admitted)
     only = UidPatterns({"1.2"})
-    found = contexts(admitted, replace(KNOWN, unknown_sop_classes=False, only_sop_classes=only))
+    found = contexts(admitted, replace(KNOWN, acceptance=Acceptance(unknown_sop_classes=False), only_sop_classes=only))
     assert (found.allowed, found.unknown_sop_classes) == (frozenset({Service.STORE}), False)
     assert found.only is only
 
