@@ -14,14 +14,14 @@ from dicomweb_server.storage.threads import Threads
 
 
 class PixelWork:
-    """The processes for pixels, and a thread that starts and ends them."""
+    """The processes for pixels, and a thread for each that waits for it."""
 
     def __init__(self, settings: Settings, processors: int) -> None:
         limits = PixelLimits(memory=settings.pixel_memory, time=settings.pixel_time)
         self._options = TranscodingOptions(quality=settings.lossy_quality)
         self._memory = settings.pixel_cache
-        self._threads = Threads(1, "pixels")
-        self._processes = PixelProcesses(settings.pixel_processes or processors, self._threads, limits)
+        self._threads = Threads(settings.pixel_processes or processors, "pixels")
+        self._processes = PixelProcesses(self._threads, limits)
 
     def service(self, retrieve: RetrieveService, store: Store, workers: Workers) -> PixelService:
         """The service on a store."""

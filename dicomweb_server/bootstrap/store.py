@@ -129,7 +129,7 @@ async def open_store(
         await services.ingest.close()
         await services.edits.ingest.close()
         workers.close()
-        pixels.close()
+        await asyncio.to_thread(pixels.close)
         if reader is not None:
             await asyncio.to_thread(reader.close)
         await store.close()

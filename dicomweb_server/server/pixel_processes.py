@@ -3,18 +3,34 @@
 Each does one thing at a time, within limits of memory and time. One that was lost is replaced when it is needed.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.server.pixel_process import PixelProcess
-from dicomweb_server.server.pixel_program import Answer, Task
 from dicomweb_server.services.workers import Workers
 
 _T = TypeVar("_T")
+
+# What a process runs: it can import what this one can, wherever that was found.
+_PROGRAM = (
+    f"import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
+    f"from {__name__} import main; main(int(sys.argv[1]), int(sys.argv[2]))"
+)
+_START_TIME = 60.0  # seconds
+# Threads of a library inside of a process only take memory and the place of other processes.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_Task = tuple[Callable[..., object], tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,132 +43,148 @@ class PixelLimits:
 
 
 class PixelProcesses:
-    """At most `count` processes. Who comes first is served first, by whichever is free, or started, first."""
+    """As many processes as `threads` has threads: each thread that comes here takes one that is idle, or starts one."""
 
-    def __init__(self, count: int, threads: Workers, limits: PixelLimits) -> None:
-        """`threads`: what starts and ends processes."""
-        self._count = count
+    def __init__(self, threads: Workers, limits: PixelLimits) -> None:
         self._threads = threads
         self._limits = limits
-        self._idle: list[PixelProcess] = []
-        self._processes: set[PixelProcess] = set()
-        self._starting = 0
-        self._waiting: deque[asyncio.Future[PixelProcess]] = deque()
-        self._pieces = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._lock = threading.Lock()
+        self._idle: list[_Process] = []
+        self._busy: list[_Process] = []
         self._is_closed = False
+        self._waiting = 0
 
     async def run(self, function: Callable[..., _T], *arguments: object) -> _T:
         """The result of a function of some module, or the ServerError it raised or caused."""
-        if self._pieces >= self._limits.waiting:
+        if self._waiting >= self._limits.waiting:
             raise ServerError(Reason.BUSY, "too much work on pixels is waiting")
-        self._pieces += 1
+        self._waiting += 1
         try:
-            process = await self._taken()
-            # A process that was asked has to answer before it can be asked again, even if nobody wants to know.
-            succeeded, result = await asyncio.shield(self._task(self._asked(process, (function, arguments))))
+            succeeded, result = await self._threads.run(lambda: self._work((function, arguments)))
         finally:
-            self._pieces -= 1
+            self._waiting -= 1
         if not succeeded:
             raise ServerError(*result)
         done: _T = result
         return done
 
+    async def warm_up(self) -> None:
+        """Start a process before one is needed."""
+        with contextlib.suppress(ServerError):
+            await self.run(ready)
+
     def close(self) -> None:
         """End the processes, and with them what they do; no work is taken any more."""
-        self._is_closed = True
-        for process in self._processes:
-            process.kill()
+        with self._lock:
+            self._is_closed = True
+            for process in (*self._idle, *self._busy):
+                process.kill()
         for process in self._idle:
-            process.close()
-        self._idle.clear()
-        self._refuse_waiting(_stopping())
+            process.end()
 
-    async def _taken(self) -> PixelProcess:
-        if self._is_closed:
-            raise _stopping()
-        if self._idle:
-            return self._idle.pop()
-        turn: asyncio.Future[PixelProcess] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        self._want_one()
+    def _work(self, task: _Task) -> tuple[bool, Any]:
+        process = self._taken()
         try:
-            return await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._give(turn.result())
-            raise
-
-    def _give(self, process: PixelProcess) -> None:
-        """A process is free."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(process)
-                return
-        self._idle.append(process)
-
-    async def _asked(self, process: PixelProcess, task: Task) -> Answer:
-        try:
-            answer = await process.ask(task, self._limits.time)
+            answer = process.ask(task, self._limits.time)
         except BaseException:
-            await self._lose(process)
-            if self._waiting:
-                self._want_one()
+            with self._lock:
+                self._busy.remove(process)
+            process.end()
             raise
-        self._give(process)
+        with self._lock:
+            self._busy.remove(process)
+            self._idle.append(process)
         return answer
 
-    def _want_one(self) -> None:
-        """Start a process if there may be another."""
-        if len(self._processes) + self._starting < self._count:
-            self._starting += 1
-            self._task(self._start())
-
-    async def _start(self) -> None:
-        try:
-            process = await self._started()
-        except ServerError as error:
-            if not self._processes:
-                self._refuse_waiting(error)
-        else:
-            self._give(process)
-
-    async def _started(self) -> PixelProcess:
-        try:
-            process = await self._threads.run(lambda: PixelProcess(self._limits.memory))
-        finally:
-            self._starting -= 1
-        self._processes.add(process)
-        try:
+    def _taken(self) -> "_Process":
+        with self._lock:
             if self._is_closed:
-                raise _stopping()
-            await process.ready()
-        except BaseException:
-            await self._lose(process)
-            raise
+                raise ServerError(Reason.BUSY, "the server is stopping")
+            process = self._idle.pop() if self._idle else _Process(self._limits.memory)
+            self._busy.append(process)
         return process
 
-    async def _lose(self, process: PixelProcess) -> None:
-        self._processes.discard(process)
-        process.close()
-        if self._is_closed:
-            process.kill()  # there may be no thread any more
-        else:
-            await self._threads.run(process.kill)
 
-    def _task(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+class _Process:
+    """One process and the connection to it."""
 
-    def _refuse_waiting(self, error: ServerError) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_exception(error)
+    def __init__(self, memory: int) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            program = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(memory), json.dumps(sys.path)]
+            self._process = subprocess.Popen(program, pass_fds=[theirs.fileno()])  # noqa: S603
+        self._connection = Connection(ours.detach())
+        self._is_ready = False
+
+    def ask(self, task: _Task, seconds: float) -> tuple[bool, Any]:
+        """(True, the result) or (False, reason and detail). ServerError where the process is lost."""
+        try:
+            if not self._is_ready:
+                if not self._connection.poll(_START_TIME):
+                    raise ServerError(Reason.BUSY, "no process for work on pixels could be started")
+                self._connection.recv()
+                self._is_ready = True
+            self._connection.send(task)
+            if not self._connection.poll(seconds):
+                problem = f"the pixels take longer to process than the limit of {seconds:g} seconds"
+                raise ServerError(Reason.TOO_LARGE, problem)
+            answer: tuple[bool, Any] = self._connection.recv()
+        except (OSError, EOFError):
+            raise ServerError(
+                Reason.NOT_ACCEPTABLE, "the pixels cannot be decoded: the process that tried to came to its end"
+            ) from None
+        return answer
+
+    def kill(self) -> None:
+        """End it, whatever it does; whoever waits for its answer gets an error."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """Kill it and wait for that; nothing that it does is worth keeping."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
 
 
-def _stopping() -> ServerError:
-    return ServerError(Reason.BUSY, "the server is stopping")
+def ready() -> None:
+    """Work that only needs what every other work needs: the codecs, loaded."""
+    import dicomweb_server.dicom.pixels.decode  # noqa: F401 - not for the server's own process
+
+
+def serve(connection: Connection) -> None:
+    """Do what is asked until the other side is gone."""
+    connection.send(None)  # ready
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            connection.send(_answer(*connection.recv()))
+
+
+def _answer(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[bool, Any]:
+    try:
+        return True, function(*arguments)
+    except ServerError as error:
+        return False, (error.reason, error.detail)
+    except MemoryError:
+        return False, (Reason.TOO_LARGE, "the pixels need more memory to process than the limit allows")
+    except Exception as error:  # an edge: nothing else may end the process
+        return False, (Reason.INTERNAL, f"the server failed to process these pixels ({type(error).__name__})")
+
+
+def main(descriptor: int, memory: int) -> None:
+    """The process. Whoever stops the server ends it; it leaves no core file, which would hold an image."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for variable in _ONE_THREAD:
+        os.putenv(variable, "1")  # where the libraries look when they are loaded
+    _limit(memory)
+    serve(Connection(descriptor))
+
+
+def _limit(memory: int) -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
