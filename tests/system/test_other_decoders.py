@@ -91,7 +91,8 @@ def compare_transcoded(command: list[str], uid: str, tmp_path: Path) -> int:
     file, compared = tmp_path / "ours.dcm", 0
     for path in REAL_FILES:
         data = path.read_bytes()
-        if len(data) > _LARGEST_TRANSCODED or read_header(data).pixel_data is None:
+        largest = _LARGEST if uid.endswith("4.50") else _LARGEST_TRANSCODED  # few are of 8 bits
+        if len(data) > largest or read_header(data).pixel_data is None:
             continue
         if command[0] == "gdcmconv" and path.name.startswith(("SC_rgb", *_NOT_FOR_GDCM)):
             continue  # two frames in a class of one, and RLE of deep colors
