@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from conformance.archive import Archive
 from conformance.requirement import requires
-from conformance.samples import Sample, make, new_uid, sample
+from conformance.samples import Sample, add_pixels, make, new_uid, sample
 from conformance.service import Service, is_problem
 
 PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
@@ -93,8 +93,9 @@ def test_rows_and_columns_limit_the_size(get: Get, archive: Archive) -> None:
 
 
 @requires("PS3.18 §9.5.1.2.7")
-def test_a_presentation_state_is_named_by_its_series_and_itself(service: Service, get: Get, archive: Archive) -> None:
-    one = archive.odd
+def test_a_presentation_state_is_named_by_its_series_and_itself(service: Service, get: Get) -> None:
+    one = sample(add_pixels(make(), bytes(range(0, 250, 10)), 5, 5))
+    assert service.store(one.data).status_code == 200
     image = Dataset()
     image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = one.dataset.SOPClassUID, one.instance
     series = Dataset()
