@@ -129,6 +129,7 @@ async def test_sizes_that_lie_are_not_believed(archive: Archive) -> None:
         zipped({"1": b"x"})[:-10],
         b"PK\5\6" + struct.pack("<4H2IH", 0, 0, 9, 9, 0x7FFFFFFF, 0, 0),
     ],
+    ids=["two letters", "text", "noise", "no end", "cut off", "a directory that lies"],
 )
 async def test_what_is_no_archive_answers_4xx(archive: Archive, body: bytes) -> None:
     response = await archive.post(body, content_type=ZIP)
