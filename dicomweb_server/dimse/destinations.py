@@ -1,7 +1,6 @@
 """Sends instances to a modality, for C-MOVE and for ourselves: on associations with the contexts that they need."""
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 
@@ -13,8 +12,6 @@ from dicomweb_server.dimse.pool import AssociationPool, Proposal
 from dicomweb_server.dimse.scu import RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations
 from dicomweb_server.services.retrieve import StoredInstance
-
-logger = logging.getLogger("dicomweb_server.dimse")
 
 
 class Destinations:
@@ -93,7 +90,6 @@ class _Batch:
             return task.result()
         except AssociationLostError as error:
             self.why = str(error)
-            logger.warning("no association", extra={"peer": self._modality.ae_title, "detail": self.why})
             return None
 
     async def _send_on(self, association: RequestedAssociation) -> None:

@@ -14,6 +14,7 @@ class End(Enum):
     INVALID = "protocol error"
     TIMEOUT = "timeout"
     LOST = "connection lost"
+    UNREACHED = "no connection"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,7 @@ class Reports:
         role = RoleSelection(STORAGE_COMMITMENT, scu=False, scp=True)
         try:
             association = await self._user.associate(modality, [(STORAGE_COMMITMENT, IDENTIFIER_SYNTAXES)], (role,))
-        except AssociationRefusedError as error:
-            logger.warning("no association", extra={"peer": modality.ae_title, "detail": str(error)})
+        except AssociationRefusedError:  # the line of the association in the log says why
             return False
         try:
             told = bool(association.contexts) and await self._told(

@@ -11,7 +11,7 @@ from dicomweb_server.dimse.progress import Progress
 from dicomweb_server.dimse.query_scp import requested_identifier
 from dicomweb_server.dimse.retrieval import named_instances
 from dicomweb_server.dimse.session import Operation
-from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, UNKNOWN_DESTINATION, Status, query_status
+from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, Status, query_status, unknown_destination
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations, Tally
 from dicomweb_server.errors import ServerError
 
@@ -44,7 +44,7 @@ async def on_c_move(operation: Operation) -> None:
     wanted = operation.request.move_destination or ""
     modality = next(iter(with_title(wanted, terms.options).values()), None)
     if modality is None or terms.destinations is None:
-        operation.respond(UNKNOWN_DESTINATION)
+        operation.respond(unknown_destination(wanted))
         return
     try:
         operations = await _sub_operations(operation)

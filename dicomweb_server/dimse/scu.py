@@ -17,7 +17,7 @@ from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.commitment_scp import on_n_event_report
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, VERIFICATION, is_storage
-from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError, End
+from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError, End, Ending
 from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, RoleSelection, UserInformation
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.meter import SCU, Meter, NoMeter
@@ -171,10 +171,15 @@ class ServiceUser:
         started = loop.time()
 
         def ended(connection: Connection) -> None:
-            self._log(connection, modality, loop.time() - started)
+            ending = connection.ending or Ending(End.LOST)
+            exchanged = connection.bytes_received, connection.bytes_sent
+            self._log(modality, connection.address, ending, loop.time() - started, *exchanged)
+
+        def unreached(why: str) -> AssociationRefusedError:
+            self._log(modality, modality.host, Ending(End.UNREACHED, why), loop.time() - started)
+            return AssociationRefusedError(f"{modality.host} port {modality.port}: {why}")
 
         context = client_context(options.tls_client) if modality.tls else None
-        where = f"{modality.host} port {modality.port}"
         try:
             async with asyncio.timeout(modality.timeout or options.timeouts.connect):
                 _, connection = await loop.create_connection(
@@ -184,26 +189,26 @@ class ServiceUser:
                     ssl=context,
                 )
         except TimeoutError:
-            raise AssociationRefusedError(f"{where}: no connection in time") from None
+            raise unreached("no connection in time") from None
         except (OSError, ssl.SSLError) as error:
-            raise AssociationRefusedError(f"{where}: {error.strerror or type(error).__name__}") from error
+            raise unreached(error.strerror or type(error).__name__) from error
         return connection
 
-    def _log(self, connection: Connection, modality: Modality, seconds: float) -> None:
-        ending = connection.ending
-        how = ending.how if ending is not None else End.LOST
-        self.meter.association_ended(SCU, how.value, seconds, connection.bytes_received, connection.bytes_sent)
+    def _log(
+        self, modality: Modality, address: str, ending: Ending, seconds: float, received: int = 0, sent: int = 0
+    ) -> None:
+        self.meter.association_ended(SCU, ending.how.value, seconds, received, sent)
         logger.log(
-            logging.INFO if how is End.RELEASED else logging.WARNING,
+            logging.INFO if ending.how is End.RELEASED else logging.WARNING,
             "association requested",
             extra={
                 "calling": modality.local_ae_title or self.options.ae_title,
                 "called": modality.ae_title,
-                "address": connection.address,
-                "end": str(ending) if ending is not None else how.value,
+                "address": address,
+                "end": str(ending),
                 "seconds": round(seconds, 3),
-                "received": connection.bytes_received,
-                "sent": connection.bytes_sent,
+                "received": received,
+                "sent": sent,
             },
         )
 

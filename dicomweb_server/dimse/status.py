@@ -44,7 +44,6 @@ DUPLICATE_INSTANCE = Status(0x0111)
 ATTRIBUTES_NOT_USED = Status(0x0107)  # a warning: the rest was
 NO_SUCH_ACTION = Status(0x0123)
 SOP_CLASS_NOT_SUPPORTED = Status(0x0122, "not the SOP class of the presentation context")
-UNKNOWN_DESTINATION = Status(0xA801, "the move destination is not known here")
 UNRECOGNIZED_OPERATION = Status(0x0211, "the SOP class has no such operation")
 
 _STORE: Mapping[Reason, int] = {
@@ -100,6 +99,11 @@ def store_outcome_status(outcome: IngestOutcome, mismatch: str = "") -> Status:
     if outcome.status is IngestStatus.KEPT:
         return Status(0xB000, "another instance with this UID was stored before and kept")
     return Status(0xB007, mismatch) if mismatch else SUCCESS
+
+
+def unknown_destination(ae_title: str) -> Status:
+    """There is no such destination of a C-MOVE (PS3.4 table C.4-2)."""
+    return Status(0xA801, comment(f"move destination {ae_title[:16]} is not known here"))
 
 
 def query_status(error: ServerError) -> Status:

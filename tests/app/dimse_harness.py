@@ -219,3 +219,15 @@ async def healthy(node: Node) -> bool:
         status = (await peer.response()).status
         await peer.release()
     return status == 0
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The server's lines about peers, as text."""
+    return [
+        f"{record.getMessage()} {vars(record)}" for record in caplog.records if record.name == "dicomweb_server.dimse"
+    ]
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Those lines that are not about an association that ended in order."""
+    return [line for line in lines(caplog) if "'end': 'released'" not in line]

@@ -18,6 +18,7 @@ from tests.app.dimse_harness import (
     EXPLICIT,
     QUICK,
     VERIFICATION,
+    complaints,
     healthy,
     open_node,
     store_command,
@@ -44,21 +45,9 @@ REQUEST = encode_request(
 )
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The server's lines about peers, as text."""
-    return [
-        f"{record.getMessage()} {vars(record)}" for record in caplog.records if record.name == "dicomweb_server.dimse"
-    ]
-
-
 @pytest.fixture(autouse=True)
 def listening(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-
-
-def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Those lines that are not about an association that ended in order."""
-    return [line for line in lines(caplog) if "'end': 'released'" not in line]
 
 
 @pytest.mark.parametrize(
