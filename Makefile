@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-lock
 DATA ?= data
 FUZZ_SECONDS ?= 60
+# More than one for each core: many tests wait for tools of others.
+TEST_PROCESSES ?= 3
 export NO_MKDOCS_2_WARNING := 1
 LOCK_OPTIONS := --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
   --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
@@ -35,7 +37,7 @@ tools: ## Install the tools of others that tests talk to (needs root and apt; do
 	@scripts/test-tools
 
 test: $(STAMP) tools ## Run all tests
-	@$(BIN)/python -m pytest -q tests conformance
+	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile tests conformance
 
 conformance: $(STAMP) ## Judge a started server from outside and write conformance/results.md
 	@$(BIN)/python -m pytest -q conformance --write-results

@@ -4,7 +4,6 @@ The first byte says what is asked, in what pieces the answer arrives, and whethe
 """
 
 import asyncio
-import logging
 import struct
 import time
 from functools import cache
@@ -76,7 +75,6 @@ class _Calling(ServiceUser):
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    logging.getLogger("dicomweb_server.dimse").setLevel(logging.CRITICAL)
     return asyncio.new_event_loop()
 
 

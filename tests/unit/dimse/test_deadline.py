@@ -15,13 +15,13 @@ async def test_missed() -> None:
 async def test_moved_and_cleared() -> None:
     missed: list[str] = []
     deadline = Deadline(missed.append)
-    deadline.set(0.02, "first")
+    deadline.set(0.5, "first")
     for _ in range(5):
-        await asyncio.sleep(0.01)
-        deadline.set(0.02, "later")
+        await asyncio.sleep(0.15)
+        deadline.set(0.5, "later")
     assert missed == []
     deadline.clear()
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.6)
     assert missed == []
 
 
