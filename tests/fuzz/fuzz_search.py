@@ -49,7 +49,7 @@ def _index() -> tuple[Connection, list[Made]]:
 def fuzz(data: bytes) -> None:
     """The level, and a query string."""
     level = _LEVELS[data[0] % 3] if data else Level.STUDY
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         query = search_request(level, parse_query_string(data[1:])).query
     except ServerError as error:
@@ -57,7 +57,7 @@ def fuzz(data: bytes) -> None:
             raise
         return
     _compare(query)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def _compare(query: Query) -> None:

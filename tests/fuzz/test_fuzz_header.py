@@ -139,10 +139,10 @@ def test_json_of_random_data_sets_is_what_pydicom_reads(data: st.DataObject, cha
 
 @pytest.mark.parametrize("seed", SEEDS, ids=range(len(SEEDS)))
 def test_a_file_cut_anywhere_is_refused_or_understood(seed: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for end in range(len(seed)):
         fuzz(seed[:end])
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 LENGTHS = [0, 1, 2, 7, 8, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFD, 0xFFFFFFFE, 0xFFFFFFFF]
@@ -208,7 +208,7 @@ def test_random_bytes_are_refused_or_understood(data: bytes, uid: str) -> None:
 
 
 def test_lying_lengths_cost_nothing() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for seed in SEEDS:
         for at in range(132, len(seed) - 4, 2):
             with_lie = seed[:at] + b"\xfe\xff\xff\xff" + seed[at + 4 :]
@@ -216,4 +216,4 @@ def test_lying_lengths_cost_nothing() -> None:
                 parse_instance(with_lie)
             except ServerError as error:
                 assert len(error.detail) < 200  # noqa: PT017
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20

@@ -323,10 +323,10 @@ def test_deep_nesting_is_refused_quickly(uid: str, defined: bool) -> None:
     opening = encoded(REFERENCES, vr, length=UNDEFINED) + encoded(0xFFFEE000, "", length=UNDEFINED)
     closing = encoded(0xFFFEE00D, "") + encoded(0xFFFEE0DD, "")
     for bad in (sequence(REFERENCES, item(data), vr=vr), opening * 10_000 + closing * 10_000):
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(ServerError, match="nested deeper"):
             read(bad, uid)
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1
 
 
 def test_endless_elements_and_items_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

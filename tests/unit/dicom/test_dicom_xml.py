@@ -227,9 +227,9 @@ def test_number_of_elements_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_long_values_take_linear_time() -> None:
     document = {"00091001": {"vr": "OB", "InlineBinary": "AAAA" * 2_000_000}}
-    started = time.perf_counter()
+    started = time.process_time()
     assert from_xml(to_xml(document)) == document
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -378,7 +378,7 @@ def same(one: Any, other: Any) -> bool:
 def test_a_series_of_documents_is_quick() -> None:
     document = json_of(write_part10(make_dataset()))
     assert document is not None
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(100):
         to_xml(document)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -214,9 +214,9 @@ def test_deep_nesting_is_refused_quickly(encoding: Encoding, depth: int) -> None
     opening = encoded(TAG_SQ, "SQ" if encoding.explicit else "", length=UNDEFINED)
     opening += encoded(0xFFFEE000, "", length=UNDEFINED)
     closing = encoded(0xFFFEE00D, "") + encoded(0xFFFEE0DD, "")
-    started = time.perf_counter()
+    started = time.process_time()
     assert "nested deeper than 64" in refused(opening * depth + closing * depth, encoding)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert found(opening * 64 + closing * 64, encoding)
 
 

@@ -332,9 +332,9 @@ def test_walk_stops_before_what_is_no_fragment(value: bytes, expected: list[byte
 def test_a_million_empty_fragments_take_bounded_time_and_memory() -> None:
     value = item() + item() * (MAX_FRAGMENTS + 1000)
     header = made_of(value, 3)
-    started = time.perf_counter()
+    started = time.process_time()
     index = index_frames(header)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert index.count == 0
     assert len(index.pack()) < 64
 

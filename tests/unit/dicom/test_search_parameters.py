@@ -184,11 +184,11 @@ class TestHostileInput:
         ],
     )
     def test_is_refused_at_once(self, pairs: list[tuple[str, str]]) -> None:
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(ServerError) as caught:
             read(*pairs)
         assert caught.value.reason is Reason.BAD_REQUEST
-        assert time.perf_counter() - started < 0.5
+        assert time.process_time() - started < 0.5
 
     def test_many_equal_fields_are_one(self) -> None:
         assert len(read(*[("includefield", "StudyDate")] * MAX_INCLUDES).query.include) == 1

@@ -44,6 +44,6 @@ def test_agrees_with_a_regular_expression(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*a" * 4000 + "*b", "*a?" * 2700 + "*b", "*" * 8000 + "b", "?*" * 4000 + "b"])
 def test_a_hostile_pattern_is_not_slow(pattern: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert not Wildcard(pattern).matches("a" * 8000)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5

@@ -131,10 +131,10 @@ async def test_layer_is_cheap() -> None:
     async def seconds(application: Any) -> float:
         best = 1.0
         for _ in range(5):
-            started = time.perf_counter()
+            started = time.process_time()
             for _ in range(2000):
                 await application(scope, nothing, nothing)
-            best = min(best, (time.perf_counter() - started) / 2000)
+            best = min(best, (time.process_time() - started) / 2000)
         return best
 
     cost = await seconds(layer) - await seconds(app)
