@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, encapsulate_extended
@@ -86,9 +86,11 @@ def make_instance(
     if bits_allocated == 1:
         pixels = bytes(index % 256 for index in range((size + 7) // 8))
     else:
-        word = bits_allocated // 8
-        order: Literal["big", "little"] = "big" if transfer_syntax_uid == ExplicitVRBigEndian else "little"
-        pixels = b"".join((index % (1 << bits_allocated)).to_bytes(word, order) for index in range(size))
+        pixels = b"".join(
+            (index % (1 << bits_allocated)).to_bytes(bits_allocated // 8, "little") for index in range(size)
+        )
+        if transfer_syntax_uid == ExplicitVRBigEndian and bits_allocated > 8:  # words of 16 bits (PS3.5 2016b §8.2)
+            pixels = b"".join(pixels[at : at + 2][::-1] for at in range(0, len(pixels), 2))
     dataset.PixelData = pixels + b"\0" * (len(pixels) % 2)
     dataset["PixelData"].VR = "OW" if bits_allocated > 8 else "OB"
     _apply(dataset, attributes)

@@ -14,7 +14,7 @@ from dicomweb_server.dicom.byte_order import swap, word_size
 from dicomweb_server.dicom.charset import Charset, charset_of
 from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr
 from dicomweb_server.dicom.elements import VR_BYTES, Element, item_encoding, items, walk
-from dicomweb_server.dicom.encoding import MAX_DEPTH, PIXEL_DATA_TAGS, Encoding
+from dicomweb_server.dicom.encoding import MAX_DEPTH, Encoding
 from dicomweb_server.dicom.header import Header, open_part10
 from dicomweb_server.dicom.uids import transfer_syntax
 from dicomweb_server.dicom.values import BINARY_VRS
@@ -28,8 +28,8 @@ _STEP = re.compile(r"[0-9A-Fa-f]{8}\Z", re.ASCII)
 _ITEM = re.compile(r"[1-9][0-9]{0,8}\Z", re.ASCII)
 _MAX_PATH = 2 * MAX_DEPTH + 1
 _MEDIA_TYPE = re.compile(rb"[A-Za-z0-9][\w.+-]{0,63}/[A-Za-z0-9][\w.+-]{0,63}\Z", re.ASCII)
-_CHARACTER_SET, _BITS_ALLOCATED, _DOCUMENT_TYPE = 0x00080005, 0x00280100, 0x00420012
-_NOTED = frozenset({_CHARACTER_SET, _BITS_ALLOCATED, _DOCUMENT_TYPE})
+_CHARACTER_SET, _DOCUMENT_TYPE = 0x00080005, 0x00420012
+_NOTED = frozenset({_CHARACTER_SET, _DOCUMENT_TYPE})
 _TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # that Specific Character Set applies to
 
 
@@ -221,8 +221,7 @@ def _bulk_value(header: Header, scope: _Scope, element: Element, notes: Mapping[
         charset = _charset(scope, notes)
         data = (charset.decode_name if vr == "PN" else charset.decode)(raw).encode("utf-8")
     elif not scope.encoding.little_endian:
-        bits = int.from_bytes(notes.get(_BITS_ALLOCATED, b"")[:2], "big") if element.tag in PIXEL_DATA_TAGS else 0
-        data = swap(header.buffer[element.start : element.end], word_size(vr, bits))
+        data = swap(header.buffer[element.start : element.end], word_size(vr))
     elif header.encoding.deflated:
         data = header.buffer[element.start : element.end]
     return replace(value, piece=(element.start, length)) if data is None else replace(value, data=data)

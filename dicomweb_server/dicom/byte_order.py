@@ -11,13 +11,12 @@ WORD_SIZES = {
 }
 
 
-def word_size(vr: str, bits_allocated: int = 0) -> int:
-    """How many bytes are swapped together in values of a VR (PS3.5 §7.3); 1 for text and bytes.
+def word_size(vr: str) -> int:
+    """How many bytes are swapped together in values of a VR (PS3.5 2016b §7.3); 1 for text and bytes.
 
-    `bits_allocated`, for pixel data: words of 32 and 64 bits in OW are swapped as a whole, as other software does.
+    Pixels in OW too are words of 16 bits: a larger cell goes on in the next word, its low bits first (§8.2).
     """
-    size = WORD_SIZES.get(vr, 1)
-    return bits_allocated // 8 if vr == "OW" and bits_allocated in (32, 64) else size
+    return WORD_SIZES.get(vr, 1)
 
 
 def swap(data: bytes | memoryview, size: int) -> bytes:

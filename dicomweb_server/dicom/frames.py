@@ -81,7 +81,7 @@ class FrameIndex:
 
     @property
     def _word_size(self) -> int:
-        return word_size(self.vr, self.bits_allocated) if self.flags & _BIG_ENDIAN else 1
+        return word_size(self.vr) if self.flags & _BIG_ENDIAN else 1
 
     def pack(self) -> bytes:
         """The index as bytes to be stored; of constant size for native pixel data."""

@@ -7,7 +7,6 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from dicomweb_server.dicom.byte_order import swap, word_size
 from dicomweb_server.dicom.dictionary import public_vr
@@ -18,7 +17,7 @@ from dicomweb_server.dicom.element_head import (
     item_delimiter,
 )
 from dicomweb_server.dicom.elements import Element, is_signed, items, walk
-from dicomweb_server.dicom.encoding import PIXEL_DATA_TAGS, UNDEFINED, Buffer, Encoding
+from dicomweb_server.dicom.encoding import UNDEFINED, Buffer, Encoding
 from dicomweb_server.dicom.header import Header
 from dicomweb_server.dicom.part10 import (
     MAGIC,
@@ -46,7 +45,7 @@ _NATIVE = frozenset(
         DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     }
 )
-_INSTANCE_UID, _BITS_ALLOCATED, _PIXEL_REPRESENTATION = 0x00080018, 0x00280100, 0x00280103
+_INSTANCE_UID, _PIXEL_REPRESENTATION = 0x00080018, 0x00280103
 _INLINE = 4096  # values up to this size are copied at once, which is cheaper than to remember where they lie
 _LENGTHS = {little: struct.Struct("<I" if little else ">I") for little in (True, False)}
 
@@ -167,7 +166,6 @@ class _Writer:
         self._plan: list[_Step] = []
         self._tail = bytearray()
         self._before_tail = 0
-        self._bits_allocated = 0
 
     @property
     def size(self) -> int:
@@ -185,12 +183,9 @@ class _Writer:
             elif not element.defined:
                 self._write_undefined(element, encoding)
             else:
-                self._write_value(element, encoding, depth)
+                self._write_value(element, encoding)
             if element.tag == _PIXEL_REPRESENTATION:
                 signed = self._source[element.start : element.end].strip(b"\0") == b"\1"
-            elif element.tag == _BITS_ALLOCATED and depth == 0:
-                order: Literal["little", "big"] = "little" if encoding.little_endian else "big"
-                self._bits_allocated = int.from_bytes(self._source[element.start : element.end], order)
         if depth == 0:
             self._write_changes(_LAST)
 
@@ -210,7 +205,7 @@ class _Writer:
         if length >= UNDEFINED and not new.encapsulated:
             raise ServerError(Reason.NOT_ACCEPTABLE, "the pixel data are too long for an uncompressed transfer syntax")
         self._tail += self._head(tag, new.vr, length)
-        size = 1 if self._little else word_size(new.vr, self._bits_allocated if tag in PIXEL_DATA_TAGS else 0)
+        size = 1 if self._little else word_size(new.vr)
         for piece in new.pieces:
             if len(piece) <= _INLINE:
                 self._tail += swap(piece, size)
@@ -221,13 +216,10 @@ class _Writer:
         if new.encapsulated:
             self._tail += SEQUENCE_DELIMITER
 
-    def _write_value(self, element: Element, encoding: Encoding, depth: int) -> None:
+    def _write_value(self, element: Element, encoding: Encoding) -> None:
         self._tail += self._head(element.tag, element.vr, element.end - element.start)
-        size = 1
-        if encoding.little_endian is not self._little:
-            is_pixel_data = element.tag in PIXEL_DATA_TAGS and depth == 0
-            size = word_size(element.vr, self._bits_allocated if is_pixel_data else 0)
-        self._copy(element.start, element.end, size)
+        is_same_order = encoding.little_endian is self._little
+        self._copy(element.start, element.end, 1 if is_same_order else word_size(element.vr))
 
     def _write_undefined(self, element: Element, encoding: Encoding) -> None:
         """Fragments; or UN, whose items are in implicit VR little endian whatever is around them (PS3.5 §6.2.2)."""

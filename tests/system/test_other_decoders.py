@@ -86,6 +86,18 @@ def test_gdcm_decodes_real_files_to_the_same(tmp_path: Path) -> None:
     assert compare({uid: ["gdcmconv", "--raw"] for uid in _GDCM}, tmp_path) >= 20
 
 
+@needs_dcmtk
+@needs_gdcm
+@pytest.mark.parametrize("name", ["rtdose_expb.dcm", "SC_rgb_expb_32bit.dcm"])
+def test_big_endian_of_32_bits_is_read_as_others_read_it(name: str, tmp_path: Path) -> None:
+    path = next(path for path in REAL_FILES if path.name == name)
+    ours = decoded(path.read_bytes())
+    for command in (["dcmconv", "+te"], ["gdcmconv", "-w", "--explicit"]):
+        theirs = decompressed(command, path, tmp_path / "theirs.dcm")
+        assert theirs is not None
+        np.testing.assert_array_equal(ours, decoded(theirs))
+
+
 def compare_transcoded(command: list[str], uid: str, tmp_path: Path) -> int:
     """Bring real files to a transfer syntax and compare what the tool decodes with what we do; how many it were."""
     file, compared = tmp_path / "ours.dcm", 0

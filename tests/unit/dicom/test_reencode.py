@@ -238,8 +238,8 @@ NATIVE_FILES = [
     for path in REAL_FILES
     if open_part10(path.read_bytes()).transfer_syntax_uid in set(NATIVE) - {ExplicitVRLittleEndian}
 ]
-# DCMTK swaps 32-bit pixels in words of 16 bits, unlike pydicom and GDCM; it pads a value of odd length, we do not.
-OTHERWISE_IN_DCMTK = {"rtdose_expb.dcm", "rtdose_expb_1frame.dcm", "nested_priv_SQ.dcm"}
+# DCMTK pads a value of odd length, we do not.
+OTHERWISE_IN_DCMTK = {"nested_priv_SQ.dcm"}
 
 
 def run(command: list[str]) -> None:
