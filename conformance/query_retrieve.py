@@ -7,7 +7,9 @@ from typing import Any
 
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import AE, build_context, build_role, evt
+from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
 PATIENT_ROOT, STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.1.", "1.2.840.10008.5.1.4.1.2.2."
@@ -41,6 +43,21 @@ def identifier(level: str, **keys: Any) -> Dataset:
 
 def find(address: Address, asked: Dataset, model: str = STUDY_ROOT, *, extended: bytes = b"") -> list[Response]:
     """C-FIND."""
+    association = _associate_to_find(address, model, extended)
+    found = [_response(*answer) for answer in association.send_c_find(asked, model + FIND)]
+    association.release()
+    return found
+
+
+def agreed_extension(address: Address, model: str, extended: bytes) -> bytes:
+    """What the extended negotiation of C-FIND is answered with, empty without an answer."""
+    association = _associate_to_find(address, model, extended)
+    agreed = association.acceptor.sop_class_extended.get(UID(model + FIND), b"")
+    association.release()
+    return agreed
+
+
+def _associate_to_find(address: Address, model: str, extended: bytes) -> Association:
     negotiation: list[Any] = []
     if extended:
         item = SOPClassExtendedNegotiation()
@@ -48,9 +65,7 @@ def find(address: Address, asked: Dataset, model: str = STUDY_ROOT, *, extended:
         negotiation = [item]
     association = AE("CONFORMANCE").associate(*address, [build_context(model + FIND)], ext_neg=negotiation)
     assert association.is_established
-    found = [_response(*answer) for answer in association.send_c_find(asked, model + FIND)]
-    association.release()
-    return found
+    return association
 
 
 def get(

@@ -205,9 +205,33 @@ def test_empty_value_matching_finds_the_absent(service: Service, archive: Archiv
     assert names(service.search("/studies", query), archive) == {"second"}
 
 
-@requires("PS3.18 §8.3.4.6")
+@requires("PS3.4 §C.2.2.2.8")
 @pytest.mark.parametrize("separator", [",", "\\"])
-def test_multiple_value_matching_finds_any_or_says_that_it_cannot(
+@pytest.mark.parametrize(
+    ("modalities", "expected"),
+    [
+        (("CT", "MR"), {"first"}),
+        (("MR",), {"first", "second"}),
+        (("CT", "XA"), set()),
+        (("SEG", "MR", "CT"), {"first"}),
+    ],
+)
+def test_multiple_value_matching_finds_what_has_all_or_says_that_it_cannot(
+    service: Service, archive: Archive, separator: str, modalities: tuple[str, ...], expected: set[str]
+) -> None:
+    query = {
+        "multiplevaluematching": "true",
+        "PatientID": archive.patient_id,
+        "ModalitiesInStudy": separator.join(modalities),
+    }
+    response = service.get("/studies", accept=JSON, query=query)
+    warned = response.headers.get("warning", "").startswith("299 ")
+    assert warned or names(response.json(), archive) == expected
+
+
+@requires("PS3.18 §8.3.4.6", "B")
+@pytest.mark.parametrize("separator", [",", "\\"])
+def test_multiple_value_matching_of_a_single_value_finds_any_or_says_that_it_cannot(
     service: Service, archive: Archive, separator: str
 ) -> None:
     numbers = separator.join([f"A{archive.run}", f"B{archive.run}", "none"])

@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from conformance.archive import Archive
-from conformance.query_retrieve import PATIENT_ROOT, RELATIONAL, STUDY_ROOT, Address, Response, find, identifier
+from conformance.query_retrieve import (
+    PATIENT_ROOT,
+    RELATIONAL,
+    STUDY_ROOT,
+    Address,
+    Response,
+    agreed_extension,
+    find,
+    identifier,
+)
 from conformance.requirement import requires
 from conformance.service import Service, value
 
@@ -59,16 +68,36 @@ def test_a_level_that_the_model_does_not_have(dimse: Address, model: str, level:
 
 
 @requires("PS3.4 §C.4.1.2.1")
-@pytest.mark.parametrize("extended", [b"", RELATIONAL])
+@pytest.mark.parametrize("extended", [b"", b"\0", RELATIONAL])
+@pytest.mark.parametrize(
+    ("model", "level", "given"),
+    [
+        (STUDY_ROOT, "SERIES", ("SeriesInstanceUID",)),
+        (STUDY_ROOT, "IMAGE", ("SOPInstanceUID",)),
+        (STUDY_ROOT, "IMAGE", ("StudyInstanceUID", "SOPInstanceUID")),
+        (PATIENT_ROOT, "STUDY", ("StudyInstanceUID",)),
+        (PATIENT_ROOT, "SERIES", ("StudyInstanceUID", "SeriesInstanceUID")),
+        (PATIENT_ROOT, "IMAGE", ("PatientID", "SeriesInstanceUID", "SOPInstanceUID")),
+    ],
+)
 def test_keys_of_higher_levels_are_needed_unless_relational_queries_were_agreed(
-    dimse: Address, archive: Archive, extended: bytes
+    dimse: Address, archive: Archive, model: str, level: str, given: tuple[str, ...], extended: bytes
 ) -> None:
-    asked = identifier("SERIES", SeriesInstanceUID=archive.ct[0].series)
-    responses = find(dimse, asked, extended=extended)
-    if extended:
+    asked = identifier(level, **{keyword: archive.ct[0].dataset[keyword].value for keyword in given})
+    responses = find(dimse, asked, model, extended=extended)
+    if extended == RELATIONAL:
         assert len(matches(responses)) == 1
     else:
         assert [response.status for response in responses] == [IDENTIFIER_DOES_NOT_MATCH]
+
+
+@requires("PS3.4 §C.5.1.1.2")
+@pytest.mark.parametrize("asked", [b"\1", b"\0\0\0", b"\1\1\1", b"\1\1\1\1\1\1\1", b"\0\0\0\0\0\1\0"])
+def test_extended_negotiation_is_answered_as_long_as_asked_and_agrees_to_no_more(dimse: Address, asked: bytes) -> None:
+    agreed = agreed_extension(dimse, STUDY_ROOT, asked)
+    assert len(agreed) in (0, 3, len(asked))
+    assert all(answer <= wish for answer, wish in zip(agreed, asked, strict=False))
+    assert set(agreed) <= {0, 1}
 
 
 @requires("PS3.4 §C.4.1.1.3.2")

@@ -20,16 +20,20 @@ from dicomweb_server.dicom.comparable import (
     person_groups,
     time_bounds,
 )
+from dicomweb_server.dicom.dictionary import public_entry
 from dicomweb_server.dicom.query import Match, MatchKind
 from dicomweb_server.errors import Reason, ServerError
 
 MODALITIES_IN_STUDY = 0x00080061
 _LONGEST = 10_240  # characters: the longest text that VR LT has
 _MOST_VALUES = 5_000
+_MOST_VALUES_TOGETHER = 32
 _SEPARATORS = re.compile(r"[,\\]")
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,20}\.?[0-9]{0,20}|\.[0-9]{1,20})([Ee][+-]?[0-9]{1,3})?", re.ASCII)
+# Those of them that PS3.4 §C.2.2.2.8 names: an attribute of theirs that may have several values has to have all.
+_MULTIPLE_VRS = frozenset({"AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"})
 _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _RANGES: dict[str, tuple[Callable[[str], tuple[str, str] | None], str]] = {
     "DA": (lambda text: (day, day) if (day := date_text(text)) else None, "YYYYMMDD or a range of such dates"),
@@ -52,13 +56,29 @@ class Key:
 class MatchingRules:
     """What the client asked for or negotiated.
 
-    `empty_value`: `""` finds empty values. `multiple_value`: a list matches any of its values. `combined_datetime`:
-    ranges of dates and of times are one interval, so that the time it ends at may be earlier in its day.
+    `empty_value`: `""` finds empty values. `multiple_value`: a list matches all of its values where the attribute may
+    have several, else any. `combined_datetime`: ranges of dates and of times are one interval, so that the time it ends
+    at may be earlier in its day.
     """
 
     empty_value: bool = False
     multiple_value: bool = False
     combined_datetime: bool = False
+
+
+def matching_keys(key: Key, text: str, rules: MatchingRules) -> tuple[Match, ...]:
+    """The Matches for a key's text, each of which has to be met; ServerError(BAD_REQUEST) as for `matching_key`."""
+    if not (rules.multiple_value and _may_have_several_values(key)):
+        return (matching_key(key, text, rules),)
+    values = dict.fromkeys(value for each in _values(key, text) if (value := each.strip(" ")))
+    if len(values) > _MOST_VALUES_TOGETHER:
+        raise _refusal(key, f"expected at most {_MOST_VALUES_TOGETHER} values")
+    return tuple(matching_key(key, value, rules) for value in values or ("",))
+
+
+def _may_have_several_values(key: Key) -> bool:
+    entry = public_entry(key.path[-1])
+    return entry is not None and entry[0] in _MULTIPLE_VRS and entry[1] != "1"
 
 
 def matching_key(key: Key, text: str, rules: MatchingRules) -> Match:

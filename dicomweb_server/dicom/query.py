@@ -20,7 +20,7 @@ class MatchKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One matching key, made by `matching_key.matching_key`, with values in the forms of `comparable.comparable`.
+    """One matching key, made by `matching_key.matching_keys`, with values in the forms of `comparable.comparable`.
 
     `path`: tags from the top of the data set down, more than one for an attribute in a sequence. `values`: one text
     for SINGLE and WILDCARD; the list for UID_LIST; (low, high) for RANGE, either may be ""; none otherwise.

@@ -17,7 +17,7 @@ from dicomweb_server.dicom.attribute_path import (
 from dicomweb_server.dicom.attributes import BY_TAG, Level
 from dicomweb_server.dicom.dictionary import private_vr
 from dicomweb_server.dicom.information_levels import COMPUTED, attribute_level
-from dicomweb_server.dicom.matching_key import Key, MatchingRules, matching_key
+from dicomweb_server.dicom.matching_key import Key, MatchingRules, matching_keys
 from dicomweb_server.dicom.query import Include, Match, Order, Query
 from dicomweb_server.errors import Reason, ServerError
 
@@ -161,7 +161,7 @@ class _Reading:
 
     def matches(self, rules: MatchingRules) -> tuple[Match, ...]:
         """The matching keys; a private creator's element only tells of the private keys beside it."""
-        found: dict[tuple[tuple[int, ...], str | None], Match] = {}
+        found: dict[tuple[tuple[int, ...], str | None], tuple[Match, ...]] = {}
         for key in self._keys:
             if key.path.tags in self._creators or key.path.tags[-1] in _NO_KEYS:
                 continue
@@ -172,8 +172,8 @@ class _Reading:
                 vr = "LO" if known == "UN" else known
             if (tags, creator) in found:
                 raise _refusal(f"key {_shown(key.name)}: the attribute is given twice")
-            found[tags, creator] = matching_key(Key(_shown(key.name), tags, vr, creator), key.text, rules)
-        return tuple(found.values())
+            found[tags, creator] = matching_keys(Key(_shown(key.name), tags, vr, creator), key.text, rules)
+        return tuple(match for matches in found.values() for match in matches)
 
     def includes(self) -> tuple[Include, ...]:
         """The attributes to answer, without those that the level does not have."""

@@ -105,7 +105,7 @@ _KEYS = Parameter(
 _RULES = (
     Parameter("fuzzymatching", "Names match if their words begin with the words of the key", _SWITCH),
     Parameter("emptyvaluematching", 'The key "" (two quotation marks) finds what has no value', _SWITCH),
-    Parameter("multiplevaluematching", "A list of values, with commas or backslashes between, means any", _SWITCH),
+    Parameter("multiplevaluematching", "Of a list of values all are met, or any where there is only one", _SWITCH),
     Parameter("combineddatetime", "A range of dates and its range of times are one interval", _SWITCH),
 )
 _COUNT = {"type": "object", "required": ["count"], "properties": {"count": _WHOLE_NUMBER}}

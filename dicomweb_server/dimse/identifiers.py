@@ -9,7 +9,7 @@ from dicomweb_server.dicom.charset import Charset, charset_of
 from dicomweb_server.dicom.elements import Element, creator_name, items, walk
 from dicomweb_server.dicom.encoding import Encoding
 from dicomweb_server.dicom.information_levels import COMPUTED, attribute_level
-from dicomweb_server.dicom.matching_key import Key, MatchingRules, matching_key
+from dicomweb_server.dicom.matching_key import Key, MatchingRules, matching_keys
 from dicomweb_server.dicom.query import Include, Match, MatchKind, Query
 from dicomweb_server.dicom.uids import transfer_syntax
 from dicomweb_server.errors import Reason, ServerError
@@ -172,9 +172,9 @@ def _matches(key: RequestKey, above: tuple[int, ...], rules: MatchingRules) -> I
             yield from _matches(inner, path, rules)
         return
     name = "".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)
-    match = matching_key(Key(name, path, key.vr, key.private_creator), key.text, rules)
-    if match.kind is not MatchKind.UNIVERSAL:
-        yield match
+    for match in matching_keys(Key(name, path, key.vr, key.private_creator), key.text, rules):
+        if match.kind is not MatchKind.UNIVERSAL:
+            yield match
 
 
 def _without_block(key: RequestKey) -> int:

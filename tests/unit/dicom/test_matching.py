@@ -7,6 +7,7 @@ import pytest
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.matching import matches, private_tag
 from dicomweb_server.dicom.search_parameters import search_request
+from dicomweb_server.errors import ServerError
 
 DOCUMENT: dict[str, Any] = {
     "00080020": {"vr": "DA", "Value": ["20240131"]},
@@ -238,6 +239,33 @@ class TestMultipleValueMatching:
     )
     def test_any_of_the_values(self, key: str, value: str, expected: bool) -> None:
         assert found(**{key: value}, multiplevaluematching="true", emptyvaluematching="true") is expected
+
+    @pytest.mark.parametrize(
+        ("key", "value", "expected"),
+        [
+            ("ModalitiesInStudy", "CT", True),
+            ("ModalitiesInStudy", "SR,CT", True),
+            ("ModalitiesInStudy", "CT\\PT", False),
+            ("ModalitiesInStudy", "C?,SR", True),
+            ("ModalitiesInStudy", ",", True),
+            ("ModalitiesInStudy", "", True),
+            ("ModalitiesInStudy", 'CT,""', False),
+            ("PhysiciansOfRecord", "two^b\\one^a", True),
+            ("PhysiciansOfRecord", "two^b,three^c", False),
+            ("FrameIncrementPointer", "00181063,00181065", False),
+            ("StudyInstanceUID", "1.2.3,1.2.4", True),
+        ],
+    )
+    def test_all_of_the_values_where_several_may_be_there(self, key: str, value: str, expected: bool) -> None:
+        """PS3.4 C.2.2.2.8: CT and PT find studies that have both."""
+        assert found(**{key: value}, multiplevaluematching="true", emptyvaluematching="true") is expected
+
+    def test_without_it_several_modalities_mean_any(self) -> None:
+        assert found(ModalitiesInStudy="CT,PT")
+
+    def test_the_number_of_values_is_limited(self) -> None:
+        with pytest.raises(ServerError, match="at most 32 values"):
+            found(ModalitiesInStudy=",".join(map(str, range(33))), multiplevaluematching="true")
 
     def test_without_it_a_list_is_one_text(self) -> None:
         assert not found(PatientID="X,PID1")

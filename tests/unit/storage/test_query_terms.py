@@ -11,7 +11,8 @@ from dicomweb_server.storage.query_terms import Comparison, Term, _after, list_t
 
 
 def match_of(key: str, value: str) -> Match:
-    pairs = [(key, value), ("multiplevaluematching", "true"), ("emptyvaluematching", "true")]
+    any_value = key != "ModalitiesInStudy"  # which takes a list without it, and with it is several matches
+    pairs = [(key, value), ("multiplevaluematching", str(any_value).lower()), ("emptyvaluematching", "true")]
     return search_request(Level.INSTANCE, pairs).query.matches[0]
 
 
