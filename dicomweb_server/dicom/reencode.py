@@ -5,7 +5,7 @@ Touches no pixels but to swap their bytes; what codecs made of them comes from o
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dicomweb_server.dicom.byte_order import swap, word_size
@@ -96,6 +96,9 @@ class NewElement:
 # By tag; None: the element goes.
 Changes = Mapping[int, NewElement | None]
 _NO_CHANGES: Changes = {}
+# By tag: what becomes of a value in items of sequences, at any depth.
+InnerChanges = Mapping[int, Callable[[bytes], bytes]]
+_NO_INNER_CHANGES: InnerChanges = {}
 
 
 def unchanged(data: Buffer) -> Reencoded:
@@ -104,11 +107,15 @@ def unchanged(data: Buffer) -> Reencoded:
 
 
 def reencode(
-    header: Header, transfer_syntax_uid: str = EXPLICIT_VR_LITTLE_ENDIAN, changes: Changes = _NO_CHANGES
+    header: Header,
+    transfer_syntax_uid: str = EXPLICIT_VR_LITTLE_ENDIAN,
+    changes: Changes = _NO_CHANGES,
+    inner: InnerChanges = _NO_INNER_CHANGES,
 ) -> Reencoded:
     """The same instance in another transfer syntax; ServerError(NOT_ACCEPTABLE) if its pixels would need a codec.
 
-    `header`: of a Part 10 file. Group lengths, retired, are left out; lengths of sequences stay defined or undefined.
+    `header`: of a Part 10 file. `inner`: only looked at beside `changes`. Group lengths, retired, are left out; lengths
+    of sequences stay defined or undefined.
     """
     if not changes and not _NATIVE.issuperset((header.transfer_syntax_uid, transfer_syntax_uid)):
         problem = f"an instance in transfer syntax {header.transfer_syntax_uid} cannot be sent in {transfer_syntax_uid}"
@@ -122,7 +129,7 @@ def reencode(
         copied: list[_Step] = [_Copy(header.start, header.end)]
         made = Reencoded(header.end - header.start, header.buffer, copied)
     else:
-        writer = _Writer(header.buffer, target, changes)
+        writer = _Writer(header.buffer, target, changes, inner)
         signed = not header.encoding.explicit and is_signed(header.buffer, header.start, header.end, header.encoding)
         writer.write_data_set(header.start, header.end, header.encoding, signed=signed, depth=0)
         made = Reencoded(writer.size, header.buffer, writer.finish())
@@ -157,12 +164,13 @@ def _deflated(data_set: Reencoded) -> Reencoded:
 class _Writer:
     """Writes elements one after another; fills in the lengths of sequences and items when they are known."""
 
-    def __init__(self, source: Buffer, target: Encoding, changes: Changes) -> None:
+    def __init__(self, source: Buffer, target: Encoding, changes: Changes, inner: InnerChanges) -> None:
         self._source = source
         self._head, self._item_head, self._sequence_delimiter = heads(target)
         self._item_delimiter = item_delimiter(target)
         self._little = target.little_endian
         self._changes = dict(sorted(changes.items()))
+        self._inner = inner
         self._plan: list[_Step] = []
         self._tail = bytearray()
         self._before_tail = 0
@@ -182,6 +190,9 @@ class _Writer:
                 self._write_sequence(element, encoding, signed=signed, depth=depth)
             elif not element.defined:
                 self._write_undefined(element, encoding)
+            elif depth and element.tag in self._inner:
+                value = self._inner[element.tag](bytes(self._source[element.start : element.end]))
+                self._tail += self._head(element.tag, element.vr, len(value)) + value
             else:
                 self._write_value(element, encoding)
             if element.tag == _PIXEL_REPRESENTATION:

@@ -9,10 +9,10 @@ from dicomweb_server.dicom.header import Header, read_header
 from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_INSTANCE_UID
 from dicomweb_server.dicom.pixels.description import PixelDescription
 from dicomweb_server.dicom.pixels.encode import Target
-from dicomweb_server.dicom.reencode import NewElement, reencode
+from dicomweb_server.dicom.reencode import InnerChanges, NewElement, reencode
 from dicomweb_server.dicom.value_field import padded
 
-_IMAGE_TYPE, _INSTANCE_UID, _DERIVATION = 0x00080008, 0x00080018, 0x00082111
+_IMAGE_TYPE, _INSTANCE_UID, _DERIVATION, _FRAME_TYPE = 0x00080008, 0x00080018, 0x00082111, 0x00089007
 _LOSSY, _RATIO, _METHOD = 0x00282110, 0x00282112, 0x00282114
 _WANTED = frozenset({_IMAGE_TYPE, _INSTANCE_UID, _RATIO, _METHOD})
 
@@ -32,16 +32,25 @@ def lossy_changes(
     """The elements that change because the frames lost something."""
     values = _values(header)
     ratio = loss.frames * description.decoded_size / max(loss.size, 1)
-    image_type = values.get(_IMAGE_TYPE, b"").split(b"\\")
     instance_uid = values.get(_INSTANCE_UID, b"").decode("ascii", "replace")
     return {
-        _IMAGE_TYPE: _text("CS", b"\\".join([b"DERIVED", *(image_type[1:] or [b"PRIMARY"])])),
+        _IMAGE_TYPE: _text("CS", derived_type(values.get(_IMAGE_TYPE, b""))),
         _INSTANCE_UID: _text("UI", derived_uid(instance_uid, target).encode("ascii")),
         _DERIVATION: _text("ST", f"Lossy compression in transfer syntax {target.transfer_syntax_uid}".encode("ascii")),
         _LOSSY: _text("CS", b"01"),
         _RATIO: _text("DS", _appended(values.get(_RATIO, b""), f"{ratio:.2f}".encode("ascii"))),
         _METHOD: _text("CS", _appended(values.get(_METHOD, b""), loss.method.encode("ascii"))),
     }
+
+
+def derived_type(value: bytes) -> bytes:
+    """Image Type or Frame Type of what lost something: value 1 is DERIVED, as in all frames (PS3.3 §C.8.16.1.1)."""
+    _, *others = value.strip(b" \0").split(b"\\")
+    return padded(b"\\".join([b"DERIVED", *(others or [b"PRIMARY"])]), "CS")
+
+
+# In the functional groups of an enhanced multi-frame image, shared or for each frame.
+INNER_LOSSY_CHANGES: InnerChanges = {_FRAME_TYPE: derived_type}
 
 
 def derived_uid(instance_uid: str, target: Target) -> str:

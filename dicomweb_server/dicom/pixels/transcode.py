@@ -14,8 +14,8 @@ from dicomweb_server.dicom.pixels.decode import decode_frame
 from dicomweb_server.dicom.pixels.description import PixelDescription, SampleKind, describe_pixels, undecodable
 from dicomweb_server.dicom.pixels.encapsulated import encapsulated
 from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, encode_frame, stored_bits
-from dicomweb_server.dicom.pixels.lossy import Loss, lossy_changes
-from dicomweb_server.dicom.reencode import Changes, NewElement, Reencoded, reencode
+from dicomweb_server.dicom.pixels.lossy import INNER_LOSSY_CHANGES, Loss, lossy_changes
+from dicomweb_server.dicom.reencode import Changes, InnerChanges, NewElement, Reencoded, reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
 from dicomweb_server.dicom.value_field import padded
 from dicomweb_server.errors import ServerError
@@ -106,6 +106,7 @@ def with_frames(
     }
     if description.samples > 1:
         changes[_PLANAR] = _short(0)
+    inner: InnerChanges = {}
     bits = stored_bits(description, target)
     if bits != description.bits_stored:
         changes[_BITS_STORED] = _short(bits)
@@ -114,11 +115,12 @@ def with_frames(
     if first.method:
         loss = Loss(first.method, sum(map(len, data)), len(data))
         changes |= lossy_changes(header, description, loss, target)
+        inner = INNER_LOSSY_CHANGES
     if TRANSFER_SYNTAXES[target.transfer_syntax_uid].encapsulated:
         changes |= encapsulated(data)
     else:
         changes |= _native_pixels(description, data)
-    return reencode(header, target.transfer_syntax_uid, changes)
+    return reencode(header, target.transfer_syntax_uid, changes, inner)
 
 
 def _native_pixels(description: PixelDescription, frames: Sequence[bytes | memoryview]) -> dict[int, NewElement | None]:
