@@ -179,8 +179,8 @@ class ServiceUser:
             self._log(modality, modality.host, Ending(End.UNREACHED, why), loop.time() - started)
             return AssociationRefusedError(f"{modality.host} port {modality.port}: {why}")
 
-        context = client_context(options.tls_client) if modality.tls else None
         try:
+            context = client_context(options.tls_client) if modality.tls else None
             async with asyncio.timeout(modality.timeout or options.timeouts.connect):
                 _, connection = await loop.create_connection(
                     lambda: Connection(Role.REQUESTOR, self._timeouts(modality), options.largest_pdu, ended=ended),

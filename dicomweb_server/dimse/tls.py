@@ -2,6 +2,7 @@
 
 import ssl
 
+from dicomweb_server.certificates import RenewedContext
 from dicomweb_server.dimse.options import TlsClientOptions, TlsOptions
 
 # Of TLS 1.2; those of 1.3 are all good (RFC 9325 §4.2).
@@ -9,7 +10,12 @@ _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!SHA1"
 
 
 def server_context(options: TlsOptions) -> ssl.SSLContext:
-    """For a listener; OSError or ssl.SSLError if its files cannot be used."""
+    """For a listener, renewed with its files; OSError or ssl.SSLError if they cannot be used."""
+    files = (options.certificate, options.key, options.client_ca)
+    return RenewedContext(lambda: _server_context(options), files)
+
+
+def _server_context(options: TlsOptions) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _restrict(context)
     context.load_cert_chain(options.certificate, options.key)

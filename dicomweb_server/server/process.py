@@ -16,6 +16,7 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from dicomweb_server.certificates import RenewedContext
 from dicomweb_server.errors import StartError
 from dicomweb_server.server.connection import Connection, Gate
 
@@ -142,16 +143,20 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """TLS 1.2 and later (BCP 195), with client certificates if asked for."""
+    """TLS 1.2 and later (BCP 195), with client certificates if asked for; renewed with its files."""
+    try:
+        return RenewedContext(lambda: _tls_context(tls), (tls.certificate, tls.key, tls.client_ca))
+    except OSError as error:  # an SSLError is one, too
+        raise StartError(f"Cannot use the certificate files of tls_certificate = {tls.certificate}: {error}") from None
+
+
+def _tls_context(tls: Tls) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(tls.certificate, tls.key)
-        if tls.client_ca:
-            context.load_verify_locations(tls.client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise StartError(f"Cannot use the certificate files of tls_certificate = {tls.certificate}: {error}") from None
+    context.load_cert_chain(tls.certificate, tls.key)
+    if tls.client_ca:
+        context.load_verify_locations(tls.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
