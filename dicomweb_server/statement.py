@@ -6,7 +6,7 @@ from dicomweb_server import __version__
 from dicomweb_server.dicom.attributes import ATTRIBUTES, Attribute, Level
 from dicomweb_server.dicom.pixels.encode import can_encode
 from dicomweb_server.dicom.standard_tables import uids
-from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, TRANSFER_SYNTAXES
+from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
 from dicomweb_server.dicomweb.context import DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.dicomweb.status import FAILURE_REASON, WARNING_REASON
@@ -114,7 +114,8 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
         return
     titles = ", ".join(f"`{title}`" for title in (options.ae_title, *options.other_ae_titles))
     yield f"One application entity, {titles}, as acceptor of associations. "
-    yield f"Implementation Class UID {IMPLEMENTATION_CLASS_UID}, Version Name {IMPLEMENTATION_VERSION_NAME}.\n"
+    uid, version = options.implementation_class_uid, options.implementation_version_name
+    yield f"Implementation Class UID {uid}, Version Name {version}.\n"
     yield from _table(
         ("what", "value"),
         (

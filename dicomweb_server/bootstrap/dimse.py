@@ -23,6 +23,8 @@ def dimse_options(settings: Settings) -> DimseOptions:
         ae_title=settings.ae_title,
         other_ae_titles=settings.other_ae_titles,
         ae_title_case=settings.ae_title_case,
+        implementation_class_uid=settings.implementation_class_uid,
+        implementation_version_name=settings.implementation_version_name,
         hosts=settings.dimse_host or settings.host,
         port=settings.dimse_port,
         tls=_dimse_tls(settings),

@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
+from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomweb_server.services.acceptance import Acceptance
 from dicomweb_server.services.modalities import Modality, Service
 
@@ -76,6 +77,8 @@ class DimseOptions:
     ae_title: str = "DICOMWEB"
     other_ae_titles: tuple[str, ...] = ()  # by which we may be called as well
     ae_title_case: bool = True  # whether capital and small letters differ in AE titles
+    implementation_class_uid: str = IMPLEMENTATION_CLASS_UID
+    implementation_version_name: str = IMPLEMENTATION_VERSION_NAME
     hosts: tuple[str, ...] = ("127.0.0.1",)
     port: int | None = 4242
     tls: TlsOptions | None = None

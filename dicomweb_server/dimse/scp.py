@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from typing import cast
 
 from dicomweb_server.dicom.origin import Origin
-from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomweb_server.dimse.admission import Admitted, Load, Refused, admission, contexts, with_title
 from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.client import DimseClient
@@ -244,8 +243,8 @@ def _acceptance(
         answered.contexts,
         UserInformation(
             maximum_length=options.largest_pdu,
-            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            implementation_class_uid=options.implementation_class_uid,
+            implementation_version_name=options.implementation_version_name,
             window=answered.window,
             roles=answered.roles,
             extended=answered.extended,

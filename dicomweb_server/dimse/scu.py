@@ -7,12 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dicomweb_server.dicom.origin import Origin
-from dicomweb_server.dicom.uids import (
-    EXPLICIT_VR_LITTLE_ENDIAN,
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
-    IMPLICIT_VR_LITTLE_ENDIAN,
-)
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.commitment_scp import on_n_event_report
 from dicomweb_server.dimse.connection import Connection
@@ -114,8 +109,8 @@ class ServiceUser:
             tuple(ProposedContext(2 * n + 1, uid, syntaxes) for n, (uid, syntaxes) in enumerate(proposals)),
             UserInformation(
                 maximum_length=self.options.largest_pdu,
-                implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-                implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                implementation_class_uid=self.options.implementation_class_uid,
+                implementation_version_name=self.options.implementation_version_name,
                 window=AsynchronousWindow(invoked=_MOST_OUTSTANDING, performed=1),
                 roles=roles,
             ),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomweb_server.settings.kinds import FilePath, Integer, Seconds, Several, Text, Toggle
 from dicomweb_server.settings.modalities import AE_TITLE
 from dicomweb_server.settings.option import option
@@ -21,6 +22,18 @@ class WorklistSettings(RemoteSettings):
         Toggle(),
         "Whether capital and small letters differ in AE titles, as the standard says; many servers take them as equal.",
         default=True,
+    )
+    implementation_class_uid: str = option(
+        "DIMSE",
+        Text("a UID", r"(?=.{1,64}$)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+"),
+        "Which software nodes are told that this is (PS3.7 D.3.3.2); files say who made them whatever this is.",
+        default=IMPLEMENTATION_CLASS_UID,
+    )
+    implementation_version_name: str = option(
+        "DIMSE",
+        Text("1 to 16 printable ASCII characters, no backslash", r"[\x20-\x5b\x5d-\x7e]{1,16}"),
+        "And which version of it.",
+        default=IMPLEMENTATION_VERSION_NAME,
     )
     accepted_transfer_syntaxes: tuple[str, ...] = option(
         "DIMSE",

@@ -2,10 +2,10 @@
 
 import asyncio
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
-from pynetdicom import AE
+from pynetdicom import AE, build_context, evt
 
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality
@@ -41,6 +41,28 @@ async def test_echo_to_ourselves_with_a_window(tmp_path: Path) -> None:
         statuses = await asyncio.gather(*(association.echo(2.0) for _ in range(20)))
         assert statuses == [SUCCESS] * 20
         await association.release()
+
+
+async def test_the_name_of_the_implementation_is_told_in_both_roles(tmp_path: Path) -> None:
+    named: dict[str, Any] = {"implementation_class_uid": "1.2.3.4", "implementation_version_name": "HOSPITAL_1"}
+    async with open_node(tmp_path, **named) as node:
+        peer = await asyncio.to_thread(AE().associate, "127.0.0.1", node.port, [build_context(VERIFICATION)])
+        told = [(peer.acceptor.implementation_class_uid, peer.acceptor.implementation_version_name)]
+        await asyncio.to_thread(peer.release)
+        port, ae = free_port(), AE("OTHER")
+        ae.add_supported_context(VERIFICATION)
+
+        def requested(event: Any) -> None:
+            request = event.assoc.requestor
+            told.append((request.implementation_class_uid, request.implementation_version_name))
+
+        server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_REQUESTED, requested)])
+        assert server is not None
+        try:
+            await node.server.client.peer(Modality("OTHER", "127.0.0.1", port)).echo()
+        finally:
+            await asyncio.to_thread(server.shutdown)
+    assert told == [("1.2.3.4", "HOSPITAL_1")] * 2
 
 
 async def test_a_peer_that_rejects() -> None:

@@ -56,6 +56,9 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
         ("MODALITIES", "CT1=CT@host", "a table of name"),
         ("UNKNOWN_ALLOW", "store,delete", "one of echo, store"),
         ("EXTRA_ATTRIBUTES", "StudyComments", "level:attribute"),
+        ("IMPLEMENTATION_CLASS_UID", "1.02.3", "a UID"),
+        ("IMPLEMENTATION_CLASS_UID", "1." + "2" * 63, "a UID"),
+        ("IMPLEMENTATION_VERSION_NAME", "LONGER THAN 16 CHARACTERS", "1 to 16"),
     ],
 )
 def test_wrong_value_is_refused_with_name_value_and_what_is_allowed(variable: str, raw: str, words: str) -> None:
