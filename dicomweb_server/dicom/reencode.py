@@ -59,7 +59,7 @@ class _Copy:
     size: int = 1
 
 
-_Step = bytes | bytearray | _Copy
+_Step = bytes | bytearray | memoryview | _Copy
 _LAST = 0xFFFFFFFF
 
 
@@ -74,11 +74,14 @@ class Reencoded:
     def __iter__(self) -> Iterator[bytes | bytearray]:
         """The file in pieces of bounded size."""
         for step in self.plan:
-            if not isinstance(step, _Copy):
+            if isinstance(step, _Copy):
+                for start in range(step.start, step.end, CHUNK):  # a multiple of every word size
+                    yield swap(self.source[start : min(start + CHUNK, step.end)], step.size)
+            elif isinstance(step, memoryview):  # mostly of a file that is mapped
+                for start in range(0, len(step), CHUNK):
+                    yield bytes(step[start : start + CHUNK])
+            else:
                 yield step
-                continue
-            for start in range(step.start, step.end, CHUNK):  # a multiple of every word size
-                yield swap(self.source[start : min(start + CHUNK, step.end)], step.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +224,7 @@ class _Writer:
             if len(piece) <= _INLINE:
                 self._tail += swap(piece, size)
                 continue
-            self._plan += (self._tail, bytes(piece) if size == 1 else swap(piece, size))
+            self._plan += (self._tail, piece if size == 1 else swap(piece, size))
             self._before_tail += len(self._tail) + len(piece)
             self._tail = bytearray()
         if new.encapsulated:
