@@ -26,6 +26,7 @@ from dicomweb_server.server.reader_process import ReaderProcess
 from dicomweb_server.services import Services
 from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
+from dicomweb_server.services.associations import Associations
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.creation import CreationService
@@ -160,6 +161,7 @@ def _services(
         rendering=RenderingService(retrieve, blobs, workers, pixel_service, store.derived),
         delete=DeleteService(blobs, index, derived=(store.derived, store.transcoded)),
         modalities=modalities,
+        associations=Associations(),
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
         resources=resources,
         reconstruct=ReconstructService(blobs, index, workers, _extra_tags(settings)),

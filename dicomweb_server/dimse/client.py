@@ -13,7 +13,7 @@ class DimseClient:
     """Made once; works whether or not the server listens for DIMSE itself."""
 
     def __init__(self, services: Services, options: DimseOptions, meter: Meter | None = None) -> None:
-        self.user = ServiceUser(services, options, meter or NoMeter())
+        self.user = ServiceUser(services, options, meter or NoMeter(), services.associations)
         self._pool = AssociationPool(self.user)
         self.destinations = Destinations(self.user, self._pool)
 

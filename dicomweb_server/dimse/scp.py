@@ -23,7 +23,9 @@ from dicomweb_server.dimse.pdu import AssociateAccept, AssociateRequest
 from dicomweb_server.dimse.reports import Reports
 from dicomweb_server.dimse.session import Session, Terms
 from dicomweb_server.dimse.tls import server_context
+from dicomweb_server.dimse.watched import Watched
 from dicomweb_server.services import Services
+from dicomweb_server.services.associations import Part
 
 logger = logging.getLogger("dicomweb_server.dimse")
 _BACKLOG = 512
@@ -207,6 +209,9 @@ class DimseServer:
         session = Session(connection, terms, HANDLERS)
         self._sessions[connection] = session
         self._addresses[connection.address] += 1
+        titles = request.calling_ae_title, request.called_ae_title
+        watched = Watched(connection, Part.ACCEPTED, *titles, len(answered.accepted), session.outcomes)
+        watched.is_in(self._services.associations)
         return session
 
     def _forget(self, connection: Connection) -> None:

@@ -23,7 +23,9 @@ from dicomweb_server.dimse.session import Handler, Session, Terms
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.dimse.storage_scp import on_c_store
 from dicomweb_server.dimse.tls import client_context
+from dicomweb_server.dimse.watched import Watched
 from dicomweb_server.services import Services
+from dicomweb_server.services.associations import Associations, Part
 
 logger = logging.getLogger("dicomweb_server.dimse")
 IDENTIFIER_SYNTAXES = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
@@ -98,6 +100,7 @@ class ServiceUser:
     services: Services
     options: DimseOptions
     meter: Meter = field(default_factory=NoMeter)
+    associations: Associations = field(default_factory=Associations)
 
     async def associate(
         self, modality: Modality, proposals: Proposals, roles: tuple[RoleSelection, ...] = ()
@@ -128,7 +131,11 @@ class ServiceUser:
             raise AssociationRefusedError(f"{modality.ae_title} rejected the association: {codes}")
         terms = self._terms(connection, modality, agreed_contexts(request, answer), answer)
         connection.agree(terms.contexts)
-        return RequestedAssociation(Session(connection, terms, _HANDLERS), modality, proposals)
+        session = Session(connection, terms, _HANDLERS)
+        titles = request.calling_ae_title, request.called_ae_title
+        watched = Watched(connection, Part.REQUESTED, *titles, len(terms.contexts), session.outcomes)
+        watched.is_in(self.associations)
+        return RequestedAssociation(session, modality, proposals)
 
     async def echo(self, modality: Modality) -> Status:
         """C-ECHO on an association of its own."""

@@ -2,6 +2,7 @@
 
 from dicomweb_server.rest import (
     archives,
+    associations,
     attachments,
     changes,
     creation,
@@ -52,6 +53,7 @@ _RESOURCES: Table = (
     *log_levels.OPERATIONS,
     *plugins.OPERATIONS,
     *worklists.OPERATIONS,
+    *associations.OPERATIONS,
     *other_servers.OPERATIONS,
 )
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.acceptance import Acceptance
     from dicomweb_server.services.annotations import AnnotationService
     from dicomweb_server.services.archives import ArchiveService
+    from dicomweb_server.services.associations import Associations
     from dicomweb_server.services.changes import ChangeService
     from dicomweb_server.services.commitment import CommitmentService
     from dicomweb_server.services.creation import CreationService
@@ -56,6 +57,7 @@ class Services:
     archives: ArchiveService
     creation: CreationService
     modalities: Modalities
+    associations: Associations
     peers: Peers
     dicomweb_servers: DicomWebServers
     queries: Queries

@@ -6,6 +6,7 @@ from dicomweb_server.services import Services
 from dicomweb_server.services.acceptance import Acceptance
 from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
+from dicomweb_server.services.associations import Associations
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.creation import CreationService
@@ -58,6 +59,7 @@ def services_on(
         jobs=JobService(store.jobs),
         exports=ExportService(store.exports, is_kept=True),
         modalities=modalities,
+        associations=Associations(),
         peers=Peers(),
         dicomweb_servers=DicomWebServers(),
         queries=Queries(),
