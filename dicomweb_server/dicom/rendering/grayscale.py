@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dicomweb_server.dicom.arrays import NDArray, np
@@ -11,6 +12,8 @@ from dicomweb_server.dicom.rendering.window import Floats, Window, full_range
 
 # Of integers that span more than this, each pixel is computed, else each value once.
 _LARGEST_TABLE = 1 << 17
+# The ends of a table are multiples of this, so that the slices of a series share one.
+_TABLE_STEP = 256
 _SHOWN_BITS = 8
 
 Pixels = NDArray[Any]  # of integers or floating point numbers
@@ -60,8 +63,15 @@ def rendered_grayscale(pixels: Pixels, grayscale: Grayscale, bits: int = _SHOWN_
     low, high = int(pixels.min()), int(pixels.max())
     if high - low >= _LARGEST_TABLE:
         return _shown(pixels, grayscale, voi, highest).astype(kind)
-    table = _shown(np.arange(low, high + 1), grayscale, voi, highest).astype(kind)
-    return _through_table(pixels, low, table)
+    if pixels.dtype.itemsize == 2:
+        low, high = low - low % _TABLE_STEP, high + _TABLE_STEP - 1 - high % _TABLE_STEP
+    return _through_table(pixels, low, _table(low, high, grayscale, voi, bits))
+
+
+@lru_cache(maxsize=16)
+def _table(low: int, high: int, grayscale: Grayscale, voi: Window | LookupTable, bits: int) -> Shown:
+    shown = _shown(np.arange(low, high + 1), grayscale, voi, (1 << bits) - 1)
+    return shown.astype(np.uint8 if bits == _SHOWN_BITS else np.uint16)
 
 
 def shown_range(pixels: Pixels, grayscale: Grayscale) -> tuple[float, float]:
@@ -90,7 +100,7 @@ def _through_table(pixels: Pixels, low: int, table: Shown) -> Shown:
     # Unsigned arithmetic wraps around, so that the difference is right for signed pixels too.
     native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     unsigned = native.view(f"u{native.dtype.itemsize}")
-    index = unsigned - np.array(low).astype(native.dtype).view(unsigned.dtype)
+    index = unsigned - np.array(low).astype(native.dtype).view(unsigned.dtype) if low else unsigned
     found: Shown = np.take(table, index, mode="clip")
     return found
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dicomweb_server.dicom.arrays import Image
+from dicomweb_server.dicom.arrays import Image, imagecodecs, np
 
 JPEG, PNG, GIF, WEBP, AVIF, JPEG_2000 = "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/jp2"
 PAM = "image/x-portable-arbitrarymap"
@@ -42,6 +42,8 @@ def encoded(image: Image.Image, media_type: str, *, quality: int = 90, profile: 
         return Encoded(PAM, portable_arbitrary_map(image))
     if image.mode == "I;16" and media_type not in (PNG, JPEG_2000):
         image = image.convert("I").point(lambda value: value / 256).convert("L")
+    if media_type == JPEG and image.mode == "L" and not profile:  # the same bytes, without the detour through a file
+        return Encoded(JPEG, imagecodecs.jpeg8_encode(np.asarray(image), level=quality))
     buffer = io.BytesIO()
     image.save(buffer, _NAMES[media_type], **_settings(image, media_type, quality, profile))
     return Encoded(media_type, buffer.getvalue())

@@ -140,6 +140,13 @@ def test_sizes(size: tuple[int, int], viewport: Viewport, expected: tuple[int, i
     assert placed(Image.new("L", size), viewport).size == expected
 
 
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_a_smaller_picture_has_the_means_of_the_pixels(mode: str) -> None:
+    image = Image.fromarray(np.array([[0, 4, 9, 9], [4, 8, 9, 13], [1, 1, 7, 7]], np.uint16)).convert(mode)
+    viewport = Viewport(2, 2, Region(0, 0, 4, 2))
+    assert np.asarray(placed(image, viewport)).tolist() == [[4, 10]]
+
+
 @pytest.mark.parametrize(
     "region",
     [Region(-1, 0), Region(0, 256), Region(0, 0, 513, 1), Region(1, 0, 512, 1), Region(0, 0.5, 1, 0.6, relative=True)],

@@ -54,6 +54,16 @@ def test_windows_as_pydicom_applies_them(function: Function, dtype: str) -> None
     assert np.abs(ours - expected).max() <= 0.51
 
 
+@pytest.mark.parametrize("dtype", ["<i2", ">i2", "<u2", "|u1", "|i1"])
+def test_values_at_the_ends_of_their_type(dtype: str) -> None:
+    ends = np.iinfo(dtype)
+    window = Window((ends.min + ends.max) / 2, ends.max - ends.min, Function.LINEAR_EXACT)
+    for values in ([ends.min, ends.max], [ends.min, ends.min + 1], [ends.max - 1, ends.max]):
+        pixels = np.array([values], dtype)
+        expected = np.floor(window.brightness(pixels.astype(np.float64)) * 255 + 0.5)
+        assert rendered_grayscale(pixels, Grayscale(voi=window)).tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize(
     ("window", "value", "brightness"),
     [
