@@ -186,7 +186,7 @@ async def test_thumbnails_are_made_once_and_go_with_the_instance(archive: Archiv
     async with asyncio.timeout(10):
         while not found:  # it is written after the answer
             await asyncio.sleep(0.01)
-            found = [path for path in (tmp_path / "derived").rglob("*") if path.suffix != ".new" and path.is_file()]
+            found = [path for path in (tmp_path / "derived").rglob("*") if path.is_file() and path.stat().st_size]
     (kept,) = found
     assert kept.read_bytes().endswith(first.content)
     assert (await archive.get(one.study_path + "/thumbnail")).content == first.content

@@ -43,7 +43,7 @@ def encoded(image: Image.Image, media_type: str, *, quality: int = 90, profile: 
     if image.mode == "I;16" and media_type not in (PNG, JPEG_2000):
         image = image.convert("I").point(lambda value: value / 256).convert("L")
     if media_type == JPEG and image.mode == "L" and not profile:  # the same bytes, without the detour through a file
-        return Encoded(JPEG, imagecodecs.jpeg8_encode(np.asarray(image), level=quality))
+        return Encoded(JPEG, bytes(imagecodecs.jpeg8_encode(np.asarray(image), level=quality)))
     buffer = io.BytesIO()
     image.save(buffer, _NAMES[media_type], **_settings(image, media_type, quality, profile))
     return Encoded(media_type, buffer.getvalue())
