@@ -43,6 +43,9 @@ class Placement(Protocol):
     def data(self) -> bytes | None:
         """All of them, if they are in memory."""
 
+    def choose_key(self) -> str:
+        """Where they will be. Blocks, as `place` does; ServerError(OUT_OF_RESOURCES) where there is no room."""
+
     def place(self) -> str:
         """Write them, unless that was done, and tell the key. Blocks; for any thread, one at a time.
 

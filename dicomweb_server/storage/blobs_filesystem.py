@@ -53,7 +53,7 @@ class FilesystemBlobs:
 
     def placement(self, staged: Staged) -> "FilePlacement":
         """Writes, or moves from the spool."""
-        return FilePlacement(staged, self._place)
+        return FilePlacement(staged, self._choose_key, self._place)
 
     def release(self, staged: Sequence[Staged]) -> None:
         """Free memory."""
@@ -133,17 +133,21 @@ class FilesystemBlobs:
     def _path(self, key: str) -> Path:
         return self._folder / relative_path(key)
 
-    def _place(self, staged: Staged) -> str:
-        key = self._keys.next()
-        path = self._path(key)
+    def _choose_key(self, staged: Staged) -> str:
         try:
             self._reserve.require(staged.size)
+        except OSError as error:
+            raise storage_failure(error, "writing a blob") from error
+        return self._keys.next()
+
+    def _place(self, staged: Staged, key: str) -> None:
+        path = self._path(key)
+        try:
             put(staged, path)
         except OSError as error:
             path.unlink(missing_ok=True)  # nothing half placed may stay
             raise storage_failure(error, "writing a blob") from error
         self._durability.note([path])
-        return key
 
     def _open(self, key: str, offset: int, length: int | None) -> tuple[int, int]:
         """A descriptor and the offset at which to end."""
@@ -178,11 +182,13 @@ class FilesystemBlobs:
 class FilePlacement:
     """Implements `ports.blobs.Placement`."""
 
-    __slots__ = ("_place", "_staged", "key")
+    __slots__ = ("_choose", "_chosen", "_place", "_staged", "key")
 
-    def __init__(self, staged: Staged, place: Callable[[Staged], str]) -> None:
+    def __init__(self, staged: Staged, choose: Callable[[Staged], str], place: Callable[[Staged, str], None]) -> None:
         self.key = ""
+        self._chosen = ""
         self._staged = staged
+        self._choose = choose
         self._place = place
 
     @property
@@ -190,10 +196,18 @@ class FilePlacement:
         """What is in memory."""
         return self._staged.data
 
+    def choose_key(self) -> str:
+        """Choose once."""
+        if not self._chosen:
+            self._chosen = self._choose(self._staged)
+        return self._chosen
+
     def place(self) -> str:
         """Write them once."""
         if not self.key:
-            self.key = self._place(self._staged)
+            key = self.choose_key()
+            self._place(self._staged, key)
+            self.key = key
         return self.key
 
 

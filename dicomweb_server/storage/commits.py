@@ -32,6 +32,10 @@ class Commits:
         # One at a time: the kernel tells of a failed write once, and whoever syncs next must know of it.
         self._syncing = threading.Lock()
         self._freeing: threading.Thread | None = None
+        self._keeping = threading.Condition()  # guards what follows
+        self._promised = self._kept = transaction.promise  # the numbers of the last
+        self._filled = 0  # the last that may be in the journal's full file
+        self._is_closed = False
 
     @property
     def damage(self) -> ServerError | None:
@@ -63,11 +67,34 @@ class Commits:
         with self._flushing:
             self._refuse_if_damaged()
             groups, needs_sync = self._take()
-            if needs_sync or (groups and not self._journal.append(groups)):
+            if needs_sync or (groups and not self._append(groups)):
                 self._sync()
-            if self._journal.is_full and self._freeing is None:
-                self._freeing = threading.Thread(target=self._free, name="journal-sync", daemon=True)
-                self._freeing.start()
+
+    @property
+    def can_promise(self) -> bool:
+        """Whether it makes sense to try."""
+        return self._journal.is_usable and self._damage is None
+
+    def promise(self, groups: Sequence[Sequence[Entry]]) -> int | None:
+        """Have the journal say that these will be stored: the number of the first; None if that is not possible.
+
+        For the promises that follow it, there is `keep`. Until then the journal is not begun anew.
+        """
+        with self._flushing:
+            self._refuse_if_damaged()
+            first = self._promised + 1
+            revision = self._transaction.revision
+            if not self._append([Group(revision, entries, number) for number, entries in enumerate(groups, first)]):
+                return None
+            with self._keeping:
+                self._promised += len(groups)
+            return first
+
+    def keep(self, number: int) -> None:
+        """All up to this promise is committed."""
+        with self._keeping:
+            self._kept = number
+            self._keeping.notify_all()
 
     def sync(self, *, for_good: bool = False) -> None:
         """The same, and all files that were written or removed are durable too.
@@ -89,6 +116,9 @@ class Commits:
 
     def close(self) -> None:
         """Wait for the sync under way."""
+        with self._keeping:
+            self._is_closed = True
+            self._keeping.notify_all()
         thread = self._freeing
         if thread is not None:
             thread.join()
@@ -108,17 +138,35 @@ class Commits:
         if self._damage is not None:
             raise self._damage
 
+    def _append(self, groups: Sequence[Group]) -> bool:
+        was_full = self._journal.is_full
+        is_appended = self._journal.append(groups)
+        if self._journal.is_full:
+            if not was_full:
+                self._filled = self._promised
+            if self._freeing is None:
+                self._freeing = threading.Thread(target=self._free, name="journal-sync", daemon=True)
+                self._freeing.start()
+        return is_appended
+
     def _sync(self) -> None:
         with self._syncing:
+            are_kept = self._kept == self._promised  # nothing is promised meanwhile
             self._sync_all()
-            self._journal.restart()
+            if are_kept:
+                self._journal.restart()
 
     def _free(self) -> None:
         """Make superfluous what fills the journal; runs in a thread of its own, while more is appended."""
-        with self._syncing, contextlib.suppress(ServerError):
-            if self._journal.is_full:
-                self._sync_all()
-                self._journal.free()
+        while self._journal.is_full and self._damage is None:
+            with self._keeping:
+                self._keeping.wait_for(lambda: self._kept >= self._filled or self._is_closed)
+                if self._kept < self._filled:
+                    break
+            with self._syncing, contextlib.suppress(ServerError):
+                if self._journal.is_full and self._kept >= self._filled:
+                    self._sync_all()
+                    self._journal.free()
         self._freeing = None
 
     def _sync_all(self) -> None:

@@ -35,7 +35,7 @@ class Journal:
     def groups(self) -> list[Group]:
         """What was appended and not yet superfluous, as far as it is whole, in the order of the transactions."""
         found = [group for file in self._files for group in file.groups()]
-        return sorted(found, key=lambda group: group.revision)
+        return sorted(found, key=lambda group: (group.revision, group.promise))
 
     def append(self, groups: Sequence[Group]) -> bool:
         """Write them through to the disk; False if that was not possible or not worth it, and a sync must do."""
@@ -49,6 +49,11 @@ class Journal:
         self._full = file
         self._current = 1 - self._current
         return self._files[self._current].append(groups)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether anything may be appended."""
+        return self._files[self._current].is_usable
 
     @property
     def is_used(self) -> bool:
@@ -117,6 +122,11 @@ class JournalFile:
         self._number += len(groups)
         self._end += len(content)
         return True
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it may have anything at all."""
+        return self._limit > 0
 
     @property
     def is_used(self) -> bool:

@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,15 +36,21 @@ class Entry(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What one transaction stored; `revision`: the last of the index's revisions that it has used."""
+    """What one transaction stored; `revision`: the last of the index's revisions that it has used.
+
+    Or what one will store, as was promised: then `promise` is its number, beginning with 1, and `revision` one that the
+    index had at that time.
+    """
 
     revision: int
     entries: Sequence[Entry]
+    promise: int = 0
 
 
 def encode(group: Group, stamp: bytes, number: int) -> list[bytes]:
     """The pieces of an append."""
-    listed = orjson.dumps([_described(entry) for entry in group.entries])
+    described = [_described(entry) for entry in group.entries]
+    listed = orjson.dumps({"promise": group.promise, "entries": described} if group.promise else described)
     length = sum([len(entry.data) for entry in group.entries])
     head = _HEAD.pack(_MAGIC, 0, stamp, number, group.revision, len(listed), length)
     checksum = zlib.crc32(listed, zlib.crc32(head[_CHECKED:]))
@@ -66,10 +72,14 @@ def decode(content: bytes) -> Iterator[Group]:
         listed = content[start + _HEAD.size : data_start]
         if zlib.crc32(listed, zlib.crc32(head[_CHECKED:])) != checksum:
             return
-        entries = _entries(listed, content[data_start:end])
+        described = orjson.loads(listed)
+        promise = 0
+        if isinstance(described, dict):
+            promise, described = described["promise"], described["entries"]
+        entries = _entries(described, content[data_start:end])
         if entries is None:
             return
-        yield Group(revision, entries)
+        yield Group(revision, entries, promise)
         start, first, number = end + -end % BLOCK, stamp, number + 1
 
 
@@ -81,10 +91,10 @@ def _described(entry: Entry) -> list[object]:
     ]
 
 
-def _entries(listed: bytes, content: bytes) -> list[Entry] | None:
+def _entries(described: Sequence[Sequence[Any]], content: bytes) -> list[Entry] | None:
     """The instances of a list whose checksum is right; None if their bytes are not all there."""
     entries, start = [], 0
-    for key, size, digest, received, on_duplicate, *origin in orjson.loads(listed):
+    for key, size, digest, received, on_duplicate, *origin in described:
         data = content[start : start + size]
         start += size
         if sha256(data).hexdigest() != digest:

@@ -73,13 +73,11 @@ class MemoryBlobs:
 
     def placement(self, staged: Staged) -> FilePlacement:
         """Keeps the bytes under a new key."""
-        return FilePlacement(staged, self._place)
+        return FilePlacement(staged, lambda _: self._keys.next(), self._place)
 
-    def _place(self, staged: Staged) -> str:
-        key = self._keys.next()
+    def _place(self, staged: Staged, key: str) -> None:
         self.content[key] = staged.data if staged.data is not None else _moved(staged)
         self._times[key] = time.time()
-        return key
 
     def release(self, staged: Sequence[Staged]) -> None:
         """Nothing is held."""

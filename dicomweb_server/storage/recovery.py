@@ -45,15 +45,19 @@ def recover(
 def _store_again(transaction: Transaction, groups: Sequence[Group], blobs: Path, extra_tags: frozenset[int]) -> None:
     """Add what the index has not seen.
 
-    All in one transaction: up to its last revision an index knows what became of the journal's groups; of what it has
-    not any more, the row was deleted.
+    All in one transaction: up to its last revision an index knows what became of the journal's groups, and up to its
+    last promise; of what it has not any more, the row was deleted.
     """
-    unseen = [entry for group in groups if group.revision > transaction.revision for entry in group.entries]
-    known = _known(transaction, [entry.key for entry in unseen])
-    lost = [entry for entry in unseen if entry.key not in known]
+    kept = transaction.promise
+    unseen = [
+        group for group in groups if (group.promise > kept if group.promise else group.revision > transaction.revision)
+    ]
+    known = _known(transaction, [entry.key for group in unseen for entry in group.entries])
+    lost = [entry for group in unseen for entry in group.entries if entry.key not in known]
+    if unseen:
+        additions = [_addition(entry, blobs, extra_tags) for entry in lost]
+        transaction.keep(additions, max(kept, *[group.promise for group in unseen]))
     if lost:
-        with transaction.open(time.time()):
-            transaction.add([_addition(entry, blobs, extra_tags) for entry in lost])
         _log.warning("after an unclean stop %d instances were taken from the journal", len(lost))
 
 
@@ -68,13 +72,12 @@ def _known(transaction: Transaction, keys: Sequence[str]) -> set[str]:
 
 
 def _addition(entry: Entry, blobs: Path, extra_tags: frozenset[int]) -> Addition:
-    def place(staged: Staged) -> str:
-        _write(blobs / relative_path(entry.key), entry.data)
-        return entry.key
+    def place(_: Staged, key: str) -> None:
+        _write(blobs / relative_path(key), entry.data)
 
     size, origin = len(entry.data), entry.origin
     parsed = parse_instance(entry.data, extra=extra_tags)
-    placement = FilePlacement(Staged(size, entry.digest, entry.data), place)
+    placement = FilePlacement(Staged(size, entry.digest, entry.data), lambda _: entry.key, place)
     new = NewInstance(parsed, "", size, entry.digest, origin, entry.received, placement)
     return Addition(new, entry.on_duplicate)
 

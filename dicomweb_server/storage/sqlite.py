@@ -5,7 +5,7 @@ SQL never runs on the event loop. Two connections must never write (SQLite befor
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -92,12 +92,19 @@ class Database:
         self._threads = Threads(readers, "index-reader")
         self._own = threading.local()
         self._readers: list[Connection] = []
+        self.before_reading: Callable[[], Awaitable[None]] | None = None  # what a read has to see is committed by it
+
+    def connect(self) -> Connection:
+        """One more connection that reads, for a thread of one's own, which closes it."""
+        return connect(self._path, self.extra_paths, query_only=True)
 
     async def read(self, function: Callable[[Connection], _T]) -> _T:
         """Run a function of a read-only connection in a reader thread. It sees all that is committed when it starts.
 
         Every statement has a snapshot of its own; a function that needs one for several begins a transaction.
         """
+        if self.before_reading is not None:
+            await self.before_reading()
         return await self._threads.run(lambda: function(self._reader()))
 
     def close(self) -> None:
@@ -109,6 +116,6 @@ class Database:
     def _reader(self) -> Connection:
         connection: Connection | None = getattr(self._own, "connection", None)
         if connection is None:
-            connection = self._own.connection = connect(self._path, self.extra_paths, query_only=True)
+            connection = self._own.connection = self.connect()
             self._readers.append(connection)
         return connection

@@ -99,7 +99,10 @@ class Store:
             self._database.close()
             raise
         self._commits = Commits(self._transaction, self._durability, self._journal)
-        self._writer = Writer(self._transaction, self._commits)
+        # Without a reserve nobody knows that there will be room for what was promised.
+        connect = self._database.connect if options.reserve else None
+        self._writer = Writer(self._transaction, self._commits, connect)
+        self._database.before_reading = self._writer.keep_promises
         self.extra_indexing = ExtraIndexing(self._writer, self._database.extra_paths)
         self.blobs = FilesystemBlobs(
             self._folder.blobs,
@@ -196,7 +199,7 @@ class Store:
     def _close(self) -> None:
         self._writer.close()
         self._commits.close()
-        if self._writer.damage is None:
+        if self._writer.damage is None and self._writer.has_kept_promises:
             self._leave_mark()
         self._database.close()
         self._journal.close()

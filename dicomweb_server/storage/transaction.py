@@ -3,9 +3,11 @@
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 
 from dicomweb_server.dicom.attributes import Attribute, Level
+from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.index import Added, Scope
 from dicomweb_server.storage.additions import Addition, Additions
 from dicomweb_server.storage.deletions import Deletions
@@ -40,9 +42,9 @@ class Transaction:
         self._pages = 0
 
     @contextlib.contextmanager
-    def open(self, time: float) -> Iterator["Transaction"]:
+    def open(self, now: float) -> Iterator["Transaction"]:
         """Commit what the block does, or undo it. The commit is not durable yet."""
-        self.ledger.time = time
+        self.ledger.time = now
         self.connection.execute("BEGIN IMMEDIATE")
         before = self.ledger.last_id("instance")
         try:
@@ -74,6 +76,40 @@ class Transaction:
     def drop(self, keys: Sequence[str]) -> int:
         """Delete the instances of lost blobs; how many went."""
         return self._deletions.drop(keys)
+
+    @property
+    def promise(self) -> int:
+        """The last promise that was kept: what its instances need is committed."""
+        return int(self.state("promise") or 0)
+
+    def keep(self, additions: Sequence[Addition], promise: int) -> None:
+        """Add, in a transaction of its own, what all promises up to this one are about.
+
+        One that the index cannot take, which only a fault of ours explains, must not hold up the others.
+        """
+        try:
+            with self.open(time.time()):
+                self.add(additions)
+                self._set_promise(promise)
+        except (ServerError, OSError, sqlite3.OperationalError):
+            raise
+        except Exception:  # an edge
+            for addition in additions:
+                self._keep_alone(addition)
+            with self.open(time.time()):
+                self._set_promise(promise)
+
+    def _keep_alone(self, addition: Addition) -> None:
+        try:
+            with self.open(time.time()):
+                self.add([addition])
+        except (ServerError, OSError, sqlite3.OperationalError):
+            raise
+        except Exception as error:  # an edge
+            _log.error("an instance that was acknowledged is not in the index: %s", type(error).__name__)
+
+    def _set_promise(self, number: int) -> None:
+        self.set_state("promise", str(number))
 
     def forget_parents(self) -> None:
         """Rows of studies or series were changed by other means."""

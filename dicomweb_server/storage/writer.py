@@ -1,7 +1,7 @@
 """Writer: group commit. All that waits becomes one transaction, one sync makes it and its blobs durable.
 
 Two threads take turns: while one waits for the disk, the other makes the next transaction. There is one connection that
-writes, and only who has the turn uses it.
+writes, and only who has the turn uses it. A few small instances are promised instead (`Promises`) and written later.
 
 Nobody is answered before what he waits for is durable (`Commits`). Where that fails, nothing is known about what is on
 the disk, so the writer then refuses everything until the next start, which checks the rows.
@@ -22,6 +22,8 @@ from dicomweb_server.ports.index import Added
 from dicomweb_server.storage.additions import Addition
 from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.failure import storage_failure
+from dicomweb_server.storage.promises import Promises
+from dicomweb_server.storage.sqlite import Connection
 from dicomweb_server.storage.transaction import Transaction
 
 _T = TypeVar("_T")
@@ -37,18 +39,23 @@ _IDLE = 0.5  # seconds without work before the log is checkpointed
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """What one caller waits for: instances to add, or any other change."""
+    """What one caller waits for: instances to add, any other change, or, without either, that promises are kept."""
 
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop | None = None  # None: nobody waits
+    future: "asyncio.Future[Any] | None" = None
     additions: Sequence[Addition] = ()
     change: Callable[[Transaction], Any] | None = None
     result: Any = None
     error: BaseException | None = None
 
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.additions) or self.change is not None
+
     def deliver(self) -> None:
         """Answer the caller; runs in the loop."""
-        if self.future.done():
+        if self.future is None or self.future.done():
             return
         if self.error is not None:
             self.future.set_exception(self.error)
@@ -59,10 +66,14 @@ class Operation:
 class Writer:
     """The only one who writes to the index."""
 
-    def __init__(self, transaction: Transaction, commits: Commits) -> None:
-        """`transaction` holds the writing connection; it is used in the writer's threads only."""
+    def __init__(self, transaction: Transaction, commits: Commits, connect: Callable[[], Connection] | None) -> None:
+        """`transaction` holds the writing connection; it is used in the writer's threads only.
+
+        `connect`: for `Promises`.
+        """
         self._transaction = transaction
         self._commits = commits
+        self._promises = Promises(connect, commits, lambda: self._queue.put(Operation()))
         self._queue: SimpleQueue[Operation | None] = SimpleQueue()
         self._is_closed = False
         self._is_idle = False
@@ -79,6 +90,9 @@ class Writer:
         """Add instances together with whatever else waits."""
         if not additions:
             return []
+        promised = self._promises.offer(additions)
+        if promised is not None and await promised:
+            return [Added.STORED] * len(additions)
         loop = asyncio.get_running_loop()
         added: list[Added] = await self._submit(Operation(loop, loop.create_future(), additions=additions))
         return added
@@ -98,6 +112,19 @@ class Writer:
 
         return await self.change(synced)
 
+    async def keep_promises(self) -> None:
+        """Return when all that was answered is in the index, if that can be."""
+        if self._promises.are_owed and not self._is_closed:
+            loop = asyncio.get_running_loop()
+            operation = Operation(loop, loop.create_future())
+            self._queue.put(operation)
+            await operation.future  # type: ignore[misc]
+
+    @property
+    def has_kept_promises(self) -> bool:
+        """Whether the index has all that was answered; after `close`."""
+        return not self._promises.are_owed
+
     @property
     def damage(self) -> ServerError | None:
         """Why nothing can be written any more, if so."""
@@ -108,6 +135,7 @@ class Writer:
         if self._is_closed:
             return
         self._is_closed = True
+        self._promises.close()
         self._queue.put(None)
         for thread in self._threads:
             thread.join()
@@ -115,6 +143,8 @@ class Writer:
     def _submit(self, operation: Operation) -> "asyncio.Future[Any]":
         if self._is_closed:
             raise ServerError(Reason.BUSY, "the server is stopping")
+        assert operation.future is not None
+        self._promises.begin_other()
         self._queue.put(operation)
         return operation.future
 
@@ -122,11 +152,13 @@ class Writer:
         while not self._has_ended:
             with self._turn:
                 group = self._gather()
-                if self._commits.damage is None:
-                    self._commit(group)
-            if group:
-                self._flush(group)
-                self._answer(group)
+                writing = [operation for operation in group if operation.writes]
+                if self._commits.damage is None and self._keep_promises(writing):
+                    self._commit(writing)
+            if writing:
+                self._flush(writing)
+                self._promises.end_others(len(writing))
+            self._answer(group)
 
     def _gather(self) -> list[Operation]:
         """Everything that waits, up to a limit; nothing if nothing came for a while."""
@@ -151,7 +183,7 @@ class Writer:
             operation = self._queue.get(timeout=None if self._is_idle else _IDLE)
         except Empty:
             self._rest()
-            self._is_idle = True
+            self._is_idle = not self._promises.are_owed
             raise
         self._is_idle = False
         return operation
@@ -159,8 +191,26 @@ class Writer:
     def _answer(self, group: list[Operation]) -> None:
         for loop in {operation.loop for operation in group}:
             mine = [operation for operation in group if operation.loop is loop]
-            if not loop.is_closed():
+            if loop is not None and not loop.is_closed():
                 loop.call_soon_threadsafe(_deliver_all, mine)
+
+    def _keep_promises(self, writing: list[Operation]) -> bool:
+        """Write what was promised before anything else; False if that is not possible, and why to those who wait."""
+        offers = self._promises.owed()
+        if not offers:
+            return True
+        try:
+            self._transaction.keep([addition for offer in offers for addition in offer.additions], offers[-1].number)
+        except (ServerError, OSError, sqlite3.Error) as error:
+            if self._promises.not_kept():
+                _log.warning(
+                    "what was acknowledged is in the journal only, for writing it failed: %s", _as_answer(error)
+                )
+            for operation in writing:
+                operation.error = _as_answer(error)
+            return False
+        self._promises.kept(offers)
+        return True
 
     def _commit(self, group: list[Operation]) -> None:
         """One transaction for all; if it fails, one for each, so that nobody fails for another's fault."""

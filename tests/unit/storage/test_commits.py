@@ -61,6 +61,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 async def test_a_small_instance_needs_no_sync(bench: Bench) -> None:
     assert (await bench.send(1)).status is Status.STORED
+    await bench.store.index.counts()  # which waits until its file and row are written
     assert bench.syncs == 0
     [group] = bench.journal.groups()
     assert [entry.data for entry in group.entries] == [
@@ -105,6 +106,7 @@ async def test_a_full_file_is_freed_while_the_other_one_fills(bench: Bench) -> N
         assert (await bench.send(number)).is_success
     assert (await bench.send(number + 1)).is_success  # beside the sync
     bench.gate.set()
+    await bench.store.index.counts()
     await asyncio.to_thread(bench.store._commits.close)
     assert bench.syncs == 1
     assert bench.store._transaction._durable >= number - 1

@@ -19,7 +19,9 @@ entries = st.builds(
     entry, st.binary(max_size=6000), st.uuids().map(lambda uuid: uuid.hex), st.floats(0, 2**40), st.text(max_size=20)
 )
 groups = st.lists(
-    st.builds(Group, st.integers(0, 2**63), st.lists(entries, min_size=1, max_size=3)), min_size=1, max_size=4
+    st.builds(Group, st.integers(0, 2**63), st.lists(entries, min_size=1, max_size=3), st.integers(0, 2**63)),
+    min_size=1,
+    max_size=4,
 )
 stamps = st.binary(min_size=STAMP, max_size=STAMP)
 

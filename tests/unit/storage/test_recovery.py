@@ -34,9 +34,19 @@ async def send(store: Store) -> None:
 
 
 async def stopped(
-    root: Path, copy: Path, *, deleted: bool = False, swept: bool = False, no_row: bool = False, no_file: bool = False
+    root: Path,
+    copy: Path,
+    *,
+    deleted: bool = False,
+    swept: bool = False,
+    kept: bool = True,
+    no_row: bool = False,
+    no_file: bool = False,
 ) -> Path:
-    """A store that has one instance, as an unclean stop leaves it. `no_…`: it did not come to the disk."""
+    """A store that has one instance, as an unclean stop leaves it.
+
+    `kept`: it was written after it was promised; `no_…`: that did not come to the disk.
+    """
     store = Store(root)
     log = (root / LOG).stat().st_size
     await send(store)
@@ -45,13 +55,17 @@ async def stopped(
         await deletion.delete(SCOPE)
     if swept:
         await deletion.sweep()
+    if kept:
+        await store.index.counts()
     shutil.copytree(root, copy)
     await store.close()
     if no_row:
         os.truncate(copy / LOG, log)
     if no_file:
-        [path] = (copy / "blobs").rglob("*.dcm")
-        path.write_bytes(bytes(100))
+        paths = list((copy / "blobs").rglob("*.dcm"))
+        assert len(paths) == 1 or not kept
+        for path in paths:
+            path.write_bytes(bytes(100))
     return copy
 
 
@@ -66,13 +80,14 @@ async def found(root: Path, options: StoreOptions | None = None) -> bytes | None
     return data
 
 
+@pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("no_row", [False, True])
 @pytest.mark.parametrize("no_file", [False, True])
 @pytest.mark.parametrize("sync", SyncMode)
 async def test_what_was_lost_is_taken_from_the_journal(
-    tmp_path: Path, no_row: bool, no_file: bool, sync: SyncMode
+    tmp_path: Path, kept: bool, no_row: bool, no_file: bool, sync: SyncMode
 ) -> None:
-    root = await stopped(tmp_path / "data", tmp_path / "copy", no_row=no_row, no_file=no_file)
+    root = await stopped(tmp_path / "data", tmp_path / "copy", kept=kept, no_row=no_row, no_file=no_file)
     assert await found(root, StoreOptions(sync=sync)) == DATA
     for path in root.glob("journal-*"):
         path.unlink()

@@ -53,7 +53,9 @@ class Bench:
         schema.prepare(self.database.writing)
         self.transaction = Transaction(self.database.writing)
         self.journal = Journal(folder, 0)
-        self.writer = Writer(self.transaction, Commits(self.transaction, self.sync, self.journal))
+        self.writer = Writer(
+            self.transaction, Commits(self.transaction, self.sync, self.journal), self.database.connect
+        )
 
     def add(self, *numbers: int, on_duplicate: OnDuplicate = OnDuplicate.KEEP, **values: Any) -> "asyncio.Task[object]":
         additions = [Addition(make_new(f"k{n}", "1", "1.1", f"1.1.{n}", **values), on_duplicate) for n in numbers]

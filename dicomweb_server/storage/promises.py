@@ -1,0 +1,279 @@
+"""Promises: small instances that are answered as soon as the journal has them.
+
+Files follow at once, while the senders prepare what they send next; rows many in one transaction, before anything that
+could miss them: before every read of the index, and every other operation of the writer. While such an operation is
+under way, nothing is promised. So what is promised is certainly new, and nobody but `Writer` has to know of this.
+
+Where files and rows cannot follow (no room, say), the journal keeps what it has, and nothing is written before them.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+
+from dicomweb_server.errors import ServerError
+from dicomweb_server.storage.additions import Addition
+from dicomweb_server.storage.commits import Commits
+from dicomweb_server.storage.journal_format import Entry
+from dicomweb_server.storage.sqlite import Connection
+
+# What is promised at once: larger groups fill a transaction of their own.
+_MOST = 16
+_LARGEST = 192 * 1024
+_DELAY = 0.02  # seconds that rows and files may wait for more
+_WORTH = 32  # instances for which a transaction is worth while
+# What may be owed altogether; who comes then, waits for a transaction.
+_MOST_OWED = 256
+_LARGEST_OWED = 8 * 1024 * 1024
+
+_IS_STORED = (
+    "SELECT 1 FROM study JOIN series ON series.study = study.id JOIN instance ON instance.series = series.id "
+    "WHERE study.study_uid = ? AND series.series_uid = ? AND instance.instance_uid = ?"
+)
+Uids = tuple[str, str, str]
+
+
+class Offer:
+    """Instances of one caller, who waits to be told whether they are promised; if not, nothing was done."""
+
+    __slots__ = ("additions", "future", "is_promised", "loop", "number", "size", "uids")
+
+    def __init__(self, additions: Sequence[Addition], uids: Sequence[Uids], size: int) -> None:
+        self.additions = additions
+        self.uids = uids
+        self.size = size
+        self.number = 0  # of the promise
+        self.is_promised = False
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[bool] = self.loop.create_future()
+
+
+class Promises:
+    """Made in a thread of its own, and kept by the writer."""
+
+    def __init__(self, connect: Callable[[], Connection] | None, commits: Commits, nudge: Callable[[], None]) -> None:
+        """`connect` makes a connection to read by, None: nothing is promised; `nudge`: it is time to keep them."""
+        self._connect = connect
+        self._commits = commits
+        self._nudge = nudge
+        self._queue: SimpleQueue[Offer | None] = SimpleQueue()
+        self._state = threading.Condition()  # guards what follows
+        self._others = 0  # operations under way
+        self._offered = self._settled = 0  # how many offers there were, and how many of them are owed or refused
+        self._uids: set[Uids] = set()  # of what is offered or owed
+        self._owed: list[Offer] = []
+        self._count = self._size = 0  # of instances and bytes, as in _uids
+        self._due = 0.0  # when the first that is owed must be kept; 0: nobody has to be nudged
+        self._thread: threading.Thread | None = None
+        self._are_late = False
+        self._is_closed = False
+
+    @property
+    def are_owed(self) -> bool:
+        """Whether there may be any that are not kept yet."""
+        return bool(self._uids)
+
+    def offer(self, additions: Sequence[Addition]) -> "asyncio.Future[bool] | None":
+        """Whether they are promised, in a moment; None if that is not to be asked. Runs in the loop."""
+        if self._others or self._are_late or self._connect is None or not self._commits.can_promise:
+            return None
+        if len(additions) > _MOST or not all(map(_is_small, additions)):
+            return None
+        uids = list(dict.fromkeys(map(_uids, additions)))
+        size = sum([addition.new.size for addition in additions])
+        if len(uids) < len(additions) or size > _LARGEST or not all(map(_is_writable, additions)):
+            return None
+        with self._state:
+            if self._others or self._is_closed or not self._uids.isdisjoint(uids):
+                return None
+            if self._count + len(uids) > _MOST_OWED or self._size + size > _LARGEST_OWED:
+                return None
+            self._offered += 1
+            self._uids.update(uids)
+            self._count += len(uids)
+            self._size += size
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="journal-writer", daemon=True)
+                self._thread.start()
+        offer = Offer(additions, uids, size)
+        self._queue.put(offer)
+        return offer.future
+
+    def begin_other(self) -> None:
+        """Another operation comes: nothing is promised until its end."""
+        with self._state:
+            self._others += 1
+
+    def end_others(self, count: int) -> None:
+        """So many are durable, or have failed."""
+        with self._state:
+            self._others -= count
+
+    def owed(self) -> list[Offer]:
+        """What the writer has to keep now, with what is being promised at this moment."""
+        with self._state:
+            offered = self._offered
+            self._state.wait_for(lambda: self._settled >= offered)
+            return list(self._owed)
+
+    def kept(self, offers: Sequence[Offer]) -> None:
+        """The transaction that writes these is committed."""
+        self._commits.keep(offers[-1].number)
+        self._are_late = False
+        with self._state:
+            del self._owed[: len(offers)]
+            self._due = time.monotonic() + _DELAY if self._owed else 0.0
+            self._forget(offers)
+
+    def not_kept(self) -> bool:
+        """They cannot be written now: nothing more is promised until they are. Whether that is news."""
+        is_news, self._are_late = not self._are_late, True
+        return is_news
+
+    def close(self) -> None:
+        """Promise nothing more; waits until it is known what was promised."""
+        with self._state:
+            self._is_closed = True
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    # --- in the thread ----------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        assert self._connect is not None
+        connection = self._connect()
+        try:
+            while (offers := self._gather()) is not None:
+                if offers:
+                    self._promise(connection, offers)
+                    self._answer(offers)
+                    _place(offers)
+                    self._settle(offers)
+                if self._is_due():
+                    self._nudge()
+        finally:
+            connection.close()
+
+    def _gather(self) -> list[Offer] | None:
+        """What waits, [] if it is time to look at what is owed, None at the end."""
+        offers: list[Offer] = []
+        size = 0
+        try:
+            timeout = max(self._due - time.monotonic(), 0.0) if self._due else None
+            while size < _LARGEST:
+                offer = self._queue.get_nowait() if offers else self._queue.get(timeout=timeout)
+                if offer is None:
+                    if not offers:
+                        return None
+                    self._queue.put(None)
+                    break
+                offers.append(offer)
+                size += offer.size
+        except Empty:
+            pass
+        return offers
+
+    def _is_due(self) -> bool:
+        """Whether to nudge the writer, which is said once."""
+        with self._state:
+            is_due = bool(self._due) and (
+                time.monotonic() >= self._due or sum([len(offer.uids) for offer in self._owed]) >= _WORTH
+            )
+            if is_due:
+                self._due = 0.0
+        return is_due
+
+    def _promise(self, connection: Connection, offers: Sequence[Offer]) -> None:
+        received = time.time()
+        try:
+            new = [offer for offer in offers if not _is_any_stored(connection, offer.uids)]
+            for offer in new:
+                offer.additions = [_received(addition, received) for addition in offer.additions]
+            groups = [[_entry(addition) for addition in offer.additions] for offer in new]
+            first = self._commits.promise(groups) if groups else None
+        except Exception:  # an edge: who is not promised anything asks the writer, which says why
+            return
+        if first is not None:
+            for number, offer in enumerate(new, first):
+                offer.number, offer.is_promised = number, True
+
+    def _answer(self, offers: Sequence[Offer]) -> None:
+        for loop in {offer.loop for offer in offers}:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_tell, [offer for offer in offers if offer.loop is loop])
+
+    def _settle(self, offers: Sequence[Offer]) -> None:
+        with self._state:
+            promised = [offer for offer in offers if offer.is_promised]
+            if promised and not self._owed:
+                self._due = time.monotonic() + _DELAY
+            self._owed += promised
+            self._forget([offer for offer in offers if not offer.is_promised])
+            self._settled += len(offers)
+            self._state.notify_all()
+
+    def _forget(self, offers: Sequence[Offer]) -> None:
+        for offer in offers:
+            self._uids.difference_update(offer.uids)
+            self._count -= len(offer.uids)
+            self._size -= offer.size
+
+
+def _is_any_stored(connection: Connection, uids: Sequence[Uids]) -> bool:
+    return any(connection.execute(_IS_STORED, each).fetchone() for each in uids)
+
+
+def _tell(offers: Sequence[Offer]) -> None:
+    for offer in offers:
+        if not offer.future.done():
+            offer.future.set_result(offer.is_promised)
+
+
+def _place(offers: Sequence[Offer]) -> None:
+    """Write the files. Where that fails, the writer tries again."""
+    for offer in offers:
+        if offer.is_promised:
+            with contextlib.suppress(ServerError):
+                for addition in offer.additions:
+                    addition.new.placed()
+
+
+def _is_small(addition: Addition) -> bool:
+    """Whether its bytes are in memory, and not yet in a file."""
+    new = addition.new
+    return not new.key and new.placement is not None and not new.placement.key and new.placement.data is not None
+
+
+def _is_writable(addition: Addition) -> bool:
+    """Whether SQLite takes its text; of everything else it takes what it is given."""
+    try:
+        "".join(addition.new.parsed.record.values.values()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _uids(addition: Addition) -> Uids:
+    record = addition.new.parsed.record
+    return record.study_uid, record.series_uid, record.instance_uid
+
+
+def _received(addition: Addition, now: float) -> Addition:
+    """The same with the time at which it was received, which recovery would give it too."""
+    new = addition.new
+    return addition if new.received is not None else Addition(replace(new, received=now), addition.on_duplicate)
+
+
+def _entry(addition: Addition) -> Entry:
+    new = addition.new
+    placement = new.placement
+    assert placement is not None
+    assert placement.data is not None
+    assert new.received is not None
+    return Entry(placement.choose_key(), new.digest, new.received, addition.on_duplicate, new.origin, placement.data)
