@@ -4,11 +4,13 @@ from typing import Any
 
 import orjson
 
+from dicomweb_server.dicom.attribute_json import PLACE_OF_URL
 from dicomweb_server.dicom.header import Header, open_dataset, open_part10
 from dicomweb_server.dicom.part10 import MAGIC, PREAMBLE_LENGTH
 from dicomweb_server.dicom.reading import start_reading
 from dicomweb_server.dicom.runs import NO_RUNS
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
+from dicomweb_server.errors import Reason, ServerError
 
 _NO_TAGS: frozenset[int] = frozenset()
 
@@ -28,5 +30,8 @@ def read_document(data: bytes) -> dict[str, Any]:
 def _json(header: Header) -> dict[str, Any]:
     reading = start_reading(header, _NO_TAGS, NO_RUNS)
     reading.read(header.start, header.end, open_ended=False)
-    found: dict[str, Any] = orjson.loads(reading.json())
+    text = reading.json()
+    if PLACE_OF_URL in text:  # there is no instance that the value could be had of
+        raise ServerError(Reason.CANNOT_UNDERSTAND, "pixel data or another large value where none is expected")
+    found: dict[str, Any] = orjson.loads(text)
     return found
