@@ -25,8 +25,9 @@ from dicomweb_server.http.headers import accepted, parameters
 from dicomweb_server.http.parts import Part, related_stream
 from dicomweb_server.http.responses import Whole
 from dicomweb_server.services.contents import at_hand
-from dicomweb_server.services.rendering import Kind, RenderingService, Shown, kind_of
+from dicomweb_server.services.rendering import RenderingService
 from dicomweb_server.services.retrieve import Scope, StoredInstance
+from dicomweb_server.services.shown import Kind, Shown, kind_of
 from dicomweb_server.wire.media_types import Offer, choose
 
 THUMBNAIL_TYPES = (JPEG, PNG, "image/webp", "image/gif")

@@ -17,8 +17,9 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.conditional import entity_tag, is_fresh, not_modified, range_applies, validators
 from dicomweb_server.http.parts import Part, alone, related_stream
 from dicomweb_server.http.responses import HeaderList, Whole
-from dicomweb_server.services.rendering import Kind, RenderingService, Shown, animated_frames, kind_of
+from dicomweb_server.services.rendering import RenderingService, animated_frames
 from dicomweb_server.services.retrieve import StoredInstance
+from dicomweb_server.services.shown import Kind, Shown, kind_of
 from dicomweb_server.wire.media_types import MediaRange, Offer, choose
 
 _DOCUMENT = "00420011"

@@ -26,8 +26,8 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.description import Description, Parameter
 from dicomweb_server.http.headers import joined_header, parameters
 from dicomweb_server.http.routing import Operation
-from dicomweb_server.services.rendering import Kind, Shown, kind_of
 from dicomweb_server.services.retrieve import Scope, StoredInstance
+from dicomweb_server.services.shown import Kind, Shown, kind_of
 from dicomweb_server.wire.media_types import DICOM, MediaRange, Offer, choose, parse_accept
 
 _IDENTIFIERS = ("studyUID", "seriesUID", "objectUID")

@@ -2,13 +2,10 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 
 from dicomweb_server.dicom.data_set import DataSet, data_set_of
 from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import open_part10
-from dicomweb_server.dicom.rendering.blending import Plane, layers_of, nearest, plane_of
 from dicomweb_server.dicom.rendering.export import (
     LARGEST_ARRAY,
     Export,
@@ -22,11 +19,10 @@ from dicomweb_server.dicom.rendering.icon import labelled_icon
 from dicomweb_server.dicom.rendering.image_format import ANIMATED_TYPES, Encoded
 from dicomweb_server.dicom.rendering.options import RenderingOptions, Viewport
 from dicomweb_server.dicom.rendering.presentation_state import (
+    ADVANCED_BLENDING_PRESENTATION_STATE,
     BLENDING_PRESENTATION_STATE,
-    PRESENTATION_STATES,
-    referenced_images,
 )
-from dicomweb_server.dicom.rendering.segmentation import SEGMENTATIONS, frames_beside, segment_frames, source_image
+from dicomweb_server.dicom.rendering.segmentation import frames_beside, segment_frames, source_image
 from dicomweb_server.dicom.rendering.source import Source, SourceFrame
 from dicomweb_server.dicom.rendering.subtraction import subtraction_of
 from dicomweb_server.dicom.rendering.transforms import grayscale_of
@@ -35,6 +31,7 @@ from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
 from dicomweb_server.ports.derived import Derived
 from dicomweb_server.ports.index import Scope, StoredInstance
+from dicomweb_server.services.blending import BlendingFrames
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.rendering_work import (
     AnySource,
@@ -47,52 +44,14 @@ from dicomweb_server.services.rendering_work import (
     still_by,
 )
 from dicomweb_server.services.retrieve import RetrieveService
+from dicomweb_server.services.shown import Kind, Shown, kind_of
 from dicomweb_server.services.workers import Workers
 
-_STORAGE = "1.2.840.10008.5.1.4.1.1."
 _REPRESENTATIVE_FRAME = 0x00286010
 _THUMBNAIL_QUALITY = 80
 _LARGEST_HEAD = 256 << 20
-_MOST_SUPERIMPOSED = 1000  # images among which the nearest is looked for
 _MOST_ANIMATED = 256  # frames of one animation
 _LARGEST_ANIMATION = 256 << 20  # bytes of its frames as they are stored
-
-
-class Kind(Enum):
-    """What can be shown of an instance; the value is what its icon says."""
-
-    IMAGE = "IMG"
-    SEGMENTATION = "SEG"
-    PRESENTATION_STATE = "PR"
-    VIDEO = "VIDEO"
-    DOCUMENT = "DOC"
-    REPORT = "SR"
-    WAVEFORM = "WAVE"
-    OTHER = "DICOM"
-
-
-def kind_of(instance: StoredInstance) -> Kind:
-    """By its SOP class, and by whether it has frames."""
-    below = instance.sop_class_uid.removeprefix(_STORAGE)
-    if instance.sop_class_uid in PRESENTATION_STATES:
-        return Kind.PRESENTATION_STATE
-    for prefix, kind in (("104.", Kind.DOCUMENT), ("88.", Kind.REPORT), ("9.", Kind.WAVEFORM)):
-        if below.startswith(prefix) and below != instance.sop_class_uid:
-            return kind
-    frames = FrameIndex.unpack(instance.frames)
-    if frames.video:
-        return Kind.VIDEO
-    if not frames.tag:
-        return Kind.OTHER
-    return Kind.SEGMENTATION if instance.sop_class_uid in SEGMENTATIONS else Kind.IMAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An instance, and which of its frames are to be shown; none: what has no frames."""
-
-    instance: StoredInstance
-    frames: tuple[int, ...] = ()
 
 
 class RenderingService:
@@ -106,6 +65,7 @@ class RenderingService:
         self._workers = workers
         self._pixels = pixels
         self._derived = derived
+        self._blending = BlendingFrames(retrieve, self._data_set)
 
     async def warm_up(self) -> None:
         """Have a process ready before the first picture is asked for: starting one takes a second."""
@@ -270,53 +230,27 @@ class RenderingService:
     async def _presented(self, state: StoredInstance, media_type: str, options: RenderingOptions) -> Encoded:
         """The first image that is stored here of those a presentation state speaks of."""
         data_set = await self._data_set(state)
-        study_uid, images = state.study_uid, await self._workers.run(lambda: list(referenced_images(data_set)))
-        if state.sop_class_uid == BLENDING_PRESENTATION_STATE:
-            below, _ = layers_of(data_set)
-            study_uid, images = below.study_uid or study_uid, list(below.images)
-        for reference in images:
-            image = await self._find(Scope(study_uid, reference.series_uid, reference.instance_uid))
-            if image is not None and kind_of(image) is Kind.IMAGE:
-                shown = Shown(image, (reference.frames or (1,))[:1])
-                return await self._in_state(shown, state, data_set, media_type, options)
-        raise ServerError(Reason.NOT_FOUND, "none of the images that the presentation state is for is stored here")
+        shown = await self._blending.first(state, data_set)
+        return await self._in_state(shown, state, data_set, media_type, options)
 
     async def _in_state(
         self, shown: Shown, state: StoredInstance, data_set: DataSet, media_type: str, options: RenderingOptions
     ) -> Encoded:
-        """A frame as a state wants it, with the frames that the state subtracts from it."""
+        """A frame as a state wants it, with the frames that the state subtracts from it or blends with it."""
+        if state.sop_class_uid == ADVANCED_BLENDING_PRESENTATION_STATE:
+            found = await self._blending.inputs(shown, data_set)
+            inputs = tuple([(number, await self._source(one.instance, one.frames)) for number, one in found])
+            source = await self._source(state)
+            return await self._pixels.run(rendered_by, inputs[0][1], media_type, options, source, None, inputs)
         if state.sop_class_uid == BLENDING_PRESENTATION_STATE:
             below = await self._source(shown.instance, shown.frames)
-            above = await self._superimposed(shown, state, data_set)
+            above = await self._blending.superimposed(shown, state, data_set)
             source = await self._source(above.instance, above.frames)
             return await self._pixels.run(rendered_by, below, media_type, options, await self._source(state), source)
         count, number = FrameIndex.unpack(shown.instance.frames).count, shown.frames[0]
-        found = subtraction_of(data_set, shown.instance.instance_uid, number, count)
-        source = await self._source(shown.instance, found.frames if found is not None else shown.frames)
+        subtraction = subtraction_of(data_set, shown.instance.instance_uid, number, count)
+        source = await self._source(shown.instance, subtraction.frames if subtraction is not None else shown.frames)
         return await self._pixels.run(rendered_by, source, media_type, options, await self._source(state))
-
-    async def _superimposed(self, shown: Shown, state: StoredInstance, data_set: DataSet) -> Shown:
-        """The frame that lies nearest to one, of those that a state lays over it."""
-        below, above = layers_of(data_set)
-        if shown.instance.instance_uid not in {image.instance_uid for image in below.images}:
-            raise ServerError(Reason.BAD_REQUEST, "the presentation state blends nothing over this image")
-        found: list[Shown] = []
-        planes: list[Plane | None] = []
-        for reference in above.images[:_MOST_SUPERIMPOSED]:
-            scope = Scope(above.study_uid or state.study_uid, reference.series_uid, reference.instance_uid)
-            image = await self._find(scope)
-            if image is None or kind_of(image) is not Kind.IMAGE:
-                continue
-            attributes = await self._data_set(image)
-            for number in reference.frames or range(1, FrameIndex.unpack(image.frames).count + 1):
-                found.append(Shown(image, (number,)))
-                planes.append(plane_of(frame_attributes(attributes, number)))
-        if not found:
-            raise ServerError(
-                Reason.NOT_FOUND, "none of the images that the presentation state superimposes is stored here"
-            )
-        own = plane_of(frame_attributes(await self._data_set(shown.instance), shown.frames[0]))
-        return found[nearest(own, planes) or 0]
 
     async def _segmented(self, shown: Shown, media_type: str, options: RenderingOptions) -> Encoded:
         """All segments that lie where the one of a frame does, on their image if that is stored here."""

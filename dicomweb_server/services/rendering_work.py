@@ -40,6 +40,7 @@ def rendered_by(
     options: RenderingOptions,
     state: AnySource | None = None,
     background: AnySource | None = None,
+    inputs: tuple[tuple[int, AnySource], ...] = (),
 ) -> Encoded:
     """A picture, page or drawing."""
     return perform(
@@ -49,6 +50,7 @@ def rendered_by(
             options,
             _read(state).head if state is not None else b"",
             _read(background) if background is not None else None,
+            tuple((number, _read(one)) for number, one in inputs),
         )
     )
 

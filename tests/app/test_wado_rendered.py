@@ -280,49 +280,6 @@ async def test_a_mask_is_subtracted_as_a_state_of_x_ray_images_wants(archive: Ar
     assert np.abs(plain - np.clip(pixels[0] / 4000 + 0.5, 0, 1) * 255).max() <= 0.51
 
 
-async def test_an_image_is_blended_over_the_one_below(archive: Archive) -> None:
-    place: dict[str, Any] = {
-        "ImageOrientationPatient": [1.0, 0, 0, 0, 1, 0],
-        "PixelSpacing": [1.0, 1.0],
-        "StudyInstanceUID": "1.2.3",
-    }
-    below, *above = await archive.add(
-        make_instance(SOPInstanceUID="1.8", ImagePositionPatient=[0.0, 0, 0], SeriesInstanceUID="1.2.3.1", **place),
-        *(
-            make_instance(
-                SOPInstanceUID=f"1.9.{z}", ImagePositionPatient=[0.0, 0, z], SeriesInstanceUID="1.2.3.2",
-                PixelData=bytes([z, 0]) * 64, **place,
-            )
-            for z in (20, 1, 10)
-        ),
-    )  # fmt: skip
-
-    def layer(position: str, *images: Instance) -> Dataset:
-        series = item(SeriesInstanceUID=images[0].series, ReferencedImageSequence=[reference(one) for one in images])
-        window = item(WindowCenter=32, WindowWidth=64, VOILUTFunction="LINEAR_EXACT")
-        return item(
-            BlendingPosition=position, StudyInstanceUID="1.2.3", ReferencedSeriesSequence=[series],
-            SoftcopyVOILUTSequence=[window],
-        )  # fmt: skip
-
-    dataset = make_dataset(
-        StudyInstanceUID="1.2.3", SOPClassUID="1.2.840.10008.5.1.4.1.1.11.4", Modality="PR", RelativeOpacity=0.5,
-        BlendingSequence=[layer("UNDERLYING", below), layer("SUPERIMPOSED", *above)],
-    )  # fmt: skip
-    for colour, top in (("Red", 1), ("Green", 0), ("Blue", 0)):
-        setattr(dataset, f"{colour}PaletteColorLookupTableDescriptor", [64, 0, 8])
-        setattr(dataset, f"{colour}PaletteColorLookupTableData", (np.arange(64) * 4 * top).astype("<u2").tobytes())
-    (state,) = await archive.add(write_part10(dataset))
-    query = f"?presentationSeriesUID={state.series}&presentationUID={state.uid}"
-    count = np.arange(64).reshape(8, 8) / 64 * 255
-    for path in (state.path + "/rendered", below.path + "/rendered" + query):
-        shown = np.asarray(picture(await archive.get(path, "image/png")), dtype=int)
-        assert np.abs(shown[..., 1] - count / 2).max() <= 1
-        assert np.abs(shown[..., 0] - (count / 2 + 2)).max() <= 1  # the nearest one is that of 1 mm
-    other = await archive.get(above[0].path + "/rendered" + query, "image/png")
-    assert other.status_code == 400
-
-
 async def test_segments_lie_on_their_image(archive: Archive) -> None:
     (image,) = await archive.add(make_instance(StudyInstanceUID="1.2.3", WindowCenter=32, WindowWidth=64))
     frame = item(

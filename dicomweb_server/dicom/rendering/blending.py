@@ -97,7 +97,9 @@ def blended(state: DataSet, below: BlendedFrame, above: BlendedFrame) -> NDArray
     if below.pixels.ndim != 2 or above.pixels.ndim != 2:
         raise unusable("only gray images are blended")
     gray = np.repeat(_gray(under, below)[..., np.newaxis], 3, axis=2)
-    colours, covered = _placed(_coloured(palette, _gray(over, above)), below, above)
+    colours, covered = placed_upon(
+        _coloured(palette, _gray(over, above)), plane_of(above.attributes), plane_of(below.attributes), gray.shape[:2]
+    )
     opacity = min(max(state.number(_OPACITY) or 0.0, 0.0), 1.0)
     weight = (covered * opacity)[..., np.newaxis]
     mixed: NDArray[np.uint8] = np.floor((gray * (1 - weight) + colours * weight) * 255 + 0.5).astype(np.uint8)
@@ -115,12 +117,10 @@ def _coloured(palette: Palette, gray: NDArray[np.float64]) -> NDArray[np.float64
     return palette.look_up(np.rint(gray * last).astype(np.int64) + palette.first) / 255
 
 
-def _placed(
-    colours: NDArray[np.float64], below: BlendedFrame, above: BlendedFrame
+def placed_upon(
+    colours: NDArray[np.float64], over: Plane | None, under: Plane | None, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The colours at each pixel of the underlying image, by linear interpolation, and where there are any."""
-    shape = below.pixels.shape
-    under, over = plane_of(below.attributes), plane_of(above.attributes)
+    """The colours of one plane at each pixel of another one, by linear interpolation, and where there are any."""
     if under is None or over is None or not np.isfinite(under.distance(over)):
         if colours.shape[:2] != shape:
             raise unusable("it is not told where its images lie, and they differ in size")
@@ -136,4 +136,4 @@ def _placed(
     x, y = (across - left)[:, np.newaxis], (down - top)[:, np.newaxis]
     upper = colours[top, left] * (1 - x) + colours[top, right] * x
     lower = colours[bottom, left] * (1 - x) + colours[bottom, right] * x
-    return (upper * (1 - y) + lower * y).reshape(*shape, 3), covered.reshape(shape).astype(np.float64)
+    return (upper * (1 - y) + lower * y).reshape(*shape, -1), covered.reshape(shape).astype(np.float64)

@@ -9,12 +9,13 @@ from dicomweb_server.dicom.rendering.lookup_table import LookupTable, lookup_tab
 from dicomweb_server.dicom.rendering.transforms import modality_transform, voi_transform
 from dicomweb_server.dicom.rendering.window import Window
 
-# Advanced blending, volume rendering, planar MPR and others are left out.
+# Volume rendering, planar MPR and others are left out.
 GRAYSCALE_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 COLOUR_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.2"
 PSEUDO_COLOUR_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.3"
 BLENDING_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.4"
 XA_XRF_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.5"
+ADVANCED_BLENDING_PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.8"
 PRESENTATION_STATES = frozenset(
     {
         GRAYSCALE_PRESENTATION_STATE,
@@ -22,6 +23,7 @@ PRESENTATION_STATES = frozenset(
         PSEUDO_COLOUR_PRESENTATION_STATE,
         BLENDING_PRESENTATION_STATE,
         XA_XRF_PRESENTATION_STATE,
+        ADVANCED_BLENDING_PRESENTATION_STATE,
     }
 )
 

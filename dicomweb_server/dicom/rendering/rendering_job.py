@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO
 
-from dicomweb_server.dicom.arrays import Image, np
+from dicomweb_server.dicom.arrays import Image, NDArray, np
 from dicomweb_server.dicom.data_set import DataSet
 from dicomweb_server.dicom.pixels.decode import decode_frame
 from dicomweb_server.dicom.pixels.description import PixelDescription
+from dicomweb_server.dicom.rendering.advanced_blending import InputFrame, advanced_blended
 from dicomweb_server.dicom.rendering.blending import BlendedFrame, blended
 from dicomweb_server.dicom.rendering.frame_attributes import FrameAttributes, frame_attributes
 from dicomweb_server.dicom.rendering.frame_image import Picture, frame_image, samples_of, with_picture
+from dicomweb_server.dicom.rendering.graphics import with_graphics
 from dicomweb_server.dicom.rendering.grayscale import Pixels
 from dicomweb_server.dicom.rendering.image_format import Encoded, animated, encoded
 from dicomweb_server.dicom.rendering.lookup_table import unusable
@@ -37,7 +39,8 @@ _MILLISECONDS = 100.0  # of a frame, where nothing tells
 class RenderingJob:
     """What to make of a source. `state`: the head of a presentation state.
 
-    `background`: what lies below a segmentation, or, with a state, what is blended over the source.
+    `background`: what lies below a segmentation, or, with a state, what is blended over the source. `inputs`: all that
+    an advanced blending state blends, by number, the source first.
     """
 
     source: Source
@@ -45,6 +48,7 @@ class RenderingJob:
     options: RenderingOptions = field(default_factory=RenderingOptions)
     state: bytes = b""
     background: Source | None = None
+    inputs: tuple[tuple[int, Source], ...] = ()
 
 
 def perform(job: RenderingJob) -> Encoded:
@@ -90,6 +94,8 @@ def _encoded(picture: Picture, job: RenderingJob) -> Encoded:
 
 
 def _state_or_segments(job: RenderingJob, data_set: DataSet, description: PixelDescription) -> Picture:
+    if job.inputs:
+        return _advanced_blended(job, data_set)
     if job.state and job.background is not None:
         return _blended(job, data_set, description, job.background)
     if job.background is None:
@@ -115,7 +121,26 @@ def _blended(job: RenderingJob, data_set: DataSet, description: PixelDescription
         _blended_frame(job.source.instance_uid, data_set, below, decode_frame(below.data, description)),
         _blended_frame(source.instance_uid, other, above, decode_frame(above.data, described(header, other, source))),
     )
-    return finished(Image.fromarray(shown), data_set, job.source.instance_uid, below.number, state, job.options)
+    return _with_annotations(shown, data_set, state, job)
+
+
+def _advanced_blended(job: RenderingJob, data_set: DataSet) -> Picture:
+    state = opened_head(job.state)[1]
+    frames = {number: _input_frame(source) for number, source in job.inputs}
+    return _with_annotations(advanced_blended(state, frames, job.inputs[0][0]), data_set, state, job)
+
+
+def _input_frame(source: Source) -> InputFrame:
+    header, data_set = opened_head(source.head)
+    frame = source.frames[0]
+    pixels = decoded(frame, described(header, data_set, source), data_set)
+    return InputFrame(pixels, frame_attributes(data_set, frame.number), source.instance_uid, frame.number)
+
+
+def _with_annotations(shown: NDArray[np.uint8], data_set: DataSet, state: DataSet, job: RenderingJob) -> Picture:
+    uid, number = job.source.instance_uid, job.source.frames[0].number
+    picture = with_graphics(Image.fromarray(shown), state, uid, number)
+    return finished(picture, data_set, uid, number, state, job.options)
 
 
 def _blended_frame(uid: str, data_set: DataSet, frame: SourceFrame, pixels: Pixels) -> BlendedFrame:

@@ -59,12 +59,13 @@ def grayscale_of(frame: FrameAttributes) -> Grayscale:
         modality=modality_transform(frame.either(_PIXEL_VALUE_TRANSFORMATION, _SLOPE)),
         voi=voi_transform(voi_source) or (voi_transform(data_set) if voi_source is not data_set else None),
         inverse=data_set.text(_PHOTOMETRIC_INTERPRETATION) == "MONOCHROME1" or shape == "INVERSE",
-        padding=_padding(data_set),
+        padding=padding_of(data_set),
         nominal=_nominal(data_set),
     )
 
 
-def _padding(data_set: DataSet) -> tuple[float, float] | None:
+def padding_of(data_set: DataSet) -> tuple[float, float] | None:
+    """The lowest and the highest stored value that mean nothing (PS3.3 §C.7.5.1.1.2)."""
     value = data_set.number(_PADDING_VALUE)
     if value is None:
         return None
