@@ -92,6 +92,29 @@ def number(elements: Mapping[int, bytes], element: int) -> int | None:
     return int.from_bytes(elements[element], "little") if element in elements else None
 
 
+# Each PDU by what tests call it: those of PS3.8 §9.3 but A-ABORT, and two that are none.
+PDUS = {
+    "A-ASSOCIATE-RQ": associate_rq(proposal(1, VERIFICATION, IMPLICIT)),
+    "A-ASSOCIATE-AC": pdu(AC, associate_rq()[6:]),
+    "A-ASSOCIATE-RJ": fixed(RJ, 0, 1, 1, 1),
+    "P-DATA-TF": p_data(1, 3, echo_command()),
+    "A-RELEASE-RQ": fixed(RELEASE_RQ),
+    "A-RELEASE-RP": fixed(RELEASE_RP),
+    "an unknown PDU": pdu(0x09, bytes(4)),
+    "a PDU with wrong parameters": fixed(RELEASE_RQ, 0, 0),
+}
+# What does not belong into an established association (Sta6), and the reason that it is aborted with (table 9-26).
+UNRECOGNIZED, UNEXPECTED, INVALID = 1, 2, 6
+NOT_IN_STA6 = (
+    ("A-ASSOCIATE-RQ", UNEXPECTED),
+    ("A-ASSOCIATE-AC", UNEXPECTED),
+    ("A-ASSOCIATE-RJ", UNEXPECTED),
+    ("A-RELEASE-RP", UNEXPECTED),
+    ("an unknown PDU", UNRECOGNIZED),
+    ("a PDU with wrong parameters", INVALID),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """An A-ASSOCIATE-AC: (result, transfer syntax) by context, and the user information sub-items by type."""

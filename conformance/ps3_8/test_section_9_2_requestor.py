@@ -20,12 +20,15 @@ from conformance.upper_layer import (
     CLOSED,
     CT_STORAGE,
     DATA,
+    INVALID,
+    NOT_IN_STA6,
+    PDUS,
     RELEASE_RP,
     RELEASE_RQ,
-    RJ,
     RQ,
+    UNEXPECTED,
+    UNRECOGNIZED,
     Peer,
-    associate_rq,
     command_set,
     elements_of,
     fixed,
@@ -38,18 +41,8 @@ from conformance.upper_layer import (
 )
 
 Address = tuple[str, int]
-SERVICE_PROVIDER, UNEXPECTED, UNRECOGNIZED, INVALID = 2, 2, 1, 6
+SERVICE_PROVIDER = 2
 UNABLE_TO_PERFORM = 0xA702
-PDUS = {
-    "A-ASSOCIATE-RQ": associate_rq(),
-    "A-ASSOCIATE-AC": pdu(AC, associate_rq()[6:]),
-    "A-ASSOCIATE-RJ": fixed(RJ, 0, 1, 1, 1),
-    "P-DATA-TF": p_data(1, 3, command_set({0x0100: 0x8001, 0x0120: 1, 0x0800: 0x0101, 0x0900: 0})),
-    "A-RELEASE-RQ": fixed(RELEASE_RQ),
-    "A-RELEASE-RP": fixed(RELEASE_RP),
-    "an unknown PDU": pdu(0x09, bytes(4)),
-    "a PDU with wrong parameters": fixed(RELEASE_RQ, 0, 0),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +153,7 @@ def test_awaiting_the_answer_it_may_be_no(called: Called, answer: bytes) -> None
 
 
 @requires("PS3.8 §9.2")
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("A-ASSOCIATE-RQ", UNEXPECTED),
-        ("A-ASSOCIATE-AC", UNEXPECTED),
-        ("A-ASSOCIATE-RJ", UNEXPECTED),
-        ("A-RELEASE-RP", UNEXPECTED),
-        ("an unknown PDU", UNRECOGNIZED),
-        ("a PDU with wrong parameters", INVALID),
-    ],
-)
+@pytest.mark.parametrize(("name", "reason"), NOT_IN_STA6)
 def test_established_what_does_not_belong_there_is_aborted(called: Called, name: str, reason: int) -> None:
     """Sta6: AA-8."""
     called.accept()

@@ -10,35 +10,15 @@ from conformance.upper_layer import (
     AC,
     CLOSED,
     DATA,
-    IMPLICIT,
+    NOT_IN_STA6,
+    PDUS,
     RELEASE_RP,
-    RELEASE_RQ,
-    RJ,
-    VERIFICATION,
     Peer,
-    associate_rq,
-    echo_command,
     fixed,
-    p_data,
-    pdu,
-    proposal,
 )
 
 Address = tuple[str, int]
-REQUEST = associate_rq(proposal(1, VERIFICATION, IMPLICIT))
-ECHO = p_data(1, 3, echo_command())
-PDUS = {
-    "A-ASSOCIATE-RQ": REQUEST,
-    "A-ASSOCIATE-AC": pdu(AC, REQUEST[6:74]),
-    "A-ASSOCIATE-RJ": fixed(RJ, 0, 1, 1, 1),
-    "P-DATA-TF": ECHO,
-    "A-RELEASE-RQ": fixed(RELEASE_RQ),
-    "A-RELEASE-RP": fixed(RELEASE_RP),
-    "an unknown PDU": pdu(0x09, bytes(4)),
-    "a PDU with wrong parameters": fixed(RELEASE_RQ, 0, 0),
-}
 SERVICE_USER, SERVICE_PROVIDER = 0, 2
-UNRECOGNIZED, UNEXPECTED, INVALID = 1, 2, 6
 
 
 def is_closed(peer: Peer, seconds: float = 5) -> bool:
@@ -69,7 +49,7 @@ def test_awaiting_the_request_an_abort_closes(dimse: Address) -> None:
 def test_what_comes_with_the_request_meets_its_answer_or_an_abort(dimse: Address, name: str) -> None:
     """Sta3: AA-8 or AA-3, unless the answer was quicker: then Sta6. Whichever, there is one, and the next is served."""
     with Peer(dimse) as peer:
-        peer.send(REQUEST + (PDUS | {"A-ABORT": fixed(ABORT)})[name])
+        peer.send(PDUS["A-ASSOCIATE-RQ"] + (PDUS | {"A-ABORT": fixed(ABORT)})[name])
         kinds: list[int] = []
         while not kinds or kinds[-1] not in (CLOSED, DATA, RELEASE_RP):
             kinds.append(peer.receive()[0])
@@ -81,17 +61,7 @@ def test_what_comes_with_the_request_meets_its_answer_or_an_abort(dimse: Address
 
 
 @requires("PS3.8 §9.2")
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("A-ASSOCIATE-RQ", UNEXPECTED),
-        ("A-ASSOCIATE-AC", UNEXPECTED),
-        ("A-ASSOCIATE-RJ", UNEXPECTED),
-        ("A-RELEASE-RP", UNEXPECTED),
-        ("an unknown PDU", UNRECOGNIZED),
-        ("a PDU with wrong parameters", INVALID),
-    ],
-)
+@pytest.mark.parametrize(("name", "reason"), NOT_IN_STA6)
 def test_established_what_does_not_belong_there_is_aborted_by_the_provider(
     dimse: Address, name: str, reason: int
 ) -> None:

@@ -23,6 +23,18 @@ class WorklistSettings(RemoteSettings):
         "Whether capital and small letters differ in AE titles, as the standard says; many servers take them as equal.",
         default=True,
     )
+    association_timeout: float = option(
+        "DIMSE",
+        Seconds(1, 3600),
+        "How long a node may take for its association request, or to answer ours (ARTIM, PS3.8 9.1.5).",
+        default=30.0,
+    )
+    closing_timeout: float = option(
+        "DIMSE",
+        Seconds(0.1, 60),
+        "How long a node may take to close the connection of an association that is over, before we do (ARTIM, too).",
+        default=0.5,
+    )
     implementation_class_uid: str = option(
         "DIMSE",
         Text("a UID", r"(?=.{1,64}$)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+"),
