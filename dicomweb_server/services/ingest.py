@@ -79,7 +79,7 @@ class IngestMeter(Protocol):
 class Transcoder(Protocol):
     """Changes what arrives before it is read."""
 
-    async def transcoded(self, staged: Staged) -> Staged:
+    async def transcoded(self, staged: Staged, origin: Origin) -> Staged:
         """The instance as it is to be stored; what was staged before is used up if it is another one."""
 
 
@@ -211,7 +211,7 @@ class IngestService:
             return
 
         async def transcode(item: _Item) -> None:
-            item.staged = await transcoder.transcoded(item.staged)
+            item.staged = await transcoder.transcoded(item.staged, item.origin)
 
         async with asyncio.TaskGroup() as group:
             for item in items:

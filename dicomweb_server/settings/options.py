@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicomweb_server.settings.access_options import AccessSettings
+from dicomweb_server.settings.ingest_rules import IngestRule, IngestRules
 from dicomweb_server.settings.kinds import (
     Choice,
     FilePath,
@@ -126,6 +127,12 @@ class Settings(AccessSettings):
         Several(Choice(("compressed", "uncompressed"))),
         "Which instances that arrive are brought into it, by how their pixels are stored.",
         default=("compressed", "uncompressed"),
+    )
+    ingest_transcoding_rules: Mapping[str, IngestRule] = _option(
+        "Pixels",
+        IngestRules(),
+        "What is brought into another transfer syntax than that, or into none: the first rule that applies decides.",
+        default={},
     )
     lossy_quality: int = _option(
         "Pixels",

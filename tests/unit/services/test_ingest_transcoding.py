@@ -7,8 +7,9 @@ import pytest
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.pixels.encode import Target
+from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.services.ingest import IngestService
-from dicomweb_server.services.ingest_transcoding import IngestTarget, IngestTranscoder
+from dicomweb_server.services.ingest_transcoding import IngestException, IngestTarget, IngestTranscoder
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
@@ -20,9 +21,10 @@ from tests.pixel_workers import InlineWorkers
 P = "1.2.840.10008.1.2."
 EXPLICIT, JPEG, J2K, HTJ2K = P + "1", P + "4.50", P + "4.90", P + "4.202"
 IMAGE = described(12)
+WEB = Origin("test")
 
 
-async def stored(tmp_path: Path, files: list[bytes], wanted: IngestTarget) -> list[bytes]:
+async def stored(tmp_path: Path, files: list[bytes], wanted: IngestTarget, origin: Origin = WEB) -> list[bytes]:
     """What is in the store after files came in."""
     store = Store(tmp_path, StoreOptions(sync=SyncMode.OFF))
     workers = Threads(1, "worker")
@@ -34,7 +36,7 @@ async def stored(tmp_path: Path, files: list[bytes], wanted: IngestTarget) -> li
         spool = ingest.stage()
         await spool.write(data)
         staged.append(await spool.finish())
-    outcomes = await ingest.ingest_batch(staged, Origin("test"))
+    outcomes = await ingest.ingest_batch(staged, origin)
     assert all(outcome.is_success for outcome in outcomes)
     keys = [key async for key, _, _ in store.blobs.keys()]  # noqa: SIM118 - no mapping
     found = [await store.blobs.read(key) for key in keys]
@@ -73,6 +75,36 @@ async def test_what_cannot_be_is_stored_as_it_came(tmp_path: Path) -> None:
     color = image_file(described(8, samples=3, color="YBR_FULL"))  # nor these
     files = await stored(tmp_path, [broken, report, dose, color], IngestTarget(target=Target(HTJ2K)))
     assert sorted(files) == sorted([broken, report, dose, color])
+
+
+@pytest.mark.parametrize(
+    ("sender", "modality", "sop_class", "syntax"),
+    [
+        ("", "CT", "1.2.840.10008.5.1.4.1.1.2", J2K),  # no rule is meant for it
+        ("", "MG", "1.2.840.10008.5.1.4.1.1.2", EXPLICIT),
+        (" WARD1 ", "US", "1.2.840.10008.5.1.4.1.1.6.1", HTJ2K),
+        ("WARD2", "US", "1.2.840.10008.5.1.4.1.1.6.1", J2K),
+        ("WARD1", "MG", "1.2.840.10008.5.1.4.1.1.6.1", EXPLICIT),  # two are: the first one counts
+        ("WARD1", "US", "1.2.840.10008.5.1.4.1.1.7", J2K),
+    ],
+)
+async def test_rules_by_what_it_is_and_who_sent_it(
+    tmp_path: Path, sender: str, modality: str, sop_class: str, syntax: str
+) -> None:
+    wanted = IngestTarget(
+        target=Target(J2K),
+        exceptions=(
+            IngestException(target=None, modalities=frozenset({"MG"})),
+            IngestException(
+                target=Target(HTJ2K),
+                sop_classes=UidPatterns(["1.2.840.10008.5.1.4.1.1.6.*"]),
+                senders=frozenset({"WARD1"}),
+            ),
+        ),
+    )
+    data = image_file(IMAGE, Modality=modality, SOPClassUID=sop_class)
+    (kept,) = await stored(tmp_path, [data], wanted, Origin("dimse", calling_ae_title=sender))
+    assert read(kept).file_meta.TransferSyntaxUID == syntax
 
 
 async def test_color_of_jpeg_becomes_rgb(tmp_path: Path) -> None:
