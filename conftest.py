@@ -10,6 +10,7 @@ from collections.abc import Generator
 import pytest
 
 _MISSING = re.compile("not installed|needs DCMTK|there is no (mkfs|mount|umount)")
+_PRINTABLE = re.compile(rb"[ -~]*")
 _IN_CI = os.environ.get("CI", "").lower() == "true"
 
 
@@ -22,3 +23,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {reason}"
     return report
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes that are no text may tell the time they were made at: all processes must give a test the same name."""
+    return argname if isinstance(val, bytes) and not _PRINTABLE.fullmatch(val) else None
