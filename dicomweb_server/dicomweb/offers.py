@@ -82,7 +82,8 @@ def chosen_frame_offer(accept: str, transfer_syntax_uid: str, *, alone: bool) ->
 def frame_offers(transfer_syntax_uid: str, *, alone: bool) -> tuple[Offer, ...]:
     """The representations of frames (PS3.18 tables 8.7.3-4 and 8.7.3-5), in our order of preference.
 
-    Without a media type that is octet-stream, or what is stored if that lost something.
+    Without a media type that is octet-stream, or what is stored if that lost something. A video may be asked for as
+    octet-stream too, beyond the tables: so OHIF fetches it, and nobody else could mean anything by that.
     """
     syntax = transfer_syntax(transfer_syntax_uid)
     octets = (OCTET_STREAM, EXPLICIT_VR_LITTLE_ENDIAN, False)
@@ -92,6 +93,8 @@ def frame_offers(transfer_syntax_uid: str, *, alone: bool) -> tuple[Offer, ...]:
         kinds = [(syntax.media_type, transfer_syntax_uid, True)]
         if is_decodable(syntax):
             kinds.insert(0 if transfer_syntax_uid in _LOSSLESS else 1, octets)
+        elif syntax.media_type.startswith("video/"):
+            kinds.append((OCTET_STREAM, transfer_syntax_uid, True))
     if is_decodable(syntax):
         kinds += [(TRANSFER_SYNTAXES[uid].media_type, uid, False) for uid in MADE if uid != transfer_syntax_uid]
     return tuple(

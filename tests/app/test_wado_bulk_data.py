@@ -96,6 +96,19 @@ async def test_compressed_pixel_data_come_frame_by_frame(archive: Archive) -> No
         assert (refused.status_code, "cannot be decoded" in refused.json()["detail"]) == (406, True)
 
 
+async def test_a_video_may_be_asked_for_as_octets(archive: Archive) -> None:
+    """As OHIF does; but its pictures are not what somebody gets who wants them uncompressed."""
+    stream, syntax = bytes(range(200)), "1.2.840.10008.1.2.4.102"
+    (one,) = await archive.add(make_encapsulated([stream], transfer_syntax_uid=syntax))
+    for path in ("/bulkdata/7FE00010", "/pixeldata", "/bulkdata", "/frames/1"):
+        for accept, media_type in ((OCTETS, "application/octet-stream"), (None, "video/mp4")):
+            (part,) = split_parts(await archive.get(one.path + path, accept))
+            assert (part.media_type, part.body) == (media_type, stream)
+            assert part.headers["content-type"].endswith(f"transfer-syntax={syntax}")
+        explicit = await archive.get(one.path + path, f"{OCTETS}; transfer-syntax={ExplicitVRLittleEndian}")
+        assert explicit.status_code == 406
+
+
 async def test_all_bulk_data_of_a_study(archive: Archive) -> None:
     study = generate_uid()
     plain, jpeg = (
