@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.availability import INSTANCE_AVAILABILITY
 from dicomweb_server.dicom.standard_tables import uids
 from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
 from dicomweb_server.dicom.uids import (
@@ -96,6 +97,7 @@ ASKED: Mapping[str, str] = {
     VERIFICATION: "C-ECHO",
     STORAGE_COMMITMENT: "N-ACTION; N-EVENT-REPORT is taken on the same association or on another",
     MODALITY_WORKLIST: "C-FIND",
+    INSTANCE_AVAILABILITY: "N-CREATE",
     **{
         f"{root}.{last}": operation
         for root in ("1.2.840.10008.5.1.4.1.2.1", "1.2.840.10008.5.1.4.1.2.2")

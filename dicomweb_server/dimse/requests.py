@@ -1,7 +1,9 @@
-"""Single requests to a modality that need no sub-operations: store one file, ask for storage commitment."""
+"""Single requests to a modality that need no sub-operations: store one file, ask for commitment, tell something."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+
+import orjson
 
 from dicomweb_server.dicom.part10 import (
     MEDIA_STORAGE_SOP_CLASS_UID,
@@ -10,15 +12,19 @@ from dicomweb_server.dicom.part10 import (
     read_file_meta,
 )
 from dicomweb_server.dicom.uids import is_valid_uid, uid_from
+from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION, CommitmentRequest
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
 from dicomweb_server.dimse.ending import AssociationLostError, ContextRefusedError
+from dicomweb_server.dimse.identifiers import RequestKey
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, RequestedAssociation, ServiceUser
-from dicomweb_server.dimse.status import Status
+from dicomweb_server.dimse.status import DUPLICATE_INSTANCE, Status
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.services.modalities import PeerAwayError, PeerError, Reference
+from dicomweb_server.services.modalities import Attributes, PeerAwayError, PeerError, Reference
+
+DataSet = Callable[[str], bytes | memoryview]  # in a transfer syntax
 
 
 def refusal(what: str, status: Status) -> PeerError:
@@ -49,7 +55,7 @@ async def store_file(part10: bytes, modality: Modality, user: ServiceUser) -> Re
         priority=0,
     )
     proposal = (reference.sop_class_uid, (syntax,))
-    association, status = await _asked(modality, user, proposal, command, memoryview(part10)[start:])
+    association, status = await _asked(modality, user, proposal, command, lambda _: memoryview(part10)[start:])
     await association.release()
     if status.outcome == "failure":
         raise refusal("C-STORE", status)
@@ -71,11 +77,33 @@ async def ask_commitment(
         requested_sop_instance_uid=PUSH_MODEL_INSTANCE,
         action_type_id=REQUEST_ACTION,
     )
-    association, status = await _asked(modality, user, (STORAGE_COMMITMENT, IDENTIFIER_SYNTAXES), command, request)
+    proposal = (STORAGE_COMMITMENT, IDENTIFIER_SYNTAXES)
+    association, status = await _asked(modality, user, proposal, command, request.dataset)
     if status.outcome == "failure":
         await association.release()
         raise refusal("N-ACTION", status)
     return association
+
+
+async def create(
+    sop_class_uid: str, instance_uid: str, attributes: Attributes, modality: Modality, user: ServiceUser
+) -> None:
+    """N-CREATE (PS3.7 §10.1.5); that there is such an instance already is no failure: it was told before."""
+    keys = [RequestKey(int(tag, 16), attribute["vr"], "") for tag, attribute in attributes.items()]
+
+    def dataset(transfer_syntax_uid: str) -> bytes:
+        return AnswerEncoder(keys, {}, transfer_syntax_uid).encode(orjson.dumps(attributes))
+
+    command = Command(
+        field=CommandField.N_CREATE_RQ,
+        has_dataset=True,
+        affected_sop_class_uid=sop_class_uid,
+        affected_sop_instance_uid=instance_uid,
+    )
+    association, status = await _asked(modality, user, (sop_class_uid, IDENTIFIER_SYNTAXES), command, dataset)
+    await association.release()
+    if status.outcome == "failure" and status.code != DUPLICATE_INSTANCE.code:
+        raise refusal("N-CREATE", status)
 
 
 async def _asked(
@@ -83,7 +111,7 @@ async def _asked(
     user: ServiceUser,
     proposal: tuple[str, tuple[str, ...]],
     command: Command,
-    dataset: memoryview | CommitmentRequest,
+    dataset: DataSet,
 ) -> tuple[RequestedAssociation, Status]:
     """An association of its own, and the status of one request on it; PeerError if there is none."""
     try:
@@ -102,12 +130,12 @@ async def _answered(
     association: RequestedAssociation,
     sop_class_uid: str,
     command: Command,
-    dataset: memoryview | CommitmentRequest,
+    dataset: DataSet,
     seconds: float,
 ) -> Status:
     context = association.context(sop_class_uid)
     numbered = replace(command, message_id=association.exchange.next_message_id())
-    content = dataset if isinstance(dataset, memoryview) else dataset.dataset(context.transfer_syntax)
     exchange = association.exchange
-    message = await exchange.request(exchange.outgoing(context.context_id, numbered, [content]), seconds)
+    outgoing = exchange.outgoing(context.context_id, numbered, [dataset(context.transfer_syntax)])
+    message = await exchange.request(outgoing, seconds)
     return Status(message.command.status or 0, message.command.error_comment or "")

@@ -17,6 +17,7 @@ class Via(Enum):
     MODALITY = "Modality"
     PEER = "Peer"
     DICOMWEB = "Server"
+    NOTICE = "Notified"  # a modality that is only told what can be had here
 
 
 @dataclass(frozen=True, slots=True)

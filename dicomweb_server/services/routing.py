@@ -22,6 +22,7 @@ from dicomweb_server.ports.changes import Change, ChangeKind, ChangeLog
 from dicomweb_server.ports.index import Scope
 from dicomweb_server.ports.routing import RoutedJob, RoutingLog, Via
 from dicomweb_server.services.jobs import Job, JobService
+from dicomweb_server.services.notifying import NOTIFICATION
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.sending import written_scopes
@@ -39,12 +40,17 @@ _UIDS = {Level.STUDY: "StudyInstanceUID", Level.SERIES: "SeriesInstanceUID", Lev
 _UID_TAGS = (0x0020000D, 0x0020000E, 0x00080018)
 
 
-_JOB_TYPE = {Via.MODALITY: MODALITY_STORE, Via.PEER: PEER_STORE, Via.DICOMWEB: STOW}
+_JOB_TYPE = {
+    Via.MODALITY: MODALITY_STORE,
+    Via.PEER: PEER_STORE,
+    Via.DICOMWEB: STOW,
+    Via.NOTICE: NOTIFICATION,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A known modality, peer or DICOMweb server. `ae_title`: of a modality, to which nothing goes back that it sent."""
+    """A known modality, peer or DICOMweb server. `ae_title`: of one to which nothing goes back that it sent."""
 
     via: Via
     name: str

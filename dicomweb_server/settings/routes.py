@@ -9,7 +9,7 @@ from dicomweb_server.ports.routing import Via
 from dicomweb_server.settings.kinds import Several
 from dicomweb_server.settings.modalities import AE_TITLE
 
-_VIA = {"modality": Via.MODALITY, "peer": Via.PEER, "dicomweb": Via.DICOMWEB}
+_VIA = {"modality": Via.MODALITY, "peer": Via.PEER, "dicomweb": Via.DICOMWEB, "notify": Via.NOTICE}
 _LEVELS = {"instance": Level.INSTANCE, "series": Level.SERIES, "study": Level.STUDY}
 _SENDERS = Several(AE_TITLE)
 _KNOWN = frozenset({"to", "when", "match", "from"})
@@ -31,8 +31,8 @@ class Routes:
     """A table of rules by name; as text `NAME=KIND:DESTINATION` separated by commas."""
 
     allowed: str = (
-        "a table of name = { to, when, match, from }: to is modality:NAME, peer:NAME or dicomweb:NAME, when one of "
-        "instance, series, study, match a table of attribute = value, from a list of AE titles "
+        "a table of name = { to, when, match, from }: to is modality:NAME, peer:NAME, dicomweb:NAME or notify:NAME, "
+        "when one of instance, series, study, match a table of attribute = value, from a list of AE titles "
         "(as text: NAME=KIND:DESTINATION, separated by commas)"
     )
 
@@ -52,7 +52,7 @@ def _route(name: str, raw: object) -> Route:
     via, colon, destination = str(raw["to"]).partition(":")
     when, match = str(raw.get("when", "instance")), raw.get("match", {})
     if via not in _VIA or not colon or not destination:
-        raise ValueError(f"route {name}: to is not modality:NAME, peer:NAME or dicomweb:NAME")
+        raise ValueError(f"route {name}: to is not modality:NAME, peer:NAME, dicomweb:NAME or notify:NAME")
     if when not in _LEVELS:
         raise ValueError(f"route {name}: when is not instance, series or study")
     if not isinstance(match, Mapping):

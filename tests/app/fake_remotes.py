@@ -93,6 +93,9 @@ class FakeRemote:
         self.note("store_file", len(part10))
         return Reference("1.2", "1.3")
 
+    async def create(self, sop_class_uid: str, instance_uid: str, attributes: Attributes) -> None:
+        self.note("create", sop_class_uid, instance_uid, attributes)
+
     async def commit(self, references: Sequence[Reference], transaction_uid: str) -> None:
         self.note("commit", list(references), transaction_uid)
 
