@@ -94,6 +94,10 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
     settings = app.settings
     async with contextlib.AsyncExitStack() as opened:
         try:
+            if settings.ohif is not None:
+                from dicomweb_server.ui.ohif import check_build  # rarely needed
+
+                check_build(settings.ohif)
             store = await opened.enter_async_context(open_store(settings, app.metrics))
             opened.callback(_logger.info, "closing the store")
             app.holder.fill(store)

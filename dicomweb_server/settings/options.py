@@ -323,6 +323,12 @@ class Settings(AccessSettings):
     ui: bool = _option(
         "Operation", Toggle(), "Serve the explorer, a small page to look at what is stored.", default=True
     )
+    ohif: Path | None = _option(
+        "Operation",
+        FilePath(optional=True),
+        "Folder with a build of the viewer OHIF, served at /viewer and linked from the explorer.",
+        default=None,
+    )
     docs: bool = _option("Operation", Toggle(), "Serve a browsable description of the API at /docs.", default=True)
 
 

@@ -3,6 +3,8 @@ import * as dicomweb from "./dicomweb.js";
 import { make } from "./elements.js";
 import * as rest from "./rest.js";
 
+const viewer = document.querySelector("meta[name=viewer]").content;
+
 export function actions(study, series, what, after) {
   const address = new URL(dicomweb.resource(study, series), location.href).href;
   const said = make("span", { role: "status" });
@@ -25,6 +27,7 @@ export function actions(study, series, what, after) {
     location.hash = after;
   });
   const row = make("div", { className: "actions" }, download, copy, remove, said);
+  if (viewer) row.prepend(make("a", { href: `${viewer}?StudyInstanceUIDs=${study}${series ? `&SeriesInstanceUIDs=${series}` : ""}` }, "Open in OHIF"));
   if (rest.isOffered) {
     if (!series) remove.before(button("Anonymize a copy", "", () => anonymize(study, tell)));
     offerSending(row, button, (destination) => send(study, series, destination, tell));
