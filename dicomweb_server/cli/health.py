@@ -5,6 +5,7 @@ import json
 import ssl
 import sys
 
+from dicomweb_server.certificates import checking_context
 from dicomweb_server.cli.arguments import Arguments, load_settings
 from dicomweb_server.settings import Settings
 
@@ -36,7 +37,6 @@ def _connection(settings: Settings) -> http.client.HTTPConnection:
         host = "::1" if ":" in host else "127.0.0.1"
     if settings.tls_certificate is None:
         return http.client.HTTPConnection(host, settings.http_port, timeout=_SECONDS)
-    context = ssl.create_default_context()
+    context = checking_context(ssl.Purpose.SERVER_AUTH, settings.tls_certificate)
     context.check_hostname = False  # its name is that by which others reach it, not this one
-    context.load_verify_locations(settings.tls_certificate)
     return http.client.HTTPSConnection(host, settings.http_port, timeout=_SECONDS, context=context)

@@ -2,7 +2,7 @@
 
 import ssl
 
-from dicomweb_server.certificates import RenewedContext
+from dicomweb_server.certificates import RenewedContext, checking_context
 from dicomweb_server.dimse.options import TlsClientOptions, TlsOptions
 
 # Of TLS 1.2; those of 1.3 are all good (RFC 9325 §4.2).
@@ -27,7 +27,7 @@ def _server_context(options: TlsOptions) -> ssl.SSLContext:
 
 def client_context(options: TlsClientOptions) -> ssl.SSLContext:
     """For associations that we request: the peer's certificate is always checked."""
-    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=options.ca)
+    context = checking_context(ssl.Purpose.SERVER_AUTH, options.ca)
     context.check_hostname = options.check_host
     _restrict(context)
     if options.certificate is not None:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from dicomweb_server.certificates import checking_context
 from dicomweb_server.later import Later
 from dicomweb_server.services.peers import PeerAwayError, PeerError, WebAddress
 
@@ -227,7 +228,7 @@ def _redirected(response: httpx.Response, method: str) -> httpx.URL | None:
 
 def _tls(address: WebAddress, options: WebClientOptions) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=options.ca)
+        context = checking_context(ssl.Purpose.SERVER_AUTH, options.ca)
         if not options.verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if address.certificate:

@@ -16,7 +16,7 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from dicomweb_server.certificates import RenewedContext
+from dicomweb_server.certificates import RenewedContext, checking_context
 from dicomweb_server.errors import StartError
 from dicomweb_server.server.connection import Connection, Gate
 
@@ -151,7 +151,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 
 
 def _tls_context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context = checking_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(tls.certificate, tls.key)
     if tls.client_ca:

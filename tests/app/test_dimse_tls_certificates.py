@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pynetdicom import AE, build_context, build_role, evt
 
+from dicomweb_server.certificates import checking_context
 from dicomweb_server.dimse.ending import AssociationRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality, TlsClientOptions, TlsOptions
 from dicomweb_server.dimse.pdu import PduType
@@ -57,7 +58,7 @@ def listener(certificates: Certificates, *, required: bool = True) -> TlsOptions
 
 def client(certificates: Certificates, shown: Identity | None) -> ssl.SSLContext:
     """What pynetdicom calls with."""
-    context = ssl.create_default_context(cafile=certificates.authority.certificate)
+    context = checking_context(ssl.Purpose.SERVER_AUTH, certificates.authority.certificate)
     if shown is not None:
         context.load_cert_chain(shown.certificate, shown.key)
     return context

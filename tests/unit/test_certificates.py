@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dicomweb_server.certificates import RenewedContext
+from dicomweb_server.certificates import RenewedContext, checking_context
 from tests.certificates import Authority, Identity
 
 LOOPS = [asyncio.new_event_loop]
@@ -48,7 +48,7 @@ class Files:
 
 async def answered(port: int, authority: Authority, shown: Identity) -> bool:
     """Whether a peer with this certificate, who trusts that authority, is answered."""
-    context = ssl.create_default_context(cafile=authority.certificate)
+    context = checking_context(ssl.Purpose.SERVER_AUTH, authority.certificate)
     context.load_cert_chain(shown.certificate, shown.key)
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
@@ -103,3 +103,30 @@ def test_who_connects_after_a_change_meets_the_new_files(
 def test_files_that_cannot_be_used_at_the_start_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Files(tmp_path).renewed()
+
+
+@pytest.mark.parametrize("purpose", [ssl.Purpose.SERVER_AUTH, ssl.Purpose.CLIENT_AUTH])
+def test_every_python_checks_alike(purpose: ssl.Purpose) -> None:
+    flags = checking_context(purpose).verify_flags
+    assert not flags & ssl.VERIFY_X509_STRICT
+    assert flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+async def test_a_certificate_is_trusted_that_is_not_an_authority_s(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    ours, theirs = authority.identity("ours"), authority.identity("theirs")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(ours.certificate, ours.key)
+    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    for pinned, is_trusted in ((ours, True), (theirs, False)):
+        client = checking_context(ssl.Purpose.SERVER_AUTH, pinned.certificate)
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
+            writer.close()
+        except ssl.SSLError:
+            assert not is_trusted
+        else:
+            assert is_trusted
+    server.close()
+    await server.wait_closed()
