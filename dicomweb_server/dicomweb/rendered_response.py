@@ -51,12 +51,14 @@ async def picture_response(
 ) -> Response:
     """Frames, or what has none, rendered; `lasting`: what was asked for names this instance, and no other one later."""
     instance, rendering = shown.instance, context.services.rendering
-    frames = shown.frames or await _main_frames(rendering, instance, media_type)
-    variant = rendered_variant(options, media_type, frames, state)
+    if not shown.frames:
+        slide = await rendering.slide(instance) if state is None else None
+        shown = slide or Shown(instance, tuple(await _main_frames(rendering, instance, media_type)))
+    variant = rendered_variant(options, media_type, shown.frames, state)
     headers = rendered_validators(context, instance, variant, lasting=lasting)
     if is_fresh(request.scope, headers[0][1], instance.received):
         return not_modified(headers)
-    made = await rendering.rendered(Shown(instance, tuple(frames)), media_type, options, state)
+    made = await rendering.rendered(shown, media_type, options, state)
     content_type = f"{made.media_type}; charset=utf-8" if made.media_type.startswith("text/") else made.media_type
     return Whole(made.data, content_type.encode("ascii"), headers=headers)
 

@@ -23,6 +23,7 @@ from dicomweb_server.dicom.rendering.presentation_state import (
     BLENDING_PRESENTATION_STATE,
 )
 from dicomweb_server.dicom.rendering.segmentation import frames_beside, segment_frames, source_image
+from dicomweb_server.dicom.rendering.slide import MOST_TILES, WHOLE_SLIDE, rank_as_overview, tiling_of
 from dicomweb_server.dicom.rendering.source import Source, SourceFrame
 from dicomweb_server.dicom.rendering.subtraction import subtraction_of
 from dicomweb_server.dicom.rendering.transforms import grayscale_of
@@ -41,6 +42,7 @@ from dicomweb_server.services.rendering_work import (
     matlab_by,
     ready,
     rendered_by,
+    slide_by,
     still_by,
 )
 from dicomweb_server.services.retrieve import RetrieveService
@@ -50,6 +52,8 @@ from dicomweb_server.services.workers import Workers
 _REPRESENTATIVE_FRAME = 0x00286010
 _THUMBNAIL_QUALITY = 80
 _LARGEST_HEAD = 256 << 20
+_MOST_OF_SLIDE = 50  # images of a slide among which the best overview is looked for
+_MOST_PLANES = 16  # focal planes and optical paths of an image of a slide that is shown as a whole
 _MOST_ANIMATED = 256  # frames of one animation
 _LARGEST_ANIMATION = 256 << 20  # bytes of its frames as they are stored
 
@@ -81,8 +85,20 @@ class RenderingService:
             found = [instance for instance in instances if kind_of(instance) in wanted]
             if found:
                 series = [instance for instance in found if instance.series_uid == found[0].series_uid]
+                if series[0].sop_class_uid == WHOLE_SLIDE:
+                    return await self._overview(series)
                 return series[len(series) // 2]
         return instances[0]
+
+    async def _overview(self, slide: Sequence[StoredInstance]) -> StoredInstance:
+        """The image that shows most of a slide in the fewest pixels, but not its label."""
+
+        def size(instance: StoredInstance) -> int:
+            return FrameIndex.unpack(instance.frames).count
+
+        smallest = sorted(slide, key=size)[:_MOST_OF_SLIDE]
+        ranks = [rank_as_overview(await self._data_set(instance)) for instance in smallest]
+        return smallest[ranks.index(min(ranks))]
 
     async def rendered(
         self,
@@ -105,11 +121,12 @@ class RenderingService:
                 source, number = await self._source(shown.instance, (1,)), shown.frames[0]
                 return (await self._pixels.run(still_by, source, number, media_type, options)).data
             source = await self._source(shown.instance, shown.frames)
-            return (await self._pixels.run(rendered_by, source, media_type, options)).data
+            work = slide_by if shown.as_tiles else rendered_by
+            return (await self._pixels.run(work, source, media_type, options)).data
 
         return Encoded(
             media_type,
-            await self._pixels.kept((shown.instance.key, "rendered", media_type, options, shown.frames), make),
+            await self._pixels.kept((shown.instance.key, "rendered", media_type, options, shown), make),
         )
 
     async def main_frame(self, instance: StoredInstance, *, middle: bool = False) -> int:
@@ -120,6 +137,16 @@ class RenderingService:
         data_set = await self._data_set(instance)
         named = data_set.integer(_REPRESENTATIVE_FRAME)
         return named if 1 <= named <= frames.count else frames.count // 2 + 1 if middle else 1
+
+    async def slide(self, instance: StoredInstance) -> Shown | None:
+        """All tiles of a small image of a slide; None of others."""
+        frames = FrameIndex.unpack(instance.frames)
+        if instance.sop_class_uid != WHOLE_SLIDE or frames.count > MOST_TILES * _MOST_PLANES:
+            return None
+        tiling = tiling_of(await self._data_set(instance))
+        if tiling is None or max(tiling.tiles)[0] > frames.count:
+            return None
+        return Shown(instance, tuple(number for number, _, _ in tiling.tiles), as_tiles=True)
 
     async def thumbnail(
         self, instance: StoredInstance, frame_number: int | None, media_type: str, viewport: Viewport
@@ -148,6 +175,9 @@ class RenderingService:
     ) -> Encoded:
         kind = kind_of(instance)
         options = RenderingOptions(viewport, quality=_THUMBNAIL_QUALITY, colour_space=ColourSpace.NONE)
+        slide = await self.slide(instance) if frame_number is None else None
+        if slide is not None:
+            return await self.rendered(slide, media_type, options)
         if kind in (Kind.IMAGE, Kind.SEGMENTATION):
             number = await self.main_frame(instance, middle=True) if frame_number is None else frame_number
             return await self.rendered(Shown(instance, (number,)), media_type, options)

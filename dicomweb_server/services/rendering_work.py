@@ -55,6 +55,11 @@ def rendered_by(
     )
 
 
+def slide_by(source: AnySource, media_type: str, options: RenderingOptions) -> Encoded:
+    """All tiles of a slide as one picture."""
+    return perform(RenderingJob(_read(source), media_type, options, as_tiles=True))
+
+
 def still_by(source: AnySource, number: int, media_type: str, options: RenderingOptions) -> Encoded:
     """A picture of a video, of which only as much is read as that needs."""
     if isinstance(source, Source):

@@ -42,7 +42,11 @@ def kind_of(instance: StoredInstance) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An instance, and which of its frames are to be shown; none: what has no frames."""
+    """An instance, and which of its frames are to be shown; none: what has no frames.
+
+    `as_tiles`: the frames are tiles of one picture.
+    """
 
     instance: StoredInstance
     frames: tuple[int, ...] = ()
+    as_tiles: bool = False

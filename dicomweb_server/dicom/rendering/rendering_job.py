@@ -24,6 +24,7 @@ from dicomweb_server.dicom.rendering.page import page_image
 from dicomweb_server.dicom.rendering.presented_image import finished, presented_image
 from dicomweb_server.dicom.rendering.report import report_html, report_text
 from dicomweb_server.dicom.rendering.segmentation import SegmentFrame, frames_beside, segment_frames, with_segments
+from dicomweb_server.dicom.rendering.slide import mosaic, tiling_of
 from dicomweb_server.dicom.rendering.source import Source, SourceFrame, decoded, described, opened_head
 from dicomweb_server.dicom.rendering.subtraction import subtracted, subtraction_of
 from dicomweb_server.dicom.rendering.video import video_picture
@@ -40,7 +41,7 @@ class RenderingJob:
     """What to make of a source. `state`: the head of a presentation state.
 
     `background`: what lies below a segmentation, or, with a state, what is blended over the source. `inputs`: all that
-    an advanced blending state blends, by number, the source first.
+    an advanced blending state blends, by number, the source first. `as_tiles`: the frames are tiles of one picture.
     """
 
     source: Source
@@ -49,6 +50,7 @@ class RenderingJob:
     state: bytes = b""
     background: Source | None = None
     inputs: tuple[tuple[int, Source], ...] = ()
+    as_tiles: bool = False
 
 
 def perform(job: RenderingJob) -> Encoded:
@@ -67,6 +69,8 @@ def perform(job: RenderingJob) -> Encoded:
     if job.background is not None or job.state:
         picture = _state_or_segments(job, data_set, description)
         return _encoded(picture, job)
+    if job.as_tiles:
+        return _encoded(_slide(job, data_set, description), job)
     pictures = [
         frame_image(
             data_set,
@@ -110,6 +114,18 @@ def _state_or_segments(job: RenderingJob, data_set: DataSet, description: PixelD
     below, attributes = _background(job.background, masks[0][1].shape, job.options)
     shown = with_segments(below, data_set, masks)
     return with_picture(shown, attributes or frame_attributes(data_set, job.source.frames[0].number), job.options)
+
+
+def _slide(job: RenderingJob, data_set: DataSet, description: PixelDescription) -> Picture:
+    tiling = tiling_of(data_set)
+    if tiling is None:
+        raise unusable("its frames are not the tiles of one picture")
+    by_number = {frame.number: frame for frame in job.source.frames}
+    tiles = [
+        samples_of(frame_attributes(data_set, number), decoded(by_number[number], description, data_set), job.options)
+        for number, _, _ in tiling.tiles
+    ]
+    return with_picture(mosaic(tiling, tiles), frame_attributes(data_set, 1), job.options)
 
 
 def _blended(job: RenderingJob, data_set: DataSet, description: PixelDescription, source: Source) -> Picture:
