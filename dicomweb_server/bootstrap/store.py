@@ -36,6 +36,7 @@ from dicomweb_server.services.exports import ExportService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.passing_on import PassingOn
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.queries import Queries
 from dicomweb_server.services.reconstruct import ReconstructService
@@ -149,7 +150,7 @@ def _services(
     retrieve = RetrieveService(index, blobs, workers)
     pixel_service = pixels.service(retrieve, store, workers)
     modalities = Modalities(configured_modalities(settings))
-    resources = ResourceService(store.resources, index)
+    resources, jobs = ResourceService(store.resources, index), job_service(settings, store)
     transcoding = pixels.transcoding(retrieve, store, workers, pixel_service)
     return Services(
         ingest=ingest,
@@ -170,12 +171,12 @@ def _services(
         creation=CreationService(ingest, retrieve, resources, workers),
         annotations=AnnotationService(store.annotations, blobs),
         edits=edits(transcoding),
-        jobs=job_service(settings, store),
+        jobs=jobs,
         exports=ExportService(store.exports, is_kept=settings.log_exports),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),
         worklist=worklist_service(settings, store),
-        performed=PerformedStepService(store.worklist),
+        performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward)),
         queries=Queries(settings.kept_queries),
     )
 

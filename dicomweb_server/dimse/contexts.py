@@ -98,6 +98,7 @@ ASKED: Mapping[str, str] = {
     STORAGE_COMMITMENT: "N-ACTION; N-EVENT-REPORT is taken on the same association or on another",
     MODALITY_WORKLIST: "C-FIND",
     INSTANCE_AVAILABILITY: "N-CREATE",
+    PERFORMED_STEP: "N-CREATE, N-SET",
     **{
         f"{root}.{last}": operation
         for root in ("1.2.840.10008.5.1.4.1.2.1", "1.2.840.10008.5.1.4.1.2.2")

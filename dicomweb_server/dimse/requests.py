@@ -85,25 +85,41 @@ async def ask_commitment(
     return association
 
 
-async def create(
-    sop_class_uid: str, instance_uid: str, attributes: Attributes, modality: Modality, user: ServiceUser
-) -> None:
+async def create(reference: Reference, attributes: Attributes, modality: Modality, user: ServiceUser) -> None:
     """N-CREATE (PS3.7 §10.1.5); that there is such an instance already is no failure: it was told before."""
-    keys = [RequestKey(int(tag, 16), attribute["vr"], "") for tag, attribute in attributes.items()]
-
-    def dataset(transfer_syntax_uid: str) -> bytes:
-        return AnswerEncoder(keys, {}, transfer_syntax_uid).encode(orjson.dumps(attributes))
-
     command = Command(
         field=CommandField.N_CREATE_RQ,
         has_dataset=True,
-        affected_sop_class_uid=sop_class_uid,
-        affected_sop_instance_uid=instance_uid,
+        affected_sop_class_uid=reference.sop_class_uid,
+        affected_sop_instance_uid=reference.instance_uid,
     )
-    association, status = await _asked(modality, user, (sop_class_uid, IDENTIFIER_SYNTAXES), command, dataset)
-    await association.release()
+    status = await _told(command, attributes, modality, user)
     if status.outcome == "failure" and status.code != DUPLICATE_INSTANCE.code:
         raise refusal("N-CREATE", status)
+
+
+async def change(reference: Reference, attributes: Attributes, modality: Modality, user: ServiceUser) -> None:
+    """N-SET (PS3.7 §10.1.3)."""
+    command = Command(
+        field=CommandField.N_SET_RQ,
+        has_dataset=True,
+        requested_sop_class_uid=reference.sop_class_uid,
+        requested_sop_instance_uid=reference.instance_uid,
+    )
+    status = await _told(command, attributes, modality, user)
+    if status.outcome == "failure":
+        raise refusal("N-SET", status)
+
+
+async def _told(command: Command, attributes: Attributes, modality: Modality, user: ServiceUser) -> Status:
+    keys = [RequestKey(int(tag, 16), attribute["vr"], "") for tag, attribute in attributes.items()]
+
+    def dataset(transfer_syntax_uid: str) -> bytes:
+        return AnswerEncoder(keys, {}, transfer_syntax_uid, "ISO_IR 100").encode(orjson.dumps(attributes))
+
+    association, status = await _asked(modality, user, (command.sop_class_uid, IDENTIFIER_SYNTAXES), command, dataset)
+    await association.release()
+    return status
 
 
 async def _asked(

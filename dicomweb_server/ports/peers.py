@@ -129,6 +129,9 @@ class Peer(Protocol):
     async def create(self, sop_class_uid: str, instance_uid: str, attributes: Attributes) -> None:
         """Have it make an instance of a normalized SOP class; one that it has already is as good."""
 
+    async def change(self, sop_class_uid: str, instance_uid: str, attributes: Attributes) -> None:
+        """Have it change an instance of a normalized SOP class."""
+
     async def commit(self, references: Sequence[Reference], transaction_uid: str) -> None:
         """Ask it to answer for instances; its report comes later, to the AE."""
 

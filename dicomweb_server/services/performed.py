@@ -16,6 +16,7 @@ from dicomweb_server.dicom.scheduled import (
 from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.worklist import PerformedStep, PerformedSteps, StepReference
+from dicomweb_server.services.passing_on import PassingOn
 
 __all__ = ["IN_PROGRESS", "PerformedStep", "PerformedStepService", "StepProblem", "StepProblemError"]
 
@@ -63,8 +64,10 @@ class StepProblemError(ServerError):
 class PerformedStepService:
     """Modality performed procedure steps: begun once, changed until they are over."""
 
-    def __init__(self, steps: PerformedSteps) -> None:
+    def __init__(self, steps: PerformedSteps, passing_on: PassingOn | None = None) -> None:
+        """`passing_on`: who else gets the reports that were taken."""
         self._steps = steps
+        self._passing_on = passing_on
 
     async def begin(self, instance_uid: str, document: Mapping[str, Any]) -> PerformedStep:
         """N-CREATE: a step in progress; StepProblemError."""
@@ -73,6 +76,8 @@ class PerformedStepService:
         step = PerformedStep(instance_uid, IN_PROGRESS, _without_character_set(document), references, now, now)
         if not await self._steps.add_performed_step(step):
             raise StepProblemError(StepProblem.DUPLICATE)
+        if self._passing_on is not None:
+            await self._passing_on.begun(instance_uid, step.document)
         return step
 
     async def change(self, instance_uid: str, document: Mapping[str, Any]) -> list[int]:
@@ -88,6 +93,8 @@ class PerformedStepService:
 
         if await self._steps.change_performed_step(instance_uid, changed) is None:
             raise StepProblemError(StepProblem.UNKNOWN)
+        if self._passing_on is not None:
+            await self._passing_on.changed(instance_uid, _without_character_set(document))
         return fixed
 
     async def step(self, instance_uid: str) -> PerformedStep:

@@ -71,6 +71,12 @@ class WorklistSettings(RemoteSettings):
         "Answer queries of the modality worklist, and take reports of performed procedure steps (MPPS).",
         default=True,
     )
+    mpps_forward: tuple[str, ...] = option(
+        "Worklist",
+        Several(Text("the name of a modality")),
+        "Modalities to which reports of performed procedure steps (MPPS) are passed on, such as the RIS.",
+        default=(),
+    )
     worklist_folder: Path | None = option(
         "Worklist",
         FilePath(optional=True),

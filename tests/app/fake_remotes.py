@@ -96,6 +96,9 @@ class FakeRemote:
     async def create(self, sop_class_uid: str, instance_uid: str, attributes: Attributes) -> None:
         self.note("create", sop_class_uid, instance_uid, attributes)
 
+    async def change(self, sop_class_uid: str, instance_uid: str, attributes: Attributes) -> None:
+        self.note("change", sop_class_uid, instance_uid, attributes)
+
     async def commit(self, references: Sequence[Reference], transaction_uid: str) -> None:
         self.note("commit", list(references), transaction_uid)
 
