@@ -58,26 +58,36 @@ def agreed_extension(address: Address, model: str, extended: bytes) -> bytes:
 
 
 def _associate_to_find(address: Address, model: str, extended: bytes) -> Association:
-    negotiation: list[Any] = []
-    if extended:
-        item = SOPClassExtendedNegotiation()
-        item.sop_class_uid, item.service_class_application_information = model + FIND, extended
-        negotiation = [item]
+    negotiation = _extension(model + FIND, extended)
     association = AE("CONFORMANCE").associate(*address, [build_context(model + FIND)], ext_neg=negotiation)
     assert association.is_established
     return association
 
 
+def _extension(sop_class_uid: str, information: bytes) -> list[Any]:
+    if not information:
+        return []
+    item = SOPClassExtendedNegotiation()
+    item.sop_class_uid, item.service_class_application_information = sop_class_uid, information
+    return [item]
+
+
 def get(
-    address: Address, asked: Dataset, classes: Sequence[tuple[str, list[str]]], take: Callable[[Any], int]
+    address: Address,
+    asked: Dataset,
+    classes: Sequence[tuple[str, list[str]]],
+    take: Callable[[Any], int],
+    model: str = STUDY_ROOT,
+    *,
+    extended: bytes = b"",
 ) -> list[Response]:
     """C-GET; `take` gets each C-STORE event and says the status."""
-    roles: list[Any] = [build_role(uid, scp_role=True) for uid, _ in classes]
-    contexts = [build_context(STUDY_ROOT + GET), *(build_context(uid, syntaxes) for uid, syntaxes in classes)]
+    negotiation: list[Any] = [build_role(uid, scp_role=True) for uid, _ in classes] + _extension(model + GET, extended)
+    contexts = [build_context(model + GET), *(build_context(uid, syntaxes) for uid, syntaxes in classes)]
     handlers: list[Any] = [(evt.EVT_C_STORE, take)]
-    association = AE("CONFORMANCE").associate(*address, contexts, ext_neg=roles, evt_handlers=handlers)
+    association = AE("CONFORMANCE").associate(*address, contexts, ext_neg=negotiation, evt_handlers=handlers)
     assert association.is_established
-    found = [_response(*answer) for answer in association.send_c_get(asked, STUDY_ROOT + GET)]
+    found = [_response(*answer) for answer in association.send_c_get(asked, model + GET)]
     association.release()
     return found
 

@@ -180,6 +180,51 @@ def test_an_empty_sequence_is_answered_whole(dimse: Address, archive: Archive) -
     assert (item.ScheduledProcedureStepID, item.RequestedProcedureID) == (f"SPS{archive.run}", f"RP{archive.run}")
 
 
+@requires("PS3.4 §C.6.1.1")
+@pytest.mark.parametrize(
+    ("model", "level", "above", "required"),
+    [
+        (PATIENT_ROOT, "PATIENT", (), ("PatientName", "PatientID")),
+        (
+            PATIENT_ROOT,
+            "STUDY",
+            ("PatientID",),
+            ("StudyDate", "StudyTime", "AccessionNumber", "StudyID", "StudyInstanceUID"),
+        ),
+        (STUDY_ROOT, "STUDY", (), ("StudyDate", "StudyTime", "AccessionNumber", "PatientName", "PatientID", "StudyID")),
+        (STUDY_ROOT, "SERIES", ("StudyInstanceUID",), ("Modality", "SeriesNumber", "SeriesInstanceUID")),
+        (STUDY_ROOT, "IMAGE", ("StudyInstanceUID", "SeriesInstanceUID"), ("InstanceNumber", "SOPInstanceUID")),
+    ],
+)
+def test_required_keys_match_and_are_answered_at_their_level(
+    dimse: Address, archive: Archive, model: str, level: str, above: tuple[str, ...], required: tuple[str, ...]
+) -> None:
+    one = archive.ct[0].dataset
+    unique = {"PATIENT": "PatientID", "STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID"}
+    for keyword in required:
+        asked = identifier(level, **{key: one[key].value for key in above}, **dict.fromkeys(required, ""))
+        asked.SpecificCharacterSet = "ISO_IR 192"
+        asked[keyword].value = one[keyword].value
+        found = matches(find(dimse, asked, model))
+        own = unique.get(level, "SOPInstanceUID")
+        assert one[own].value in [answer[own].value for answer in found], keyword
+        assert all(answer[keyword].value == one[keyword].value for answer in found), keyword
+        assert all(key in answer for answer in found for key in required)
+        asked[keyword].value = {"UI": "1.2.3", "DA": "19000101", "TM": "0001"}.get(asked[keyword].VR, "0")
+        assert matches(find(dimse, asked, model)) == [], keyword
+
+
+@requires("PS3.4 §C.4.1.1.3", "B")
+@pytest.mark.parametrize("tag", [0x00080000, 0x00080001, 0x00080010, 0x00100000])
+def test_what_old_devices_send_is_passed_over(dimse: Address, archive: Archive, tag: int) -> None:
+    asked = identifier("STUDY", StudyInstanceUID=archive.ct[0].study)
+    asked.add_new(tag, "SH" if tag == 0x00080010 else "UL", "RECOGNITION" if tag == 0x00080010 else 12)
+    pending, final = find(dimse, asked)
+    assert (pending.status, final.status) == (PENDING, SUCCESS)
+    assert pending.identifier is not None
+    assert tag not in pending.identifier
+
+
 @requires("PS3.4 §C.3.4", "O")
 def test_counts_and_modalities(dimse: Address, archive: Archive) -> None:
     asked = identifier(

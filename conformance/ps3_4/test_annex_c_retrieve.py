@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from conformance.archive import Archive
-from conformance.query_retrieve import Address, get, identifier, move, receiver
+from conformance.query_retrieve import PATIENT_ROOT, RELATIONAL, STUDY_ROOT, Address, get, identifier, move, receiver
 from conformance.requirement import requires
 from conformance.samples import CT, EXPLICIT, IMPLICIT, Sample
 
@@ -121,6 +121,75 @@ def test_nothing_found_is_a_success(dimse: Address) -> None:
 def test_identifiers_that_name_nothing(dimse: Address, asked: Any) -> None:
     (final,) = get(dimse, asked, [(CT, [EXPLICIT])], Taken())
     assert final.status == IDENTIFIER_DOES_NOT_MATCH or 0xC000 <= final.status < 0xD000
+
+
+PATIENT, STUDY, SERIES, INSTANCE = "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"
+
+
+@requires("PS3.4 §C.4.3.2.1")
+@pytest.mark.parametrize(
+    ("model", "level", "given"),
+    [
+        (STUDY_ROOT, "STUDY", (STUDY,)),
+        (STUDY_ROOT, "SERIES", (STUDY, SERIES)),
+        (STUDY_ROOT, "IMAGE", (STUDY, SERIES, INSTANCE)),
+        (PATIENT_ROOT, "PATIENT", (PATIENT,)),
+        (PATIENT_ROOT, "STUDY", (PATIENT, STUDY)),
+        (PATIENT_ROOT, "SERIES", (PATIENT, STUDY, SERIES)),
+        (PATIENT_ROOT, "IMAGE", (PATIENT, STUDY, SERIES, INSTANCE)),
+    ],
+)
+def test_unique_keys_of_the_level_and_those_above_name_what_is_sent(
+    dimse: Address, archive: Archive, model: str, level: str, given: tuple[str, ...]
+) -> None:
+    one = archive.ct[0].dataset
+    named = [each for each in archive.all if all(each.dataset[keyword] == one[keyword] for keyword in given)]
+    *_, final = get(dimse, named_by(archive, level, given), [(CT, [EXPLICIT])], Taken(), model)
+    assert (final.completed or 0) + (final.failed or 0) == len(named)
+
+
+@requires("PS3.4 §C.4.3.2.2")
+@pytest.mark.parametrize("extended", [b"", b"\0", RELATIONAL])
+@pytest.mark.parametrize(
+    ("model", "level", "given", "count"),
+    [
+        (STUDY_ROOT, "SERIES", (SERIES,), 3),
+        (STUDY_ROOT, "IMAGE", (INSTANCE,), 1),
+        (STUDY_ROOT, "IMAGE", (STUDY, INSTANCE), 1),
+        (PATIENT_ROOT, "SERIES", (PATIENT, SERIES), 3),
+        (PATIENT_ROOT, "IMAGE", (SERIES, INSTANCE), 1),
+    ],
+)
+def test_keys_of_higher_levels_may_be_left_out_only_if_relational_retrieval_was_agreed(
+    dimse: Address, archive: Archive, model: str, level: str, given: tuple[str, ...], count: int, extended: bytes
+) -> None:
+    asked = named_by(archive, level, given)
+    *_, final = get(dimse, asked, [(CT, [EXPLICIT])], Taken(), model, extended=extended)
+    if extended == RELATIONAL:
+        assert (final.status, final.completed) == (SUCCESS, count)
+    else:
+        assert final.status == IDENTIFIER_DOES_NOT_MATCH
+
+
+@requires("PS3.4 §C.4.3.2.1")
+def test_a_list_of_uids_at_the_level_names_each(dimse: Address, archive: Archive) -> None:
+    one, wanted = archive.ct[0], [each.instance for each in archive.ct[1:]]
+    keys: dict[str, Any] = {STUDY: one.study, SERIES: one.series, INSTANCE: [*wanted, "1.2.3.4"]}
+    taken = Taken()
+    *_, final = get(dimse, identifier("IMAGE", **keys), [(CT, [EXPLICIT])], taken)
+    assert (final.status, set(taken.instances)) == (SUCCESS, set(wanted))
+
+
+@requires("PS3.4 §C.4.3.2.1")
+def test_a_study_of_another_patient_is_not_sent(dimse: Address, archive: Archive) -> None:
+    keys: dict[str, Any] = {PATIENT: f"{archive.patient_id}x", STUDY: archive.ct[0].study}
+    *_, final = get(dimse, identifier("STUDY", **keys), [(CT, [EXPLICIT])], Taken(), PATIENT_ROOT)
+    assert (final.status, final.completed, final.failed) == (SUCCESS, 0, 0)
+
+
+def named_by(archive: Archive, level: str, given: tuple[str, ...]) -> Any:
+    """An identifier with these unique keys of one instance."""
+    return identifier(level, **{keyword: archive.ct[0].dataset[keyword].value for keyword in given})
 
 
 @requires("PS3.4 §C.4.2.1.5")
