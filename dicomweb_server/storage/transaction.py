@@ -91,9 +91,9 @@ class Transaction:
             with self.open(time.time()):
                 self.add(additions)
                 self._set_promise(promise)
-        except (ServerError, OSError, sqlite3.OperationalError):
-            raise
-        except Exception:  # an edge
+        except Exception as error:  # an edge
+            if _may_go_later(error):
+                raise
             for addition in additions:
                 self._keep_alone(addition)
             with self.open(time.time()):
@@ -103,9 +103,9 @@ class Transaction:
         try:
             with self.open(time.time()):
                 self.add([addition])
-        except (ServerError, OSError, sqlite3.OperationalError):
-            raise
         except Exception as error:  # an edge
+            if _may_go_later(error):
+                raise
             _log.error("an instance that was acknowledged is not in the index: %s", type(error).__name__)
 
     def _set_promise(self, number: int) -> None:
@@ -185,3 +185,9 @@ def _paths_by_level(extra: Sequence[Attribute]) -> dict[Level, frozenset[str]]:
         level: frozenset(attribute.column for attribute in extra if max(attribute.level, Level.STUDY) == level)
         for level in Level
     }
+
+
+def _may_go_later(error: Exception) -> bool:
+    """Whether it is the fault of the machine, not of what was to be written."""
+    of_the_machine = (ServerError, OSError, MemoryError, sqlite3.OperationalError)
+    return isinstance(error, of_the_machine) or type(error) is sqlite3.DatabaseError  # a damaged file, for one

@@ -201,7 +201,7 @@ class Writer:
             return True
         try:
             self._transaction.keep([addition for offer in offers for addition in offer.additions], offers[-1].number)
-        except (ServerError, OSError, sqlite3.Error) as error:
+        except (ServerError, OSError, MemoryError, sqlite3.Error) as error:
             if self._promises.not_kept():
                 _log.warning(
                     "what was acknowledged is in the journal only, for writing it failed: %s", _as_answer(error)

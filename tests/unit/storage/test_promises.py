@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.ports.index import Scope
 from dicomweb_server.services.ingest import IngestOutcome, IngestPolicy, IngestService, OnDuplicate, Status
-from dicomweb_server.storage import promises
+from dicomweb_server.storage import blobs_filesystem, promises, writer
 from dicomweb_server.storage.additions import Addition, Additions
 from dicomweb_server.storage.run_mark import Leftovers
 from dicomweb_server.storage.store import Store, StoreOptions
@@ -60,9 +61,15 @@ class Bench:
         self.threads.close()
 
 
+def _let_it_be_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written for the sole reason that time has passed."""
+    monkeypatch.setattr(promises, "_DELAY", 60.0)
+    monkeypatch.setattr(writer, "_IDLE", 60.0)
+
+
 @pytest.fixture
 async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    monkeypatch.setattr(promises, "_DELAY", 60.0)
+    _let_it_be_late(monkeypatch)
     made = Bench(tmp_path)
     yield made
     await made.close()
@@ -159,7 +166,7 @@ async def test_the_journal_is_not_begun_anew_while_it_is_needed(bench: Bench) ->
 
 
 async def test_a_full_journal_waits_for_what_it_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(promises, "_DELAY", 60.0)
+    _let_it_be_late(monkeypatch)
     bench = Bench(tmp_path, StoreOptions(journal=2**17))
     number = 0
     while not bench.store._journal.is_full:
@@ -206,7 +213,10 @@ async def test_where_there_is_no_room_the_journal_keeps_it(
     assert (await bench.store.index.counts())["instances"] == 9
 
 
-async def test_what_is_still_owed_at_the_end_is_there_at_the_next_start(tmp_path: Path) -> None:
+async def test_what_is_still_owed_at_the_end_is_there_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _let_it_be_late(monkeypatch)
     bench = Bench(tmp_path)
     await bench.send(1)
     await bench.stored(1)
@@ -253,3 +263,29 @@ async def test_without_a_reserve_nothing_is_promised(tmp_path: Path) -> None:
 async def test_text_that_the_index_cannot_take_is_not_promised() -> None:
     new = make_new("", "1", "1.1", "1.1.1", series_description="\ud800")
     assert not promises._is_writable(Addition(new, OnDuplicate.KEEP))
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError, sqlite3.OperationalError, sqlite3.DatabaseError])
+async def test_what_the_machine_cannot_do_now_is_done_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    await bench.send(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Additions, "_insert", fail)
+        assert await bench.stored(1) is None
+    assert await bench.stored(1) is not None
+
+
+async def test_a_file_that_cannot_be_written_at_first(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs_filesystem, "put", fail)
+        assert (await bench.send(1)).status is Status.STORED
+        assert (await bench.send(2)).status is Status.STORED
+    assert await bench.stored(1) is not None
+    assert await bench.stored(2) is not None
