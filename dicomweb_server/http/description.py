@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from dicomweb_server.http.described_headers import HEADERS, request_headers, response_headers
-from dicomweb_server.http.errors import PROBLEM_SCHEMA
+from dicomweb_server.http.errors import PROBLEM_SCHEMA, status_name
 
 PROBLEM = "application/problem+json"
 _VARIABLE = re.compile(r"\{(\w+)(?::path)?\}")
@@ -178,7 +178,7 @@ def _failure(status: int, said: Description, bodies: Mapping[str, Schema], form:
         content[PROBLEM] = {"schema": {"$ref": "#/components/schemas/Problem"}}
     if status in said.told:
         content |= _content(said.produces, bodies)
-    return {"description": HTTPStatus(status).phrase, "content": content}
+    return {"description": status_name(status), "content": content}
 
 
 def _content(media_types: Sequence[str], bodies: Mapping[str, Schema]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ Failure = Callable[[Scope, Reason, str, HeaderList], Response]
 PROBLEM_JSON = b"application/problem+json"
 RETRY_AFTER_SECONDS = 5
 
+_NAMES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+
 STATUS: Mapping[Reason, HTTPStatus] = {
     Reason.NOT_DICOM: HTTPStatus.BAD_REQUEST,
     Reason.CANNOT_UNDERSTAND: HTTPStatus.BAD_REQUEST,
@@ -75,6 +77,11 @@ class AnswerError(ServerError):
         self.headers = headers
 
 
+def status_name(status: int) -> str:
+    """By RFC 9110 §15, which Python follows since 3.13."""
+    return _NAMES.get(status) or HTTPStatus(status).phrase
+
+
 def as_problem(_scope: Scope, reason: Reason, detail: str, headers: HeaderList) -> Response:
     """A `Failure`: problem details (RFC 9457)."""
     return problem(reason, detail, headers)
@@ -89,7 +96,7 @@ def problem_body(status: int, detail: str, reason: Reason, headers: HeaderList) 
     """Problem details with a status of its own."""
     content = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": status_name(status),
         "status": int(status),
         "detail": detail,
         "reason": reason.name,

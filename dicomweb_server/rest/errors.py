@@ -8,7 +8,7 @@ import orjson
 from starlette.types import Scope
 
 from dicomweb_server.errors import Reason
-from dicomweb_server.http.errors import RETRY_AFTER_SECONDS, STATUS
+from dicomweb_server.http.errors import RETRY_AFTER_SECONDS, STATUS, status_name
 from dicomweb_server.http.responses import HeaderList, Whole
 
 
@@ -80,7 +80,7 @@ def failure(scope: Scope, reason: Reason, detail: str, headers: HeaderList) -> W
     status, error = _status(reason), ERRORS[reason]
     content = {
         "Details": detail or reason.value,
-        "HttpError": status.phrase,
+        "HttpError": status_name(status),
         "HttpStatus": int(status),
         "Message": error.text,
         "Method": scope["method"],
