@@ -11,6 +11,8 @@ IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
 EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+JPEG_XL_RECOMPRESSION = "1.2.840.10008.1.2.4.111"  # of JPEG Baseline, which can be had back bit for bit
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 
 # Derived from a UUID (PS3.5 §B.2), so unique without registration; the names go into every file meta we write.

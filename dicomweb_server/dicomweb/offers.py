@@ -8,6 +8,8 @@ from dicomweb_server.dicom.uids import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
+    JPEG_BASELINE,
+    JPEG_XL_RECOMPRESSION,
     TRANSFER_SYNTAXES,
     TransferSyntax,
     transfer_syntax,
@@ -31,6 +33,8 @@ MADE = tuple(
         "4.50", "4.51", "4.57", "4.81", "4.91", "4.202", "4.203", "4.112",
     )
 )  # fmt: skip
+# JPEG and what it is recompressed in: each is made of the other one alone, bit for bit, so it comes before all others.
+_RECOMPRESSED = {JPEG_BASELINE: JPEG_XL_RECOMPRESSION, JPEG_XL_RECOMPRESSION: JPEG_BASELINE}
 _ALSO_AS_FILES = (_PREFIX + "8.1", _PREFIX + "1.98", DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
 assert all(can_encode(uid) for uid in (*MADE, *_ALSO_AS_FILES))
 
@@ -63,13 +67,20 @@ def instance_offers(transfer_syntax_uid: str, *, alone: bool) -> tuple[Offer, ..
     else:
         syntaxes = [explicit, stored]
     if is_decodable(syntax):
-        syntaxes += [(uid, False) for uid in (*MADE, *_ALSO_AS_FILES) if uid != transfer_syntax_uid]
+        syntaxes += [(uid, False) for uid in (*_made(transfer_syntax_uid), *_ALSO_AS_FILES)]
     forms = ((DICOM, True), (DICOM, False), (ZIP, False)) if alone else ((DICOM, True), (ZIP, False))
     return tuple(
         Offer(media_type, multipart=multipart, transfer_syntax=uid, stored=is_stored)
         for media_type, multipart in forms
         for uid, is_stored in syntaxes
     )
+
+
+def _made(transfer_syntax_uid: str) -> list[str]:
+    """What can be made of a transfer syntax, in our order of preference."""
+    other = _RECOMPRESSED.get(transfer_syntax_uid)
+    made = [uid for uid in MADE if uid not in (transfer_syntax_uid, other)]
+    return [other, *made] if other else made
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +107,7 @@ def frame_offers(transfer_syntax_uid: str, *, alone: bool) -> tuple[Offer, ...]:
         elif syntax.media_type.startswith("video/"):
             kinds.append((OCTET_STREAM, transfer_syntax_uid, True))
     if is_decodable(syntax):
-        kinds += [(TRANSFER_SYNTAXES[uid].media_type, uid, False) for uid in MADE if uid != transfer_syntax_uid]
+        kinds += [(TRANSFER_SYNTAXES[uid].media_type, uid, False) for uid in _made(transfer_syntax_uid)]
     return tuple(
         Offer(media_type, multipart=multipart, transfer_syntax=uid, stored=is_stored)
         for multipart in ((True, False) if alone else (True,))

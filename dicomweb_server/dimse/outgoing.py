@@ -7,6 +7,8 @@ from dicomweb_server.dicom.uids import (
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
+    JPEG_BASELINE,
+    JPEG_XL_RECOMPRESSION,
     TRANSFER_SYNTAXES,
 )
 from dicomweb_server.dimse.negotiation import NATIVE, Context
@@ -23,6 +25,8 @@ def proposals(instance: StoredInstance, *, transcoding: bool = True) -> Iterator
     `transcoding`: whether pixels may be coded otherwise; a native encoding can become another one in any case.
     """
     yield instance.sop_class_uid, (instance.transfer_syntax_uid,)
+    if transcoding and instance.transfer_syntax_uid == JPEG_XL_RECOMPRESSION:
+        yield instance.sop_class_uid, (JPEG_BASELINE,)
     if _can_change(instance, transcoding=transcoding):
         yield instance.sop_class_uid, WRITABLE
 
@@ -32,6 +36,7 @@ def chosen_context(
 ) -> Context | None:
     """As it is stored if a context has that, else in a native encoding, else in one that loses nothing.
 
+    What is recompressed goes out as the JPEG that it was made of, if it can.
     `contexts`: those that the peer accepted for the instance's SOP class.
     """
     for context in contexts:
@@ -39,7 +44,8 @@ def chosen_context(
             return context
     if not _can_change(instance, transcoding=transcoding):
         return None
-    wanted = [*WRITABLE, EXPLICIT_VR_BIG_ENDIAN]
+    was_jpeg = transcoding and instance.transfer_syntax_uid == JPEG_XL_RECOMPRESSION
+    wanted = [*([JPEG_BASELINE] if was_jpeg else []), *WRITABLE, EXPLICIT_VR_BIG_ENDIAN]
     if transcoding and FrameIndex.unpack(instance.frames).tag:
         wanted += _LAST_RESORT
     by_syntax = {context.transfer_syntax: context for context in reversed(contexts)}

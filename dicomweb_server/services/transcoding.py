@@ -12,6 +12,7 @@ from dicomweb_server.dicom.frames import FrameIndex
 from dicomweb_server.dicom.header import read_header
 from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, can_encode, may_lose
 from dicomweb_server.dicom.pixels.lossy import with_instance_uid
+from dicomweb_server.dicom.pixels.recompress import recompresses
 from dicomweb_server.dicom.pixels.transcode import (
     FrameChange,
     check_whole,
@@ -133,6 +134,8 @@ class TranscodingService:
             if error.reason not in _REFUSALS:
                 raise
             return False
+        if recompresses(instance.transfer_syntax_uid, wanted):
+            return True
         small = replace(description.decoded(), rows=_TRIAL_SIDE, columns=_TRIAL_SIDE, frames=1)
         trial = FrameChange(small, Target(wanted, self._quality))
         if trial not in self._encodable:

@@ -12,6 +12,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, build_role, evt
 
+from dicomweb_server.dicom.pixels.encode import Target
+from dicomweb_server.dicom.pixels.transcode import transcode
 from dicomweb_server.services.modalities import Modality, Service
 from tests.app.dimse_harness import AE_TITLE, CT, needs_dcmtk, open_node, tool
 from tests.app.dimse_peers import Answers, counters, fill, free_port, identifier, move, receiver, sink
@@ -21,7 +23,7 @@ from tests.images import described, image
 STUDY_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 P = "1.2.840.10008.1.2."
 IMPLICIT, EXPLICIT, BIG, RLE = P[:-1], P + "1", P + "2", P + "5"
-JPEG_LS, J2K, VIDEO = P + "4.80", P + "4.90", P + "4.102"
+JPEG, JPEG_LS, J2K, VIDEO = P + "4.50", P + "4.80", P + "4.90", P + "4.102"
 IMAGE = described(12)
 
 
@@ -76,6 +78,18 @@ async def test_get(tmp_path: Path, stored: str, accepted: list[str], sent: str) 
     assert dcmread(BytesIO(got[0])).file_meta.TransferSyntaxUID == sent
     assert dcmread(BytesIO(got[0])).SOPInstanceUID == one.SOPInstanceUID
     np.testing.assert_array_equal(decoded(got[0]), [image(IMAGE, 0), image(IMAGE, 1)])
+
+
+async def test_get_of_recompressed_jpeg(tmp_path: Path) -> None:
+    """It goes out as the JPEG it was made of, not decompressed, as long as the peer takes that."""
+    original = image_file(described(8), JPEG)
+    for number, (accepted, sent) in enumerate((([EXPLICIT, JPEG], JPEG), ([EXPLICIT], EXPLICIT))):
+        async with open_node(tmp_path / str(number)) as node:
+            (one,) = await fill(node, transcode(original, Target(P + "4.111")))
+            asked = identifier("STUDY", StudyInstanceUID=one.StudyInstanceUID)
+            _, (got,) = await asyncio.to_thread(get, node.port, asked, accepted)
+        assert dcmread(BytesIO(got)).file_meta.TransferSyntaxUID == sent
+        np.testing.assert_array_equal(decoded(got), decoded(original))
 
 
 async def test_nothing_is_sent_with_losses_that_nobody_asked_for(tmp_path: Path) -> None:

@@ -160,6 +160,26 @@ async def test_lossy_compression_makes_another_instance(archive: Archive) -> Non
     assert list(read(body).LossyImageCompressionMethod) == ["ISO_10918_1", "ISO_15444_1"]
 
 
+async def test_jpeg_is_recompressed_without_further_loss(archive: Archive) -> None:
+    """To JPEG XL and back it stays the same instance, and the frames are the same bytes."""
+    recompressed = P + "4.111"
+    one = await stored(archive, JPEG, RGB, frames=2)
+    (part,) = split_parts(await archive.get(one.path, parts_in(recompressed)))
+    assert read(part.body).SOPInstanceUID == one.uid
+    assert (await archive.get(one.path + "/frames/1", "image/jxl")).headers["content-type"].endswith(recompressed)
+    original = (await archive.get(one.path + "/frames/2", "image/jpeg")).content
+    await archive.send("DELETE", one.path)
+    (again,) = await archive.add(part.body)
+    jpeg = await archive.get(again.path + "/frames/2", "image/jpeg")
+    assert (jpeg.content, jpeg.headers["content-type"]) == (original, f"image/jpeg; transfer-syntax={JPEG}")
+    (back,) = split_parts(await archive.get(again.path, parts_in(JPEG)))
+    assert (read(back.body).SOPInstanceUID, read(back.body).LossyImageCompressionMethod) == (one.uid, "ISO_10918_1")
+    refused = await archive.get(
+        (await stored(archive)).path + "/frames/1", f"image/jxl; transfer-syntax={recompressed}"
+    )
+    assert refused.status_code == 406
+
+
 async def test_a_series_comes_in_one_transfer_syntax(archive: Archive) -> None:
     study, series = generate_uid(), generate_uid()
     identity: dict[str, Any] = {"StudyInstanceUID": study, "SeriesInstanceUID": series}

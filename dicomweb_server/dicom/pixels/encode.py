@@ -255,6 +255,10 @@ def _jpeg_xl(samples: Samples, description: PixelDescription, target: Target) ->
     return EncodedFrame(bytes(data), color, "ISO_18181_1")
 
 
+def _jpeg_xl_of_jpeg(_samples: Samples, _description: PixelDescription, target: Target) -> EncodedFrame:
+    raise _impossible(target, "it is made of JPEG Baseline only")  # by `recompress`
+
+
 _ENCODERS: dict[str, Encoder] = {
     _PREFIX + "1.98": _native,
     _PREFIX + "4.50": _jpeg_baseline,
@@ -266,6 +270,7 @@ _ENCODERS: dict[str, Encoder] = {
     _PREFIX + "4.90": _jpeg_2000_lossless,
     _PREFIX + "4.91": _jpeg_2000,
     _PREFIX + "4.110": _jpeg_xl_lossless,
+    _PREFIX + "4.111": _jpeg_xl_of_jpeg,
     _PREFIX + "4.112": _jpeg_xl,
     _PREFIX + "4.201": _high_throughput,
     _PREFIX + "4.202": _high_throughput,

@@ -15,6 +15,7 @@ from dicomweb_server.dicom.pixels.description import PixelDescription, SampleKin
 from dicomweb_server.dicom.pixels.encapsulated import encapsulated
 from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, encode_frame, stored_bits
 from dicomweb_server.dicom.pixels.lossy import INNER_LOSSY_CHANGES, Loss, lossy_changes
+from dicomweb_server.dicom.pixels.recompress import recompressed, recompresses
 from dicomweb_server.dicom.reencode import Changes, InnerChanges, NewElement, Reencoded, reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
 from dicomweb_server.dicom.value_field import padded
@@ -82,6 +83,8 @@ def check_whole(frames: FrameIndex) -> None:
 
 def transcode_frame(stored: bytes, change: FrameChange) -> EncodedFrame:
     """One frame, encoded anew; decoded and encoded by themselves, frames do not depend on each other."""
+    if recompresses(change.description.transfer_syntax_uid, change.target.transfer_syntax_uid):
+        return recompressed(stored, change.description)
     samples = decode_frame(stored, change.description)
     return encode_frame(samples, change.description.decoded(), change.target)
 
