@@ -14,6 +14,7 @@ from dicomweb_server.dimse.options import DimseOptions, OnMismatch, Timeouts, Tl
 from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.errors import StartError
 from dicomweb_server.server.metrics import Metrics
+from dicomweb_server.server.open_files import raise_open_files
 from dicomweb_server.settings import Settings
 
 
@@ -77,7 +78,13 @@ def _dimse_tls(settings: Settings) -> TlsOptions | None:
 async def start_dimse(settings: Settings, store: OpenStore, metrics: Metrics) -> AsyncIterator[DimseServer | None]:
     """Be ready to call others, and listen, unless DIMSE is switched off; at the end let associations finish."""
     modalities = store.services.modalities
-    options = replace(dimse_options(settings), modalities=modalities, acceptance=store.services.acceptance)
+    options = replace(
+        dimse_options(settings),
+        modalities=modalities,
+        acceptance=store.services.acceptance,
+        # However many come at once, three quarters of the files that may be open are left to everything else.
+        most_connections=min(DimseOptions().most_connections, raise_open_files() // 4),
+    )
     client = DimseClient(store.services, options, metrics)
     modalities.connect_by(client.peer)
     try:

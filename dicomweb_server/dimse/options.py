@@ -94,7 +94,7 @@ class DimseOptions:
     acceptance: Acceptance = field(default_factory=Acceptance)  # may change while we run
     most_associations: int = 100
     most_associations_per_address: int = 100
-    most_connections: int = 256
+    most_connections: int = 1024
     most_operations: int = 16
     largest_pdu: int = 131072
     largest_instance: int = 2**34

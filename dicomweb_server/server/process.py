@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from dicomweb_server.certificates import RenewedContext, checking_context
 from dicomweb_server.errors import StartError
 from dicomweb_server.server.connection import Connection, Gate
+from dicomweb_server.server.open_files import raise_open_files
 
 _CHECKS_PER_SECOND = 2
 _BACKLOG = 2048
@@ -55,6 +56,7 @@ def run(app: ASGIApp, options: ProcessOptions, on_started: Callable[[Sequence[so
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     _tune_memory()
+    raise_open_files()
     try:
         server.run(sockets=sockets)
     except SystemExit:

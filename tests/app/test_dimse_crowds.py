@@ -67,7 +67,6 @@ async def test_a_thousand_associations_at_once(tmp_path: Path, limit: int) -> No
     limits: dict[str, Any] = {
         "most_associations": limit,
         "most_associations_per_address": 2000,
-        "most_connections": 2000,
     }
     async with open_node(tmp_path, modalities=known, **limits) as node:
         before = _resident()
