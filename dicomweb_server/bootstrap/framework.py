@@ -12,7 +12,7 @@ from dicomweb_server.rest import openapi as rest_openapi
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.operations import docs_router, health_router, metrics_router
 from dicomweb_server.settings import Settings
-from dicomweb_server.ui.ohif import ohif_routes
+from dicomweb_server.ui.ohif import OHIF_LINK, ohif_routes
 from dicomweb_server.ui.routes import explorer_routes
 
 
@@ -58,9 +58,8 @@ def framework(settings: Settings, holder: Holder, metrics: Metrics) -> Framework
     if settings.docs:
         app.include_router(docs_router())
     if settings.ui:
-        routes = explorer_routes(
-            settings.dicomweb_root, __version__, rest=settings.rest, viewer=settings.ohif is not None
-        )
+        viewers = {**({"OHIF": OHIF_LINK} if settings.ohif is not None else {}), **settings.viewer_links}
+        routes = explorer_routes(settings.dicomweb_root, __version__, rest=settings.rest, viewers=viewers)
         app.router.routes.extend(routes)
     if settings.ohif is not None:
         app.router.routes.extend(ohif_routes(settings.ohif, settings.dicomweb_root, settings.wado_uri_root or ""))

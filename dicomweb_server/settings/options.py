@@ -22,6 +22,7 @@ from dicomweb_server.settings.kinds import (
 from dicomweb_server.settings.modalities import AE_TITLE, OPERATIONS, Modalities, Modality
 from dicomweb_server.settings.option import Option
 from dicomweb_server.settings.option import option as _option
+from dicomweb_server.settings.viewer_links import ViewerLinks
 
 _HOST = Text("a host name or an IP address", r"[A-Za-z0-9._:%-]{1,253}")
 _ORIGIN = Text('an origin such as "https://viewer.example", or "*"', r"\*|https?://[^/\s,]+")
@@ -328,6 +329,9 @@ class Settings(AccessSettings):
         FilePath(optional=True),
         "Folder with a build of the viewer OHIF, served at /viewer and linked from the explorer.",
         default=None,
+    )
+    viewer_links: Mapping[str, str] = _option(
+        "Operation", ViewerLinks(), "Other viewers that the explorer links to, such as Weasis.", default={}
     )
     docs: bool = _option("Operation", Toggle(), "Serve a browsable description of the API at /docs.", default=True)
 

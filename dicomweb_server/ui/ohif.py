@@ -20,6 +20,7 @@ from dicomweb_server.errors import StartError
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _HASHED = re.compile(r"[0-9a-f]{16}\.")  # names that change with their content
 _SOURCE = "dicomweb-server"
+OHIF_LINK = "../viewer?StudyInstanceUIDs={study}"  # from the explorer
 
 
 def check_build(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Serves the explorer's static files; holds no logic and touches no service."""
 
+import json
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 
@@ -17,16 +19,20 @@ _HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control":
 _STATIC = files("dicomweb_server.ui") / "static"
 
 
-def explorer_routes(dicomweb_root: str, version: str, *, rest: bool, viewer: bool = False) -> list[BaseRoute]:
+def explorer_routes(
+    dicomweb_root: str, version: str, *, rest: bool, viewers: Mapping[str, str] | None = None
+) -> list[BaseRoute]:
     """`/` leads to `/ui/`, which explores what is served below `dicomweb_root` (such as /dicom-web).
 
-    `rest`: whether the REST interface is there too, for what the explorer asks of it. `viewer`: whether there is one.
+    `rest`: whether the REST interface is there too, for what the explorer asks of it. `viewers`: URLs by name, in which
+    {study}, {series} and {dicomweb} are to be filled in.
     """
     # Relative, so that the page also works behind a proxy that adds a prefix.
     relative_root = "../" + dicomweb_root.strip("/")
     page = (_STATIC / "index.html").read_text("utf-8")
     page = page.replace("{dicomweb_root}", escape(relative_root)).replace("{version}", escape(version))
-    page = page.replace("{rest_root}", "../" if rest else "").replace("{viewer}", "../viewer" if viewer else "")
+    page = page.replace("{rest_root}", "../" if rest else "")
+    page = page.replace("{viewers}", escape(json.dumps(viewers or {})))
 
     async def to_explorer(request: Request) -> Response:
         return RedirectResponse("ui/", status_code=307)

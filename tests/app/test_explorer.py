@@ -36,7 +36,8 @@ needs_browser = pytest.mark.skipif(_BROWSER is None, reason="chromium is not ins
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("explorer"))
+    links = "Weasis=weasis://x?study={study}&root={dicomweb},Own=https://v.example/{study}/{series}"
+    server = Server(tmp_path_factory.mktemp("explorer"), environment={"DICOMWEB_SERVER_VIEWER_LINKS": links})
     pixels = (numpy.indices((64, 64)).sum(axis=0) * 8).astype("<u2").tobytes()
     names: dict[str, Any] = {
         "PatientName": "<b>Bold</b>^Anna",
@@ -99,6 +100,18 @@ def test_a_series_shows_its_frame_and_its_elements(server: Server, tmp_path: Pat
     assert re.search(r'<canvas[^>]* width="64" height="64"', page)
     assert "(0010,0020)" in page
     assert "P-17" in page
+
+
+@needs_browser
+def test_other_viewers_are_linked_to(server: Server, tmp_path: Path) -> None:
+    address = server.root.replace(":", "%3A").replace("/", "%2F")
+    weasis = f'<a href="weasis://x?study={_STUDY}&amp;root={address}">Open in Weasis</a>'
+    study = _page(server, tmp_path, f"ui/#/studies/{_STUDY}")
+    assert weasis in study
+    assert "Open in Own" not in study
+    series = _page(server, tmp_path, f"ui/#/studies/{_STUDY}/series/{_SERIES}")
+    assert weasis in series
+    assert f'<a href="https://v.example/{_STUDY}/{_SERIES}">Open in Own</a>' in series
 
 
 @needs_browser

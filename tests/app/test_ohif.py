@@ -76,7 +76,7 @@ async def test_our_own_routes_come_first(tmp_path: Path, build: Path) -> None:
         for path in ("/system", "/studies", "/healthz"):
             assert "not ours" not in (await asking.get(path)).text
         assert (await asking.get("/", headers=HTML)).headers["location"] == "ui/"
-        assert '<meta name="viewer" content="../viewer">' in (await asking.get("/ui/")).text
+        assert "../viewer?StudyInstanceUIDs={study}" in (await asking.get("/ui/")).text
     async with client(tmp_path, ohif=build, ui=False) as (asking, _):
         assert (await asking.get("/", headers=HTML)).text == PAGE
 
@@ -93,4 +93,4 @@ async def test_without_a_build(tmp_path: Path) -> None:
             pass
     async with client(tmp_path) as (asking, _):
         assert (await asking.get("/viewer", headers=HTML)).status_code == 404
-        assert '<meta name="viewer" content="">' in (await asking.get("/ui/")).text
+        assert '<meta name="viewers" content="{}">' in (await asking.get("/ui/")).text

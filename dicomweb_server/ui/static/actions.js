@@ -3,7 +3,16 @@ import * as dicomweb from "./dicomweb.js";
 import { make } from "./elements.js";
 import * as rest from "./rest.js";
 
-const viewer = document.querySelector("meta[name=viewer]").content;
+const viewers = Object.entries(JSON.parse(document.querySelector("meta[name=viewers]").content));
+
+// Links to viewers; what needs a series has none for a study.
+function viewerLinks(study, series) {
+  const address = new URL(dicomweb.root, location.href).href;
+  const fill = (template) => Object.entries({ study, series, dicomweb: address })
+    .reduce((url, [name, value]) => url.replaceAll(`{${name}}`, encodeURIComponent(value)), template);
+  return viewers.filter(([, template]) => series || !template.includes("{series}"))
+    .map(([name, template]) => make("a", { href: fill(template) }, `Open in ${name}`));
+}
 
 export function actions(study, series, what, after) {
   const address = new URL(dicomweb.resource(study, series), location.href).href;
@@ -27,7 +36,7 @@ export function actions(study, series, what, after) {
     location.hash = after;
   });
   const row = make("div", { className: "actions" }, download, copy, remove, said);
-  if (viewer) row.prepend(make("a", { href: `${viewer}?StudyInstanceUIDs=${study}${series ? `&SeriesInstanceUIDs=${series}` : ""}` }, "Open in OHIF"));
+  row.prepend(...viewerLinks(study, series));
   if (rest.isOffered) {
     if (!series) remove.before(button("Anonymize a copy", "", () => anonymize(study, tell)));
     offerSending(row, button, (destination) => send(study, series, destination, tell));

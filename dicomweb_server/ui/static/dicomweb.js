@@ -1,6 +1,6 @@
 // The DICOMweb services, as this page uses them (PS3.18 chapter 10). No state, no DOM.
 
-const root = document.querySelector("meta[name=dicomweb-root]").content;
+export const root = document.querySelector("meta[name=dicomweb-root]").content;
 
 export const resource = (study, series, instance) =>
   `${root}/studies/${study}` + (series ? `/series/${series}` : "") + (instance ? `/instances/${instance}` : "");
