@@ -13,6 +13,7 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
 PATIENT_ROOT, STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.1.", "1.2.840.10008.5.1.4.1.2.2."
+PATIENT_STUDY_ONLY = "1.2.840.10008.5.1.4.1.2.3."  # retired, and still in use
 FIND, MOVE, GET = "1", "2", "3"
 RELATIONAL = b"\1"
 Address = tuple[str, int]

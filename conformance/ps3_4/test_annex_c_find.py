@@ -7,6 +7,7 @@ import pytest
 from conformance.archive import Archive
 from conformance.query_retrieve import (
     PATIENT_ROOT,
+    PATIENT_STUDY_ONLY,
     RELATIONAL,
     STUDY_ROOT,
     Address,
@@ -60,11 +61,28 @@ def test_patient_root_has_four_levels(dimse: Address, archive: Archive, level: s
 
 @requires("PS3.4 §C.4.1.1.3.1")
 @pytest.mark.parametrize(
-    ("model", "level"), [(STUDY_ROOT, "PATIENT"), (STUDY_ROOT, ""), (STUDY_ROOT, "FRAME"), (PATIENT_ROOT, "")]
+    ("model", "level"),
+    [
+        (STUDY_ROOT, "PATIENT"),
+        (STUDY_ROOT, ""),
+        (STUDY_ROOT, "FRAME"),
+        (PATIENT_ROOT, ""),
+        (PATIENT_STUDY_ONLY, "SERIES"),
+        (PATIENT_STUDY_ONLY, "IMAGE"),
+    ],
 )
 def test_a_level_that_the_model_does_not_have(dimse: Address, model: str, level: str) -> None:
     (final,) = find(dimse, identifier(level, PatientID="X"), model)
     assert final.status == IDENTIFIER_DOES_NOT_MATCH or 0xC000 <= final.status < 0xD000
+
+
+@requires("PS3.4 §C.6.3.1", "O")
+def test_patient_study_only_has_two_levels(dimse: Address, archive: Archive) -> None:
+    (patient,) = matches(find(dimse, identifier("PATIENT", PatientID=archive.patient_id), PATIENT_STUDY_ONLY))
+    assert patient.PatientID == archive.patient_id
+    keys = {"PatientID": archive.patient_id, "StudyInstanceUID": ""}
+    found = matches(find(dimse, identifier("STUDY", **keys), PATIENT_STUDY_ONLY))
+    assert {answer.StudyInstanceUID for answer in found} == {archive.ct[0].study, archive.second.study}
 
 
 @requires("PS3.4 §C.4.1.2.1")

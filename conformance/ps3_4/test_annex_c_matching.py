@@ -17,6 +17,7 @@ from conformance.service import Service
 
 RELATIONAL = b"\1\0\0\0\0\0\0"
 COMBINED = b"\1\1\0\0\0\0\0"
+FUZZY = b"\1\0\1\0\0\0\0"
 EMPTY_VALUE = b"\1\0\0\0\0\1\0"
 MULTIPLE_VALUE = b"\1\0\0\0\0\0\1"
 BOTH, ALL = {"first", "second"}, {"first", "second", "bare"}
@@ -112,6 +113,22 @@ def test_case_counts_but_in_names(dimse: Address, stored: MatchingSamples, keywo
 @pytest.mark.parametrize("text", ["curie^marie", "CURIE^MARIE", "curie^*", "Curie^Marie^^^"])
 def test_case_does_not_count_in_names(dimse: Address, stored: MatchingSamples, text: str) -> None:
     assert found(dimse, stored, {"OperatorsName": text}) == {"first"}
+
+
+@requires("PS3.4 §C.2.2.2.1.1", "O")
+@pytest.mark.parametrize("text", ["Marie Curie", "cur mar", "Curie, M", "curie"])
+def test_names_match_fuzzily_only_if_that_was_agreed(dimse: Address, stored: MatchingSamples, text: str) -> None:
+    assert found(dimse, stored, {"OperatorsName": text}, FUZZY) == {"first"}
+    assert found(dimse, stored, {"OperatorsName": text}) == set()
+
+
+@requires("PS3.4 §C.2.2.2.5")
+@pytest.mark.parametrize("offset", ["+0000", "-0800", "+1400"])
+def test_a_time_zone_in_the_key_changes_nothing_where_no_adjustment_was_agreed(
+    dimse: Address, stored: MatchingSamples, offset: str
+) -> None:
+    keys = {"ContentDate": "20210314", "ContentTime": "1509-1510", "TimezoneOffsetFromUTC": offset}
+    assert found(dimse, stored, keys) == {"first"}
 
 
 @requires("PS3.5 §6.2")
