@@ -44,7 +44,7 @@ def dimse_options(settings: Settings) -> DimseOptions:
         never_sop_classes=UidPatterns(settings.rejected_sop_classes),
         acceptance=acceptance(settings),
         most_associations=settings.max_associations,
-        most_associations_per_address=settings.max_associations,
+        most_associations_per_address=settings.max_associations_per_address or settings.max_associations,
         largest_pdu=settings.max_pdu_length,
         largest_instance=settings.max_instance_size,
         on_mismatch=OnMismatch(settings.on_mismatch),

@@ -23,6 +23,12 @@ class WorklistSettings(RemoteSettings):
         "Whether capital and small letters differ in AE titles, as the standard says; many servers take them as equal.",
         default=True,
     )
+    max_associations_per_address: int = option(
+        "DIMSE",
+        Integer(0, 10_000),
+        "Most associations at one time with one address; 0 is as many as in all.",
+        default=0,
+    )
     association_timeout: float = option(
         "DIMSE",
         Seconds(1, 3600),

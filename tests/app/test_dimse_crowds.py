@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from dicomweb_server.bootstrap.dimse import dimse_options
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.pdu import PduType
+from dicomweb_server.settings import Settings
 from tests.app.dimse_harness import healthy, open_node
 
 
@@ -88,3 +90,20 @@ async def test_a_thousand_associations_at_once(tmp_path: Path, limit: int) -> No
             peer.vanish()
         await asyncio.sleep(0.2)
         assert node.server.associations == 0
+
+
+@pytest.mark.parametrize(("given", "limit"), [({}, 30), ({"max_associations_per_address": 2}, 2)])
+def test_one_address_may_have_as_many_as_settings_say(given: dict[str, Any], limit: int) -> None:
+    settings = Settings(data=Path("unused"), max_associations=30, **given)
+    assert dimse_options(settings).most_associations_per_address == limit
+
+
+async def test_one_address_does_not_get_all(tmp_path: Path) -> None:
+    async with open_node(tmp_path, most_associations_per_address=2) as node:
+        peers = [await node.peer() for _ in range(3)]
+        assert [(await peer.associate())[0] for peer in peers] == [PduType.ASSOCIATE_AC] * 2 + [PduType.ASSOCIATE_RJ]
+        await peers[0].release()
+        await asyncio.sleep(0.05)
+        assert await healthy(node)
+        for peer in peers[1:]:
+            peer.vanish()
