@@ -12,7 +12,7 @@ LOCK_OPTIONS := --quiet --generate-hashes --allow-unsafe --strip-extras --no-hea
   --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test conformance check format bench fuzz docs generated lock tools clean
+.PHONY: help setup serve test conformance check check-types check-style check-imports check-house check-docs format bench fuzz docs generated lock tools clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,12 +43,23 @@ conformance: $(STAMP) ## Judge a started server from outside and write conforman
 	@$(BIN)/python -m pytest -q conformance --write-results
 
 check: $(STAMP) ## Format, lint, types, imports, house rules, docs and generated files
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-style check-imports check-house check-docs
+
+check-types:
+	@$(BIN)/mypy --no-error-summary
+
+check-style:
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy --no-error-summary
+
+check-imports:
 	@$(BIN)/lint-imports > .lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@rm -f .lint-imports.log
+
+check-house:
 	@$(BIN)/python -m pytest -q tests/architecture
+
+check-docs:
 	@$(BIN)/mkdocs build --quiet --strict --site-dir site
 
 format: $(STAMP) ## Format the code and mend what can be mended
