@@ -115,6 +115,23 @@ def test_other_viewers_are_linked_to(server: Server, tmp_path: Path) -> None:
 
 
 @needs_browser
+def test_only_several_frames_can_be_played(server: Server, tmp_path: Path) -> None:
+    """That they are, no page at rest can tell."""
+    series = "1.2.3.1.3"
+    data = make_instance(frames=3, StudyInstanceUID="1.2.3.2", SeriesInstanceUID=series, PatientID="P-cine")
+    headers = {"Content-Type": "application/dicom"}
+    assert httpx.post(f"{server.root}/studies", content=data, headers=headers, trust_env=False).status_code == 200
+    try:
+        several = _page(server, tmp_path, f"ui/#/studies/1.2.3.2/series/{series}")
+    finally:
+        httpx.delete(f"{server.root}/studies/1.2.3.2", trust_env=False)
+    assert re.search(r"<button[^>]*>Play</button>", several)
+    assert "hidden" not in re.findall(r"<button[^>]*>Play</button>", several)[0]
+    one = _page(server, tmp_path, f"ui/#/studies/{_STUDY}/series/{_SERIES}")
+    assert "hidden" in re.findall(r"<button[^>]*>Play</button>", one)[0]
+
+
+@needs_browser
 def test_what_is_known_as_destination_is_offered(server: Server, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{server.http_port}"
     assert "Send to" not in _page(server, tmp_path, f"ui/#/studies/{_STUDY}")

@@ -1,4 +1,4 @@
-// One series: its frames in order (wheel, arrow keys, slider), window by dragging, and all elements of the instance.
+// One series: its frames in order (wheel, arrow keys, slider, cine), window by dragging, and all elements of the instance.
 import { actions } from "./actions.js";
 import * as dicomweb from "./dicomweb.js";
 import { make, note, table } from "./elements.js";
@@ -13,14 +13,15 @@ export async function showSeries(view, study, series, signal) {
     Array.from({ length: Math.max(1, dicomweb.number(match, "00280008", 1)) }, (_, n) => [text(match, "00080018"), n + 1]));
   const slider = make("input", { type: "range", min: 0, max: frames.length - 1, value: frames.length >> 1, ariaLabel: "Frame" });
   const caption = make("figcaption");
-  const stage = make("figure", {}, make("div", { className: "blank" }, "…"), slider, caption);
+  const cine = make("button", { type: "button", hidden: frames.length === 1, title: "Play or pause (space)" }, "Play");
+  const stage = make("figure", {}, make("div", { className: "blank" }, "…"), make("div", { className: "ways" }, cine, slider), caption);
   const elements = make("div", { className: "elements" });
   const own = described.find((match) => text(match, "0020000E") === series);
   view.append(make("p", {}, make("a", { href: `#/studies/${study}` }, "‹ Study")),
     make("h1", {}, make("span", { className: "badge" }, text(own, "00080060") || "?"), text(own, "0008103E") || "(no description)"),
     actions(study, series, "series", `#/studies/${study}`),
     make("div", { className: "stage" }, stage, elements));
-  const viewer = new Viewer({ study, series, frames, stage, caption, elements, slider, signal });
+  const viewer = new Viewer({ study, series, frames, stage, caption, elements, slider, cine, signal });
   slider.addEventListener("input", () => viewer.show(Number(slider.value)));
   await viewer.show(Number(slider.value));
 }
@@ -35,12 +36,30 @@ class Viewer {
       if (event.key === "ArrowDown" || event.key === "ArrowRight") this.step(1);
       if (event.key === "ArrowUp" || event.key === "ArrowLeft") this.step(-1);
     });
+    this.stage.addEventListener("keydown", (event) => {
+      if (event.key !== " " || event.target === this.cine || this.frames.length === 1) return;
+      event.preventDefault();
+      this.play();
+    });
+    this.cine.addEventListener("click", () => this.play());
     this.canvas.addEventListener("pointermove", (event) => { if (event.buttons === 1) this.drag(event); });
   }
 
   step(by) {
     const to = Math.min(this.frames.length - 1, Math.max(0, this.at + by));
     if (to !== this.at) { this.slider.value = to; this.show(to); }
+  }
+
+  // Starts to show one frame after the other, round and round, as fast as the image wants it; or stops that.
+  async play() {
+    this.playing = !this.playing;
+    this.cine.textContent = this.playing ? "Pause" : "Play";
+    while (this.playing && !this.signal.aborted) {
+      const next = performance.now() + pace(this.instances.get(this.frames[this.at][0]));
+      this.slider.value = (this.at + 1) % this.frames.length;
+      await this.show(Number(this.slider.value));
+      await new Promise((resume) => setTimeout(resume, Math.max(0, next - performance.now())));
+    }
   }
 
   async show(at) {
@@ -80,6 +99,13 @@ class Viewer {
     this.caption.replaceChildren(make("span", {}, `${this.at + 1} / ${this.frames.length}`),
       make("span", {}, `${this.image.columns} × ${this.image.rows}`), make("span", {}, `W ${Math.round(width)}  C ${Math.round(center)}`));
   }
+}
+
+// Milliseconds of a frame: Frame Time, else by Recommended Display Frame Rate or Cine Rate, else ten a second.
+function pace(metadata) {
+  const time = dicomweb.number(metadata, "00181063", 0);
+  const rate = dicomweb.number(metadata, "00082144", 0) || dicomweb.number(metadata, "00180040", 0) || 10;
+  return Math.max(15, time > 0 ? time : 1000 / rate);
 }
 
 function elementTable(metadata) {
