@@ -333,7 +333,7 @@ async def test_a_full_disk(archive: Archive, monkeypatch: pytest.MonkeyPatch) ->
         raise ServerError(Reason.OUT_OF_RESOURCES, "no space left on the device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(archive.store.blobs, "_place", no_room)
+        patch.setattr(archive.store.blobs, "_choose_key", no_room)
         response = await archive.post(multipart_body(make_instance(), make_instance()))
         assert counts(response) == (503, 0, 2, 0)
         assert values(items(response, FAILED), REASON) == [0xA700] * 2
