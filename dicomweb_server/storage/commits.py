@@ -17,6 +17,9 @@ from dicomweb_server.storage.journal import Journal
 from dicomweb_server.storage.journal_format import Entry, Group
 from dicomweb_server.storage.transaction import Transaction
 
+# More than that is made durable cheaper by one sync than by writing it twice, unless who waits for it waits alone.
+_LARGEST_APPEND = 256 * 1024
+
 
 class Commits:
     """What was committed and is not durable yet."""
@@ -67,7 +70,7 @@ class Commits:
         with self._flushing:
             self._refuse_if_damaged()
             groups, needs_sync = self._take()
-            if needs_sync or (groups and not self._append(groups)):
+            if needs_sync or not _is_small(groups) or (groups and not self._append(groups)):
                 self._sync()
 
     @property
@@ -178,3 +181,7 @@ class Commits:
             self._damage = storage_failure(error, "syncing to disk")
             raise self._damage from error
         self._transaction.is_durable(committed)
+
+
+def _is_small(groups: Sequence[Group]) -> bool:
+    return sum([len(entry.data) for group in groups for entry in group.entries]) <= _LARGEST_APPEND

@@ -16,9 +16,7 @@ from dicomweb_server.storage.journal_format import BLOCK, STAMP, Group, decode, 
 
 _log = logging.getLogger(__name__)
 
-JOURNAL_SIZE = 32 * 1024 * 1024
-# More than that is made durable cheaper by one sync than by writing it twice.
-_LARGEST_APPEND = 256 * 1024
+JOURNAL_SIZE = 64 * 1024 * 1024
 _GROWTH = 1024 * 1024
 _NAMES = ("journal-0", "journal-1")
 
@@ -38,9 +36,7 @@ class Journal:
         return sorted(found, key=lambda group: (group.revision, group.promise))
 
     def append(self, groups: Sequence[Group]) -> bool:
-        """Write them through to the disk; False if that was not possible or not worth it, and a sync must do."""
-        if sum([len(entry.data) for group in groups for entry in group.entries]) > _LARGEST_APPEND:
-            return False
+        """Write them through to the disk; False if that was not possible, and a sync must do."""
         file = self._files[self._current]
         if file.append(groups):
             return True

@@ -20,14 +20,14 @@ from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.journal_format import Entry
 from dicomweb_server.storage.sqlite import Connection
 
-# What is promised at once: larger groups fill a transaction of their own.
-_MOST = 16
-_LARGEST = 192 * 1024
+# What is promised at once: more fill a transaction of their own, and what is larger has been in a file already.
+_MOST = 4
+_LARGEST = 1100 * 1024
 _DELAY = 0.02  # seconds that rows and files may wait for more
 _WORTH = 32  # instances for which a transaction is worth while
 # What may be owed altogether; who comes then, waits for a transaction.
 _MOST_OWED = 256
-_LARGEST_OWED = 8 * 1024 * 1024
+_LARGEST_OWED = 32 * 1024 * 1024
 
 _IS_STORED = (
     "SELECT 1 FROM study JOIN series ON series.study = study.id JOIN instance ON instance.series = series.id "

@@ -92,13 +92,24 @@ async def test_what_is_large_needs_a_sync(bench: Bench) -> None:
     assert bench.syncs == 1
 
 
+async def test_much_that_comes_together_needs_a_sync(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_server.storage.commits._LARGEST_APPEND", 500)
+    monkeypatch.setattr("dicomweb_server.storage.promises._MOST", 0)
+    await bench.send(1)
+    assert bench.syncs == 1
+    assert not bench.journal.is_used
+
+
 async def test_what_replaces_another_needs_a_sync_before_its_commit(bench: Bench) -> None:
     await bench.send(1)
     assert (await bench.send(1, PatientComments="other")).status is Status.REPLACED
     assert bench.syncs == 1
 
 
-async def test_a_full_file_is_freed_while_the_other_one_fills(bench: Bench) -> None:
+async def test_a_full_file_is_freed_while_the_other_one_fills(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_server.storage.writer._IDLE", 60.0)
+    await bench.store.index.delete(Scope("1.1"))  # after which the writer waits for so long
+    bench.syncs = 0
     bench.gate.clear()
     number = 0
     while not bench.journal.is_full:

@@ -105,6 +105,16 @@ async def test_many_rows_are_written_by_one_transaction(bench: Bench) -> None:
     assert bench.store._transaction.promise == promises._WORTH
 
 
+async def test_a_large_one_is_promised_by_itself(bench: Bench) -> None:
+    data = bytes(900_000)
+    assert (await bench.send(1, Rows=600, Columns=750, PixelData=data)).status is Status.STORED
+    assert bench.rows == 0
+    assert len(await bench.stored(1) or b"") > len(data)
+    assert bench.rows == 1
+    [group] = bench.store._journal.groups()
+    assert [len(entry.data) > len(data) for entry in group.entries] == [True]
+
+
 async def test_a_few_are_written_soon(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     await bench.send(1)
@@ -223,13 +233,12 @@ async def test_what_is_still_owed_at_the_end_is_there_at_the_next_start(
     writing = bench.store._database.writing
     (pages,) = writing.execute("PRAGMA page_count").fetchone()
     writing.execute(f"PRAGMA max_page_count={pages}")
-    for number in range(2, 9):
-        await bench.send(number, ImageComments=os.urandom(5000).hex())
+    outcomes = [await bench.send(number, ImageComments=os.urandom(5000).hex()) for number in range(2, 9)]
     await bench.close()
     assert bench.are_owed
     again = Bench(tmp_path)
     assert again.store.leftovers is Leftovers.UNACKNOWLEDGED
-    assert (await again.store.index.counts())["instances"] == 8
+    assert (await again.store.index.counts())["instances"] == 1 + sum(outcome.is_success for outcome in outcomes)
     await again.close()
     assert violations(tmp_path) == []
 
