@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 # An instance up to this size, and of as many bytes when decoded, is one piece of work; a larger one is many.
 _ONE_PIECE = 16 << 20
+_MOST_GROWTH = 8
 _MOST = 2 << 30  # bytes of all frames of one instance, decoded or encoded
 _FRAMES_AT_ONCE = 8
 _TRIAL_SIDE = 64  # rows and columns
@@ -172,6 +173,9 @@ class TranscodingService:
         if not frames.tag:
             file = await self._blobs.map(instance.key)
             return await self._threads.run(lambda: transcode(file, target))
+        # Samples take at most eight times as many bytes as in a native file, where they may be single bits.
+        if not frames.encapsulated and not frames.deflated and _MOST_GROWTH * instance.size <= _ONE_PIECE:
+            return await self._kept(instance, "file", target, lambda: self._whole(instance, target))
         description = await self._pixels.description(instance)
         size = description.decoded_size * max(frames.declared, frames.count)
         if size > _MOST:

@@ -53,10 +53,13 @@ class PixelDescription:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of decoded samples."""
-        if self.kind is not SampleKind.INTEGER:
-            return np.dtype("<f4" if self.kind is SampleKind.FLOAT else "<f8")
-        size = next((size for size in (1, 2, 4) if self.bits_allocated <= 8 * size), 8)
-        return np.dtype(f"<{'i' if self.is_signed else 'u'}{size}")
+        kind = "f" if self.kind is not SampleKind.INTEGER else "i" if self.is_signed else "u"
+        return np.dtype(f"<{kind}{self.sample_size}")
+
+    @property
+    def sample_size(self) -> int:
+        """How many bytes a decoded sample has."""
+        return next((size for size in (1, 2, 4) if self.bits_allocated <= 8 * size), 8)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -66,7 +69,7 @@ class PixelDescription:
     @property
     def decoded_size(self) -> int:
         """How many bytes a decoded frame has."""
-        return self.rows * self.columns * self.samples * self.dtype.itemsize
+        return self.rows * self.columns * self.samples * self.sample_size
 
     @property
     def frame_bits(self) -> int:
