@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicomweb_server.dicom.elements import walk
@@ -9,12 +10,16 @@ from dicomweb_server.dicom.header import Header, read_header
 from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_INSTANCE_UID
 from dicomweb_server.dicom.pixels.description import PixelDescription
 from dicomweb_server.dicom.pixels.encode import Target
+from dicomweb_server.dicom.pixels.source_image import DERIVATION_CODES, SOURCE_IMAGES, derivation_codes, source_images
 from dicomweb_server.dicom.reencode import InnerChanges, NewElement, reencode
 from dicomweb_server.dicom.value_field import padded
 
-_IMAGE_TYPE, _INSTANCE_UID, _DERIVATION, _FRAME_TYPE = 0x00080008, 0x00080018, 0x00082111, 0x00089007
-_LOSSY, _RATIO, _METHOD = 0x00282110, 0x00282112, 0x00282114
-_WANTED = frozenset({_IMAGE_TYPE, _INSTANCE_UID, _RATIO, _METHOD})
+_IMAGE_TYPE, _DERIVATION, _FRAME_TYPE = 0x00080008, 0x00082111, 0x00089007
+_CLASS_UID, _INSTANCE_UID = 0x00080016, 0x00080018
+_LOSSY, _RATIO, _METHOD, _PIXELS = 0x00282110, 0x00282112, 0x00282114, 0x7FE00000
+_WANTED = frozenset({_IMAGE_TYPE, _CLASS_UID, _INSTANCE_UID, _RATIO, _METHOD})
+# An earlier step tells of its own source; an enhanced image does so in its functional groups (PS3.3 §C.7.6.16.2.6).
+_TOLD_OTHERWISE = frozenset({SOURCE_IMAGES, DERIVATION_CODES, 0x52009229, 0x52009230})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,10 @@ def lossy_changes(
     header: Header, description: PixelDescription, loss: Loss, target: Target
 ) -> dict[int, NewElement | None]:
     """The elements that change because the frames lost something."""
-    values = _values(header)
+    values, before = _values(header)
     ratio = loss.frames * description.decoded_size / max(loss.size, 1)
-    instance_uid = values.get(_INSTANCE_UID, b"").decode("ascii", "replace")
-    return {
+    instance_uid = _text_of(values, _INSTANCE_UID)
+    changes: dict[int, NewElement | None] = {
         _IMAGE_TYPE: _text("CS", derived_type(values.get(_IMAGE_TYPE, b""))),
         _INSTANCE_UID: _text("UI", derived_uid(instance_uid, target).encode("ascii")),
         _DERIVATION: _text("ST", f"Lossy compression in transfer syntax {target.transfer_syntax_uid}".encode("ascii")),
@@ -41,6 +46,13 @@ def lossy_changes(
         _RATIO: _text("DS", _appended(values.get(_RATIO, b""), f"{ratio:.2f}".encode("ascii"))),
         _METHOD: _text("CS", _appended(values.get(_METHOD, b""), loss.method.encode("ascii"))),
     }
+    if not before & _TOLD_OTHERWISE:
+        sources = source_images(_text_of(values, _CLASS_UID), instance_uid, compressed=bool(values.get(_METHOD)))
+        changes |= {
+            SOURCE_IMAGES: NewElement("SQ", [sources]),
+            DERIVATION_CODES: NewElement("SQ", [derivation_codes()]),
+        }
+    return changes
 
 
 def derived_type(value: bytes) -> bytes:
@@ -66,17 +78,37 @@ def with_instance_uid(data: bytes, instance_uid: str) -> bytes:
     uid = padded(instance_uid.encode("ascii", "replace"), "UI")
     if header.file_meta.get(MEDIA_STORAGE_SOP_INSTANCE_UID, b"").strip(b" \0") == uid.strip(b" \0"):
         return data
-    return b"".join(reencode(header, header.transfer_syntax_uid, {_INSTANCE_UID: NewElement("UI", [uid])}))
+    changes: dict[int, NewElement | None] = {_INSTANCE_UID: NewElement("UI", [uid])}
+    if _is_source(header, instance_uid):
+        changes |= {SOURCE_IMAGES: None}
+    return b"".join(reencode(header, header.transfer_syntax_uid, changes))
 
 
-def _values(header: Header) -> dict[int, bytes]:
-    found = {}
+def _is_source(header: Header, instance_uid: str) -> bool:
+    """Whether an instance says that it was made of the one whose UID it is to have: no image is its own source."""
+    values, _ = _values(header)
+    class_uid = _text_of(values, _CLASS_UID)
+    made = [source_images(class_uid, instance_uid, compressed=compressed) for compressed in (False, True)]
     for element in walk(header.buffer, header.start, header.end, header.encoding):
+        if element.tag >= SOURCE_IMAGES:
+            return element.tag == SOURCE_IMAGES and header.buffer[element.start : element.end] in made
+    return False
+
+
+def _values(header: Header) -> tuple[dict[int, bytes], set[int]]:
+    """The values of some elements, and which elements there are before the pixels."""
+    found, tags = {}, set()
+    for element in walk(header.buffer, header.start, header.end, header.encoding):
+        tags.add(element.tag)
         if element.tag in _WANTED:
             found[element.tag] = header.buffer[element.start : element.end].strip(b" \0")
-        elif element.tag > _METHOD:
+        elif element.tag >= _PIXELS:
             break
-    return found
+    return found, tags
+
+
+def _text_of(values: Mapping[int, bytes], tag: int) -> str:
+    return values.get(tag, b"").decode("ascii", "replace")
 
 
 def _appended(earlier: bytes, value: bytes) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from dicomweb_server.dicom.pixels.encode import Target
-from dicomweb_server.dicom.pixels.lossy import derived_type
+from dicomweb_server.dicom.pixels.lossy import derived_type, with_instance_uid
 from dicomweb_server.dicom.pixels.transcode import transcode
 from tests.builders import NATIVE, make_instance
 from tests.encoded_images import read
@@ -54,3 +54,42 @@ def test_all_frames_are_derived_when_something_is_lost(syntax: str) -> None:
 def test_derived_types(before: bytes, after: bytes) -> None:
     assert derived_type(before).strip() == after.strip()
     assert len(derived_type(before)) % 2 == 0
+
+
+def source_of(dataset: Dataset) -> tuple[str, str, str]:
+    (source,) = dataset.SourceImageSequence
+    (purpose,) = source.PurposeOfReferenceCodeSequence
+    return source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID, purpose.CodeValue
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_a_copy_names_what_it_was_made_of(syntax: str) -> None:
+    """PS3.3 §C.12.4; what is lost in a second step is lost of what was compressed already."""
+    original = make_instance(transfer_syntax_uid=syntax, rows=32, columns=32)
+    first = transcode(original, Target(JPEG_2000, 50))
+    made = read(first)
+    assert source_of(made) == (made.SOPClassUID, read(original).SOPInstanceUID, "121320")
+    assert [code.CodeValue for code in made.DerivationCodeSequence] == ["113040"]
+    again = read(transcode(first, Target("1.2.840.10008.1.2.4.81", 50)))
+    assert source_of(again) == source_of(made)
+    lossy = make_instance(rows=32, columns=32, LossyImageCompressionMethod="ISO_10918_1", LossyImageCompression="01")
+    assert source_of(read(transcode(lossy, Target(JPEG_2000, 50))))[2] == "121322"
+    assert "SourceImageSequence" not in read(transcode(original, Target(JPEG_2000_LOSSLESS)))
+
+
+def test_no_copy_is_its_own_source() -> None:
+    """Where it gets the UID of the original, since it takes its place."""
+    original = make_instance(rows=32, columns=32)
+    uid = read(original).SOPInstanceUID
+    made = transcode(original, Target(JPEG_2000, 50))
+    replaced = read(with_instance_uid(made, uid))
+    assert (replaced.SOPInstanceUID, "SourceImageSequence" in replaced) == (uid, False)
+    other = read(with_instance_uid(made, "1.2.3"))
+    assert (other.SOPInstanceUID, source_of(other)[1]) == ("1.2.3", uid)
+    assert with_instance_uid(made, read(made).SOPInstanceUID) == made
+
+
+def test_functional_groups_are_left_to_say_where_frames_come_from() -> None:
+    attributes: dict[str, Any] = {"SharedFunctionalGroupsSequence": [group(ORIGINAL)]}
+    made = read(transcode(make_instance(rows=32, columns=32, **attributes), Target(JPEG_2000, 50)))
+    assert "SourceImageSequence" not in made
