@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from dicomweb_server.dimse.contexts import Contexts, Service
+from dicomweb_server.dimse.contexts import STORAGE_CLASSES, Contexts, Service
 from dicomweb_server.dimse.items import APPLICATION_CONTEXT
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.pdu import AssociateRequest, Rejection
@@ -50,8 +50,10 @@ def admission(
     return _limits(admitted, load, options) or admitted
 
 
-def contexts(admitted: Admitted, options: DimseOptions) -> Contexts:
+def contexts(admitted: Admitted, request: AssociateRequest, options: DimseOptions) -> Contexts:
     """What a peer that was admitted may propose."""
+    common = request.user.common_extended  # PS3.7 §D.3.3.6
+    special = {each.sop_class_uid for each in common if not STORAGE_CLASSES.isdisjoint(each.related)}
     allow = admitted.allow if options.worklist else admitted.allow - {Service.WORKLIST, Service.MPPS}
     return Contexts(
         allow,
@@ -59,6 +61,7 @@ def contexts(admitted: Admitted, options: DimseOptions) -> Contexts:
         options.only_sop_classes,
         options.never_sop_classes,
         options.acceptance.syntaxes,
+        frozenset(special),
     )
 
 

@@ -132,7 +132,7 @@ class Contexts:
     """What one peer may propose.
 
     `only` and `never` are SOP classes of objects, `syntaxes` the transfer syntaxes that they may come in; an empty
-    `only`, or `syntaxes`, is no restriction.
+    `only`, or `syntaxes`, is no restriction. `special`: SOP classes that it says are special cases of storage classes.
     """
 
     allowed: frozenset[Service]
@@ -140,6 +140,7 @@ class Contexts:
     only: UidPatterns = NONE
     never: UidPatterns = NONE
     syntaxes: frozenset[str] = frozenset()
+    special: frozenset[str] = frozenset()
 
     def support(self, abstract_syntax: str) -> Support | ContextResult:
         """How a proposed abstract syntax is supported for this peer."""
@@ -163,7 +164,8 @@ class Contexts:
     def service_of(self, abstract_syntax: str) -> Service | None:
         """The service that an abstract syntax belongs to, None if it has none here."""
         service = SERVICES.get(abstract_syntax)
-        if service is None and self.unknown_sop_classes and is_unknown(abstract_syntax):
+        is_taken = self.unknown_sop_classes or abstract_syntax in self.special
+        if service is None and is_taken and is_unknown(abstract_syntax):
             service = Service.STORE
         if service is Service.STORE and (
             abstract_syntax in self.never or (self.only and abstract_syntax not in self.only)

@@ -188,7 +188,7 @@ class DimseServer:
         self, connection: Connection, request: AssociateRequest, admitted: Admitted, identity: Identified
     ) -> Session:
         options = self.options
-        answered = answer(request, contexts(admitted, options).support, options.most_operations)
+        answered = answer(request, contexts(admitted, request, options).support, options.most_operations)
         acceptance = _acceptance(request, answered, identity, options)
         connection.accept(acceptance, answered.accepted)
         terms = Terms(

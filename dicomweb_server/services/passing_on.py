@@ -40,7 +40,7 @@ class PassingOn:
 
     async def _submit(self, name: str, instance_uid: str, document: Mapping[str, Any], more: dict[str, Any]) -> None:
         parameters = {"Modality": name, "Uid": instance_uid, "Report": document, "Asynchronous": True, **more}
-        await self._jobs.submit(STEP_REPORT, parameters, content={"RemoteAet": name, "Step": instance_uid})
+        await self._jobs.submit(STEP_REPORT, parameters, content={"Destination": name, "Step": instance_uid})
 
 
 class StepReportKind:

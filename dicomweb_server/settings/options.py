@@ -282,7 +282,10 @@ class Settings(AccessSettings):
         "DIMSE", Modalities(), "DICOM nodes that we know: what they may do, and where C-MOVE sends.", default={}
     )
     unknown_sop_classes: bool = _option(
-        "DIMSE", Toggle(), "Accept SOP classes that the standard does not list.", default=True
+        "DIMSE",
+        Toggle(),
+        "Accept SOP classes that the standard does not list, not only those called special cases of listed ones.",
+        default=True,
     )
     on_mismatch: str = _option(
         "DIMSE",

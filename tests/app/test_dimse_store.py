@@ -20,7 +20,7 @@ from pynetdicom import AE, build_context
 
 from dicomweb_server.dicom.part10 import read_file_meta
 from dicomweb_server.dimse.contexts import Service
-from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, UserInformation
+from dicomweb_server.dimse.items import AsynchronousWindow, CommonExtendedNegotiation, ProposedContext, UserInformation
 from dicomweb_server.dimse.options import Modality, OnMismatch
 from dicomweb_server.dimse.pdu import PduType, decode_accept, decode_reject
 from dicomweb_server.services.acceptance import Acceptance
@@ -247,6 +247,20 @@ async def test_private_and_unknown_classes_by_option(tmp_path: Path) -> None:
         kind, body = await peer.associate(ProposedContext(5, private, (EXPLICIT,)))
         assert kind == PduType.ASSOCIATE_AC
         assert decode_accept(memoryview(body)).contexts[0].result == 3
+        await peer.release()
+
+
+@pytest.mark.parametrize(("related", "result"), [((CT,), 0), ((VERIFICATION, CT), 0), ((VERIFICATION,), 3), ((), 3)])
+async def test_special_cases_of_storage_classes_are_taken_anyway(
+    tmp_path: Path, related: tuple[str, ...], result: int
+) -> None:
+    """SOP Class Common Extended Negotiation (PS3.7 §D.3.3.6), by which a node says what its own SOP class is like."""
+    private, storage = "1.3.12.2.1107.5.9.1", "1.2.840.10008.4.2"
+    user = UserInformation(16384, "1.2.3", common_extended=(CommonExtendedNegotiation(private, storage, related),))
+    async with open_node(tmp_path, acceptance=Acceptance(unknown_sop_classes=False)) as node:
+        peer = await node.peer()
+        _, body = await peer.associate(ProposedContext(5, private, (EXPLICIT,)), user=user)
+        assert decode_accept(memoryview(body)).contexts[0].result == result
         await peer.release()
 
 

@@ -43,7 +43,8 @@ def test_their_contexts_are_restricted_to_that() -> None:
     admitted = admit(replace(REQUEST, calling_ae_title="SCANNER"))
     assert isinstance(admitted, Admitted)
     only = UidPatterns({"1.2"})
-    found = contexts(admitted, replace(KNOWN, acceptance=Acceptance(unknown_sop_classes=False), only_sop_classes=only))
+    options = replace(KNOWN, acceptance=Acceptance(unknown_sop_classes=False), only_sop_classes=only)
+    found = contexts(admitted, REQUEST, options)
     assert (found.allowed, found.unknown_sop_classes) == (frozenset({Service.STORE}), False)
     assert found.only is only
 
