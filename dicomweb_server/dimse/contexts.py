@@ -18,6 +18,7 @@ from dicomweb_server.services.modalities import Service
 
 __all__ = [
     "ASKED",
+    "GET_WITHOUT_BULK_DATA",
     "MODALITY_WORKLIST",
     "PERFORMED_STEP",
     "PERFORMED_STEP_RETRIEVE",
@@ -39,6 +40,7 @@ __all__ = [
 VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"  # Push Model
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"  # Information Model, C-FIND
+GET_WITHOUT_BULK_DATA = "1.2.840.10008.5.1.4.1.2.5.3"  # Composite Instance Retrieve Without Bulk Data (PS3.4 annex Z)
 PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"  # N-CREATE, N-SET
 PERFORMED_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.4"  # N-GET
 
@@ -90,7 +92,7 @@ _QUERY_SERVICES = {"1": Service.FIND, "2": Service.MOVE, "3": Service.GET}
 # The levels that a query/retrieve SOP class has, from the top down (PS3.4 §C.6).
 QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
     f"{model}.{last}": levels for model, levels in _INFORMATION_MODELS.items() for last in _QUERY_SERVICES
-}
+} | {GET_WITHOUT_BULK_DATA: (Level.INSTANCE,)}
 
 # What we ask of other nodes, by which SOP classes; those of storage beside.
 ASKED: Mapping[str, str] = {

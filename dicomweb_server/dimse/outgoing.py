@@ -10,6 +10,7 @@ from dicomweb_server.dicom.uids import (
     JPEG_BASELINE,
     JPEG_XL_RECOMPRESSION,
     TRANSFER_SYNTAXES,
+    transfer_syntax,
 )
 from dicomweb_server.dimse.negotiation import NATIVE, Context
 from dicomweb_server.services.retrieve import StoredInstance
@@ -50,6 +51,16 @@ def chosen_context(
         wanted += _LAST_RESORT
     by_syntax = {context.transfer_syntax: context for context in reversed(contexts)}
     return next((by_syntax[uid] for uid in wanted if uid in by_syntax), None)
+
+
+def bare_context(instance: StoredInstance, contexts: Sequence[Context]) -> Context | None:
+    """For a data set without its pixels, whose compression means nothing then."""
+    encoding = transfer_syntax(instance.transfer_syntax_uid).encoding
+    wanted = [] if encoding.deflated else [instance.transfer_syntax_uid]
+    if encoding.explicit and encoding.little_endian:
+        wanted.append(EXPLICIT_VR_LITTLE_ENDIAN)
+    by_syntax = {context.transfer_syntax: context for context in reversed(contexts)}
+    return next((by_syntax[uid] for uid in reversed(wanted) if uid in by_syntax), None)
 
 
 def _can_change(instance: StoredInstance, *, transcoding: bool) -> bool:

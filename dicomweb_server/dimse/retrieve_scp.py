@@ -5,7 +5,7 @@ from collections import deque
 
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.answers import failed_list
-from dicomweb_server.dimse.contexts import QUERY_LEVELS
+from dicomweb_server.dimse.contexts import GET_WITHOUT_BULK_DATA, QUERY_LEVELS
 from dicomweb_server.dimse.identifiers import agreed_rules
 from dicomweb_server.dimse.progress import Progress
 from dicomweb_server.dimse.query_scp import requested_identifier
@@ -32,6 +32,7 @@ async def on_c_get(operation: Operation) -> None:
         terms.services,
         terms.options.timeouts.response,
         transcoding=all(node.transcoding for node in nodes),
+        bulk_data=operation.context.abstract_syntax != GET_WITHOUT_BULK_DATA,
     )
     # One more than may be outstanding: it reads what comes next meanwhile.
     await operations.run(sender, deque(operations.instances), terms.own_operations + 1)

@@ -11,7 +11,7 @@ from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.exchange import Exchange, Pieces
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.negotiation import Context
-from dicomweb_server.dimse.outgoing import chosen_context
+from dicomweb_server.dimse.outgoing import bare_context, chosen_context
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.errors import ServerError
 from dicomweb_server.services import Services
@@ -82,9 +82,14 @@ class Sender:
         originator: Originator | None = None,
         *,
         transcoding: bool = True,
+        bulk_data: bool = True,
     ) -> None:
-        """`contexts`: those in which we may send; `seconds`: to wait for each response."""
+        """`contexts`: those in which we may send; `seconds`: to wait for each response.
+
+        `bulk_data`: False leaves out pixels and the like (PS3.4 annex Z).
+        """
         self._transcoding = transcoding
+        self._bulk_data = bulk_data
         self._exchange = exchange
         self._services = services
         self._seconds = seconds
@@ -97,7 +102,10 @@ class Sender:
     async def send(self, instance: StoredInstance, cancelled: Callable[[], bool]) -> Ended | None:
         """Send one instance; None if cancelled before."""
         contexts = self._contexts.get(instance.sop_class_uid, ())
-        context = chosen_context(instance, contexts, transcoding=self._transcoding)
+        if self._bulk_data:
+            context = chosen_context(instance, contexts, transcoding=self._transcoding)
+        else:
+            context = bare_context(instance, contexts)
         if context is None:
             return self._failed(instance, "no context was accepted that it can be sent in")
         try:
@@ -136,6 +144,8 @@ class Sender:
 
     async def _pieces(self, instance: StoredInstance, transfer_syntax_uid: str) -> Pieces:
         retrieve = self._services.retrieve
+        if not self._bulk_data:
+            return await retrieve.without_bulk_data(instance)
         content = self._services.transcoding.file(instance, transfer_syntax_uid)
         content = await retrieve.contents.settled(content)
         if content.size <= WHOLE_SIZE:

@@ -9,6 +9,7 @@ from dicomweb_server.dicom.header import open_part10, read_header
 from dicomweb_server.dicom.instance import parse_instance
 from dicomweb_server.dicom.reencode import reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
+from dicomweb_server.dicom.without_bulk_data import without_bulk_data
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs
 from dicomweb_server.ports.index import Index, Scope, StoredInstance
@@ -115,6 +116,11 @@ class RetrieveService:
         """The bytes of any value as the file has them (tags, and items from 1), and whether they are fragments."""
         file = await self._blobs.map(instance.key)
         return await self._workers.run(lambda: stored_value(file, tuple(path)))
+
+    async def without_bulk_data(self, instance: StoredInstance) -> list[bytes | memoryview]:
+        """The bare data set without pixels and the like, in pieces."""
+        file = await self._blobs.map(instance.key)
+        return await self._workers.run(lambda: without_bulk_data(read_header(file)))
 
     async def file_meta(self, instance: StoredInstance) -> Mapping[int, bytes]:
         """The elements of the file meta information, as the file has them."""
