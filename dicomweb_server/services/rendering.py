@@ -33,6 +33,7 @@ from dicomweb_server.ports.blobs import Blobs
 from dicomweb_server.ports.derived import Derived
 from dicomweb_server.ports.index import Scope, StoredInstance
 from dicomweb_server.services.blending import BlendingFrames
+from dicomweb_server.services.choices import Choices
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.rendering_work import (
     AnySource,
@@ -69,6 +70,7 @@ class RenderingService:
         self._workers = workers
         self._pixels = pixels
         self._derived = derived
+        self._choices = Choices(retrieve, self._representative)
         self._blending = BlendingFrames(retrieve, self._data_set)
 
     async def warm_up(self) -> None:
@@ -80,7 +82,9 @@ class RenderingService:
         """The instance that stands for a study or series: from the middle of its first series with images."""
         if scope.instance_uid is not None:
             return self._retrieve.peek(scope) or await self._retrieve.instance(scope)
-        instances = await self._retrieve.instances(scope)
+        return await self._choices.chosen(scope)
+
+    async def _representative(self, instances: Sequence[StoredInstance]) -> StoredInstance:
         for wanted in (frozenset({Kind.IMAGE}), frozenset(Kind) - {Kind.OTHER}, frozenset(Kind)):
             found = [instance for instance in instances if kind_of(instance) in wanted]
             if found:
