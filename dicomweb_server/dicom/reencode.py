@@ -6,7 +6,7 @@ Touches no pixels but to swap their bytes; what codecs made of them comes from o
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dicomweb_server.dicom.byte_order import swap, word_size
 from dicomweb_server.dicom.dictionary import public_vr
@@ -99,9 +99,20 @@ class NewElement:
 # By tag; None: the element goes.
 Changes = Mapping[int, NewElement | None]
 _NO_CHANGES: Changes = {}
-# By tag: what becomes of a value in items of sequences, at any depth.
-InnerChanges = Mapping[int, Callable[[bytes], bytes]]
-_NO_INNER_CHANGES: InnerChanges = {}
+
+
+@dataclass(frozen=True, slots=True)
+class InnerChanges:
+    """`values`: by tag, what becomes of a value in items of sequences, at any depth.
+
+    `items`: by the tag of a sequence of the top level, what changes in each of its items.
+    """
+
+    values: Mapping[int, Callable[[bytes], bytes]] = field(default_factory=dict)
+    items: Mapping[int, Changes] = field(default_factory=dict)
+
+
+_NO_INNER_CHANGES = InnerChanges()
 
 
 def unchanged(data: Buffer) -> Reencoded:
@@ -172,7 +183,7 @@ class _Writer:
         self._head, self._item_head, self._sequence_delimiter = heads(target)
         self._item_delimiter = item_delimiter(target)
         self._little = target.little_endian
-        self._changes = dict(sorted(changes.items()))
+        self._changes = dict(sorted(changes.items()))  # of the data set or item that is being written
         self._inner = inner
         self._plan: list[_Step] = []
         self._tail = bytearray()
@@ -187,21 +198,20 @@ class _Writer:
 
     def write_data_set(self, start: int, end: int, encoding: Encoding, *, signed: bool, depth: int) -> None:
         for element in walk(self._source, start, end, encoding, signed=signed, depth=depth):
-            if element.tag & 0xFFFF == 0 or (depth == 0 and self._write_changes(element.tag)):
+            if element.tag & 0xFFFF == 0 or (self._changes and self._write_changes(element.tag)):
                 continue
             if element.vr == "SQ":
                 self._write_sequence(element, encoding, signed=signed, depth=depth)
             elif not element.defined:
                 self._write_undefined(element, encoding)
-            elif depth and element.tag in self._inner:
-                value = self._inner[element.tag](bytes(self._source[element.start : element.end]))
+            elif depth and element.tag in self._inner.values:
+                value = self._inner.values[element.tag](bytes(self._source[element.start : element.end]))
                 self._tail += self._head(element.tag, element.vr, len(value)) + value
             else:
                 self._write_value(element, encoding)
             if element.tag == _PIXEL_REPRESENTATION:
                 signed = self._source[element.start : element.end].strip(b"\0") == b"\1"
-        if depth == 0:
-            self._write_changes(_LAST)
+        self._write_changes(_LAST)
 
     def _write_changes(self, tag: int) -> bool:
         """Write what is new up to a tag; whether the element of this tag is among what changes."""
@@ -246,10 +256,13 @@ class _Writer:
     def _write_sequence(self, element: Element, encoding: Encoding, *, signed: bool, depth: int) -> None:
         self._tail += self._head(element.tag, "SQ", UNDEFINED)
         length_at = self._tail, len(self._tail) - 4, self.size
+        inner = self._inner.items.get(element.tag, _NO_CHANGES) if depth == 0 else _NO_CHANGES
         for start, end in items(self._source, element, encoding, depth=depth):
             self._tail += self._item_head(UNDEFINED)
             item_length_at = self._tail, len(self._tail) - 4, self.size
+            around, self._changes = self._changes, dict(sorted(inner.items()))
             self.write_data_set(start, end, encoding, signed=signed, depth=depth + 1)
+            self._changes = around
             if self._source[start - 4 : start] == b"\xff\xff\xff\xff":
                 self._tail += self._item_delimiter
             else:

@@ -10,11 +10,13 @@ from pathlib import Path
 import httpx
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 
 from conformance.server import Server
 from dicomweb_server.dicom.pixels.encode import Target
 from dicomweb_server.dicom.pixels.transcode import transcode
 from dicomweb_server.errors import ServerError
+from tests.builders import make_instance
 from tests.real_files import REAL_FILES, tolerant_pydicom
 
 pytestmark = pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
@@ -100,6 +102,23 @@ def test_nothing_new_is_wrong_with_what_was_transcoded(tmp_path: Path, last: str
         assert not errors, path.name
         compared += 1
     assert compared > 5
+
+
+@pytest.mark.parametrize("last", ["4.81", "4.91"])
+def test_nothing_new_is_wrong_with_functional_groups(tmp_path: Path, last: str) -> None:
+    """Frame Types, the source in the shared ones, and the evidence of it (PS3.3 §C.7.6.16.2.6)."""
+    types, shared, frame = Dataset(), Dataset(), Dataset()
+    types.FrameType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    shared.CTImageFrameTypeSequence = [types]
+    original, made = tmp_path / "original.dcm", tmp_path / "made.dcm"
+    data = make_instance(
+        rows=32, columns=32, frames=2, SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", ImageType=types.FrameType,
+        SharedFunctionalGroupsSequence=[shared], PerFrameFunctionalGroupsSequence=[frame, frame],
+    )  # fmt: skip
+    original.write_bytes(data)
+    made.write_bytes(transcode(data, Target(f"1.2.840.10008.1.2.{last}", 50)))
+    assert b"Uncompressed predecessor" in made.read_bytes()
+    assert not [line for line in _complaints(made) - _complaints(original) if line.startswith(("Error", _CRASHED))]
 
 
 @pytest.mark.parametrize("body", [{}, {"Options": ["RetainLongitudinalModifiedDates", "CleanDescriptors"]}])

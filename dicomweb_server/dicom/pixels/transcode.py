@@ -14,7 +14,7 @@ from dicomweb_server.dicom.pixels.decode import decode_frame
 from dicomweb_server.dicom.pixels.description import PixelDescription, SampleKind, describe_pixels, undecodable
 from dicomweb_server.dicom.pixels.encapsulated import encapsulated
 from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, encode_frame, stored_bits
-from dicomweb_server.dicom.pixels.lossy import INNER_LOSSY_CHANGES, Loss, lossy_changes
+from dicomweb_server.dicom.pixels.lossy import Loss, lossy_changes
 from dicomweb_server.dicom.pixels.recompress import recompressed, recompresses
 from dicomweb_server.dicom.reencode import Changes, InnerChanges, NewElement, Reencoded, reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
@@ -109,7 +109,7 @@ def with_frames(
     }
     if description.samples > 1:
         changes[_PLANAR] = _short(0)
-    inner: InnerChanges = {}
+    inner = InnerChanges()
     bits = stored_bits(description, target)
     if bits != description.bits_stored:
         changes[_BITS_STORED] = _short(bits)
@@ -117,8 +117,8 @@ def with_frames(
         changes[_HIGH_BIT] = _short(bits - 1)
     if first.method:
         loss = Loss(first.method, sum(map(len, data)), len(data))
-        changes |= lossy_changes(header, description, loss, target)
-        inner = INNER_LOSSY_CHANGES
+        lossy, inner = lossy_changes(header, description, loss, target)
+        changes |= lossy
     if TRANSFER_SYNTAXES[target.transfer_syntax_uid].encapsulated:
         changes |= encapsulated(data)
     else:

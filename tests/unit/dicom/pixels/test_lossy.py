@@ -89,7 +89,50 @@ def test_no_copy_is_its_own_source() -> None:
     assert with_instance_uid(made, read(made).SOPInstanceUID) == made
 
 
-def test_functional_groups_are_left_to_say_where_frames_come_from() -> None:
-    attributes: dict[str, Any] = {"SharedFunctionalGroupsSequence": [group(ORIGINAL)]}
-    made = read(transcode(make_instance(rows=32, columns=32, **attributes), Target(JPEG_2000, 50)))
+@pytest.mark.parametrize("syntax", NATIVE)
+@pytest.mark.parametrize("undefined", [True, False])
+def test_functional_groups_name_it_in_their_place(syntax: str, undefined: bool) -> None:
+    """PS3.3 §C.7.6.16.2.6: in the shared ones, and where to find it beside them."""
+    shared = group(ORIGINAL)
+    shared.is_undefined_length_sequence_item = undefined
+    attributes: dict[str, Any] = {"SharedFunctionalGroupsSequence": [shared], "StudyInstanceUID": "1.2.3"}
+    original = make_instance(transfer_syntax_uid=syntax, rows=32, columns=32, **attributes)
+    made = read(transcode(original, Target(JPEG_2000, 50)))
     assert "SourceImageSequence" not in made
+    (groups,) = made.SharedFunctionalGroupsSequence
+    assert [element.tag for element in groups] == sorted(element.tag for element in groups)
+    assert frame_types(made) == [["DERIVED", *ORIGINAL[1:]]]
+    (derivation,) = groups.DerivationImageSequence
+    uid = read(original).SOPInstanceUID
+    assert source_of(derivation) == (made.SOPClassUID, uid, "121320")
+    assert derivation.DerivationCodeSequence[0].CodeValue == "113040"
+    (evidence,) = made.SourceImageEvidenceSequence
+    (series,) = evidence.ReferencedSeriesSequence
+    assert (evidence.StudyInstanceUID, series.SeriesInstanceUID) == ("1.2.3", made.SeriesInstanceUID)
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == uid
+
+
+def test_what_functional_groups_say_already_stays() -> None:
+    told = group(ORIGINAL)
+    told.DerivationImageSequence = []
+    for attributes in (
+        {"SharedFunctionalGroupsSequence": [told]},
+        {"SharedFunctionalGroupsSequence": [group(ORIGINAL)], "PerFrameFunctionalGroupsSequence": [told]},
+        {"PerFrameFunctionalGroupsSequence": [group(ORIGINAL)]},
+    ):
+        more: dict[str, Any] = dict(attributes)
+        made = read(transcode(make_instance(rows=32, columns=32, **more), Target(JPEG_2000, 50)))
+        assert "SourceImageEvidenceSequence" not in made
+        assert all(not element.value for element in made.iterall() if element.keyword == "DerivationImageSequence")
+        assert {value[0] for value in frame_types(made)} == {"DERIVED"}
+
+
+def test_no_enhanced_copy_is_its_own_source() -> None:
+    attributes: dict[str, Any] = {"SharedFunctionalGroupsSequence": [group(ORIGINAL)]}
+    original = make_instance(rows=32, columns=32, **attributes)
+    uid = read(original).SOPInstanceUID
+    made = transcode(original, Target(JPEG_2000, 50))
+    replaced = read(with_instance_uid(made, uid))
+    assert "SourceImageEvidenceSequence" not in replaced
+    assert "DerivationImageSequence" not in replaced.SharedFunctionalGroupsSequence[0]
+    assert replaced.SOPInstanceUID == uid
