@@ -41,7 +41,8 @@ IMPLICIT = "1.2.840.10008.1.2"
 ECHO, CT, COMMITMENT = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.20.1"
 FIND, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.2.{n}" for n in (1, 2, 3))
 WORKLIST, STEP_RETRIEVE = "1.2.840.10008.5.1.4.31", "1.2.840.10008.3.1.2.3.4"
-CONTEXTS = (ECHO, CT, FIND, MOVE, GET, COMMITMENT, PERFORMED_STEP, STEP_RETRIEVE, WORKLIST)
+BARE_GET = "1.2.840.10008.5.1.4.1.2.5.3"  # without bulk data
+CONTEXTS = (ECHO, CT, FIND, MOVE, GET, COMMITMENT, PERFORMED_STEP, STEP_RETRIEVE, WORKLIST, BARE_GET)
 STUDY, INSTANCE = "1.2.3.10", "1.2.3.12"
 SECONDS = 5.0  # within which everything is answered, or over
 _LAST_ECHO = 65535
@@ -285,6 +286,7 @@ def valid() -> list[Said]:
         _asked(MOVE, CommandField.C_MOVE_RQ, study, move_destination="GONE", priority=2),
         _asked(MOVE, CommandField.C_MOVE_RQ, study, move_destination="NOBODY"),
         _asked(GET, CommandField.C_GET_RQ, study, priority=0),
+        _asked(BARE_GET, CommandField.C_GET_RQ, _identifier("IMAGE", SOPInstanceUID=INSTANCE)),
         _asked(COMMITMENT, CommandField.N_ACTION_RQ, _committed(), requested_sop_instance_uid=push, action_type_id=1),
         _asked(COMMITMENT, CommandField.N_ACTION_RQ, _committed(), **asked),
         _asked(COMMITMENT, CommandField.N_EVENT_REPORT_RQ, _committed(".1"), **told),

@@ -5,10 +5,12 @@ from types import ModuleType
 
 import pytest
 
-from tests.fuzz import fuzz_dimse, fuzz_dimse_peer, fuzz_identifier, fuzz_procedure_steps
+from tests.fuzz import fuzz_dimse, fuzz_dimse_peer, fuzz_identifier, fuzz_procedure_steps, fuzz_without_bulk_data
 
 TARGETS = pytest.mark.parametrize(
-    "target", [fuzz_dimse, fuzz_dimse_peer, fuzz_identifier, fuzz_procedure_steps], ids=lambda target: target.__name__
+    "target",
+    [fuzz_dimse, fuzz_dimse_peer, fuzz_identifier, fuzz_procedure_steps, fuzz_without_bulk_data],
+    ids=lambda target: target.__name__,
 )
 
 
