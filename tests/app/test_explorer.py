@@ -12,6 +12,7 @@ import numpy
 import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless
+from pynetdicom import AE, build_context
 
 from conformance.server import Server
 from tests.builders import make_instance
@@ -151,3 +152,17 @@ def test_the_page_may_only_run_its_own_scripts(server: Server) -> None:
     for name in re.findall(r'"(static/[^"]+)"', answer.text):
         found = httpx.get(f"http://127.0.0.1:{server.http_port}/ui/{name}", trust_env=False)
         assert found.status_code == 200, name
+
+
+@needs_browser
+def test_associations_that_are_open_can_be_seen(server: Server, tmp_path: Path) -> None:
+    assert "No association is open." in _page(server, tmp_path / "before", "ui/#/associations")
+    contexts = [build_context("1.2.840.10008.1.1")]
+    association = AE("SCANNER").associate("127.0.0.1", server.dimse_port, contexts)
+    assert association.is_established
+    assert association.send_c_echo().Status == 0
+    page = _page(server, tmp_path / "after", "ui/#/associations")
+    association.release()
+    assert re.search(r"<td[^>]*>SCANNER</td>", page)
+    assert "C-ECHO success: 1" in page
+    assert "Abort</button>" in page

@@ -1,6 +1,8 @@
 // The explorer: chooses a view by the address (#/…), and shows the list of studies.
+import { showAssociations } from "./associations.js";
 import * as dicomweb from "./dicomweb.js";
 import { make, note, table } from "./elements.js";
+import * as rest from "./rest.js";
 import { showSeries } from "./series.js";
 import { showStudy } from "./study.js";
 import { watchUploads } from "./upload.js";
@@ -93,7 +95,8 @@ export async function show() {
   const [, study, , series] = path.split("/").slice(1);
   view.replaceChildren();
   try {
-    if (series) await showSeries(view, study, series, shown.signal);
+    if (path === "/associations" && rest.isOffered) await showAssociations(view, shown.signal);
+    else if (series) await showSeries(view, study, series, shown.signal);
     else if (study) await showStudy(view, study, shown.signal);
     else {
       const form = filterForm(new URLSearchParams(query));
@@ -105,6 +108,7 @@ export async function show() {
   }
 }
 
+if (rest.isOffered) document.getElementById("upload").before(make("a", { href: "#/associations" }, "Associations"));
 window.addEventListener("hashchange", show);
 watchUploads(show);
 show();

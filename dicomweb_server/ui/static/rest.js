@@ -1,4 +1,4 @@
-// The REST interface, as this page uses it: anonymize, send, and the jobs that do it. No state, no DOM.
+// The REST interface, as this page uses it: anonymize, send, the jobs that do it, and associations. No state, no DOM.
 import { RequestError } from "./dicomweb.js";
 
 const root = document.querySelector("meta[name=rest-root]").content;
@@ -49,6 +49,10 @@ export async function destinations() {
     (await call(kind).catch(() => [])).map((name) => [`${kind}/${encodeURIComponent(name)}/${verb}`, name])));
   return named.flat();
 }
+
+export const associations = () => call("associations");
+
+export const abortAssociation = (id) => call(`associations/${id}/abort`, { method: "POST" });
 
 export async function send(study, series, destination, tell) {
   return finished(await post(destination, { Resources: [await identifier(study, series)], Asynchronous: true }), tell);
