@@ -43,6 +43,8 @@ def fuzz(data: bytes) -> None:
             RenderingJob(source, PNG, _OPTIONS),
             RenderingJob(source, PNG, _OPTIONS, state=head),
             RenderingJob(source, PNG, _OPTIONS, background=source),
+            RenderingJob(source, PNG, _OPTIONS, state=head, inputs=((1, source), (2, source))),
+            RenderingJob(source, PNG, _OPTIONS, as_tiles=True),
             RenderingJob(source, HTML),
             RenderingJob(source, SVG),
         ):
@@ -108,6 +110,41 @@ def _image(syntax: str) -> bytes:
     )
 
 
+def _blending() -> dict[str, Any]:
+    """An advanced blending state that is its own image."""
+    threshold = _item(ThresholdType="RANGE_INCL", ThresholdValueSequence=[_item(ThresholdValue=n) for n in (1.0, 9.0)])
+    inputs = [
+        _item(
+            BlendingInputNumber=number, StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3", RescaleSlope=2,
+            RescaleIntercept=1, ThresholdSequence=[threshold],
+        )
+        for number in (1, 2)
+    ]  # fmt: skip
+    numbers = [_item(BlendingInputNumber=number) for number in (1, 2)]
+    steps = [
+        _item(
+            BlendingMode="FOREGROUND", RelativeOpacity=0.5, BlendingDisplayInputSequence=numbers, BlendingInputNumber=3
+        ),
+        _item(BlendingMode="EQUAL", BlendingDisplayInputSequence=[*numbers, _item(BlendingInputNumber=3)]),
+    ]
+    return {
+        "AdvancedBlendingSequence": inputs,
+        "BlendingDisplaySequence": steps,
+        "ImagePositionPatient": [0, 0, 0],
+        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+        "PixelSpacing": [1, 1],
+    }
+
+
+def _tiles() -> dict[str, Any]:
+    place = _item(RowPositionInTotalImagePixelMatrix=2, ColumnPositionInTotalImagePixelMatrix=3)
+    return {
+        "TotalPixelMatrixRows": 6,
+        "TotalPixelMatrixColumns": 7,
+        "PerFrameFunctionalGroupsSequence": [_item(PlanePositionSlideSequence=[place])],
+    }
+
+
 def _others() -> list[bytes]:
     colours: dict[str, Any] = {}
     for colour in ("Red", "Green", "Blue"):
@@ -132,5 +169,6 @@ def _others() -> list[bytes]:
         make_instance(transfer_syntax_uid=ExplicitVRBigEndian, rows=4, columns=4, PixelRepresentation=1),
         make_instance(rows=2, columns=2, bits_allocated=8, samples_per_pixel=3, PhotometricInterpretation="YBR_FULL"),
         write_part10(make_dataset(WaveformSequence=[waveform])),
+        make_instance(rows=4, columns=4, PixelPaddingValue=3, **_blending(), **_tiles()),
         *(path.read_bytes() for path in REAL_FILES if path.name in names),
     ]

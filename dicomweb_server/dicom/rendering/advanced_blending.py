@@ -135,8 +135,9 @@ def _steps(state: DataSet) -> list[_Step]:
 def _layer(one: BlendingInput, frame: InputFrame) -> _Layer:
     pixels = frame.decoded.pixels
     if pixels.ndim != 2 or not frame.decoded.photometric_interpretation.startswith("MONOCHROME"):
-        rgb = samples_of(frame.attributes, frame.decoded, RenderingOptions())
-        return _Layer(rgb / 255, np.ones(rgb.shape[:2], np.bool_))
+        shown = samples_of(frame.attributes, frame.decoded, RenderingOptions()) / 255
+        rgb = shown if shown.ndim == 3 else np.repeat(shown[..., np.newaxis], 3, axis=2)
+        return _Layer(rgb, np.ones(rgb.shape[:2], np.bool_))
     padding = padding_of(frame.attributes.data_set)
     stated = presented_grayscale(one.item, frame.instance_uid, frame.number)
     grayscale = replace(stated, inverse=False, padding=padding)

@@ -155,3 +155,12 @@ def test_impossible_thresholds(bad: Dataset) -> None:
     one = state([blending_input(1, ThresholdSequence=[bad])], [step(1)])
     with pytest.raises(ServerError, match="threshold"):
         advanced_blended(one, {1: frame(GRAYS[0])}, 1)
+
+
+def test_gray_of_an_unknown_interpretation_is_taken_as_it_is_shown() -> None:
+    """Found by fuzzing."""
+    odd = frame(GRAYS[0].astype(np.uint8), "MONOCHRAME2", BitsStored=8, Rows=ROWS, Columns=COLUMNS)
+    made = advanced_blended(
+        state([blending_input(1), blending_input(2)], [step(1, 2)]), {1: odd, 2: frame(GRAYS[1])}, 2
+    )
+    assert made.shape == (ROWS, COLUMNS, 3)
