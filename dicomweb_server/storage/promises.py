@@ -12,9 +12,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from queue import Empty, SimpleQueue
 
+from dicomweb_server.ports.index import NewInstance
 from dicomweb_server.storage.additions import Addition
 from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.journal_format import Entry
@@ -29,7 +29,14 @@ _WORTH = 32  # instances for which a transaction is worth while
 _MOST_OWED = 256
 _LARGEST_OWED = 32 * 1024 * 1024
 
-_IS_STORED = (
+# What is remembered of new series.
+_MOST_SERIES = 64
+_MOST_OF_SERIES = 1000
+
+_HAS_SERIES = (
+    "SELECT 1 FROM study JOIN series ON series.study = study.id WHERE study.study_uid = ? AND series.series_uid = ?"
+)
+_HAS_INSTANCE = (
     "SELECT 1 FROM study JOIN series ON series.study = study.id JOIN instance ON instance.series = series.id "
     "WHERE study.study_uid = ? AND series.series_uid = ? AND instance.instance_uid = ?"
 )
@@ -65,6 +72,7 @@ class Promises:
         self._offered = self._settled = 0  # how many offers there were, and how many of them are owed or refused
         self._uids: set[Uids] = set()  # of what is offered or owed
         self._owed: list[Offer] = []
+        self._series: dict[tuple[str, str], set[str]] = {}  # all instances of series that promises alone have made
         self._count = self._size = 0  # of instances and bytes, as in _uids
         self._due = 0.0  # when the first that is owed must be kept; 0: nobody has to be nudged
         self._thread: threading.Thread | None = None
@@ -111,6 +119,7 @@ class Promises:
         """So many are durable, or have failed."""
         with self._state:
             self._others -= count
+            self._series.clear()
 
     def owed(self) -> list[Offer]:
         """What the writer has to keep now, with what is being promised at this moment."""
@@ -191,7 +200,7 @@ class Promises:
     def _promise(self, connection: Connection, offers: Sequence[Offer]) -> None:
         received = time.time()
         try:
-            new = [offer for offer in offers if not _is_any_stored(connection, offer.uids)]
+            new = [offer for offer in offers if not any(self._is_stored(connection, *uids) for uids in offer.uids)]
             for offer in new:
                 offer.additions = [_received(addition, received) for addition in offer.additions]
             groups = [[_entry(addition) for addition in offer.additions] for offer in new]
@@ -201,6 +210,21 @@ class Promises:
         if first is not None:
             for number, offer in enumerate(new, first):
                 offer.number, offer.is_promised = number, True
+                for study_uid, series_uid, instance_uid in offer.uids:
+                    if (known := self._series.get((study_uid, series_uid))) is not None:
+                        known.add(instance_uid)
+
+    def _is_stored(self, connection: Connection, study_uid: str, series_uid: str, instance_uid: str) -> bool:
+        """Whether the index has it, which for all but the first instances of new series is known without asking."""
+        known = self._series.get((study_uid, series_uid))
+        if known is not None and len(known) < _MOST_OF_SERIES:
+            return instance_uid in known
+        if connection.execute(_HAS_SERIES, (study_uid, series_uid)).fetchone():
+            return connection.execute(_HAS_INSTANCE, (study_uid, series_uid, instance_uid)).fetchone() is not None
+        if len(self._series) >= _MOST_SERIES:
+            self._series.clear()  # by the only thread that looks into it
+        self._series[study_uid, series_uid] = set()
+        return False
 
     def _answer(self, offers: Sequence[Offer]) -> None:
         for loop in {offer.loop for offer in offers}:
@@ -222,10 +246,6 @@ class Promises:
             self._uids.difference_update(offer.uids)
             self._count -= len(offer.uids)
             self._size -= offer.size
-
-
-def _is_any_stored(connection: Connection, uids: Sequence[Uids]) -> bool:
-    return any(connection.execute(_IS_STORED, each).fetchone() for each in uids)
 
 
 def _tell(offers: Sequence[Offer]) -> None:
@@ -266,7 +286,9 @@ def _uids(addition: Addition) -> Uids:
 def _received(addition: Addition, now: float) -> Addition:
     """The same with the time at which it was received, which recovery would give it too."""
     new = addition.new
-    return addition if new.received is not None else Addition(replace(new, received=now), addition.on_duplicate)
+    if new.received is None:
+        new = NewInstance(new.parsed, new.key, new.size, new.digest, new.origin, now, new.placement)
+    return Addition(new, addition.on_duplicate)
 
 
 def _entry(addition: Addition) -> Entry:

@@ -35,7 +35,8 @@ class Bench:
         self.ingest = IngestService(self.store.blobs, self.store.index, self.threads, policy)
 
     async def send(self, number: int, **values: Any) -> IngestOutcome:
-        data = make_instance(StudyInstanceUID="1.1", SeriesInstanceUID="1.2", SOPInstanceUID=f"1.1.{number}", **values)
+        uids = {"StudyInstanceUID": "1.1", "SeriesInstanceUID": "1.2", "SOPInstanceUID": f"1.1.{number}"}
+        data = make_instance(**uids | values)
         staging = self.ingest.stage()
         await staging.write(data)
         return await self.ingest.ingest(await staging.finish(), Origin("dimse"))
@@ -132,6 +133,30 @@ async def test_the_same_again_is_a_duplicate(bench: Bench) -> None:
     assert bench.rows == 1
     assert (await bench.send(1)).status is Status.DUPLICATE  # of what is stored
     assert not bench.are_owed
+
+
+async def test_what_is_known_of_new_series_is_forgotten_with_every_other_operation(bench: Bench) -> None:
+    series = bench.store._writer._promises._series
+    await bench.send(1)
+    await bench.send(2)
+    assert series == {("1.1", "1.2"): {"1.1.1", "1.1.2"}}
+    assert (await bench.send(2)).status is Status.DUPLICATE
+    assert series == {}
+    await bench.send(3)
+    assert series == {}  # it is not new any more
+    await bench.store.index.delete(STUDY)
+    await bench.send(3)
+    assert series == {("1.1", "1.2"): {"1.1.3"}}
+
+
+async def test_what_is_known_of_new_series_is_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(promises, "_MOST_SERIES", 2)
+    monkeypatch.setattr(promises, "_MOST_OF_SERIES", 2)
+    for number in (1, 2, 3, 3, 2):
+        for series in ("1.3", "1.4", "1.5"):
+            assert (await bench.send(number, SeriesInstanceUID=series)).is_success
+        assert len(bench.store._writer._promises._series) <= 2
+    assert (await bench.store.index.counts())["instances"] == 9
 
 
 async def test_what_replaces_it_comes_after_it(bench: Bench) -> None:
