@@ -69,7 +69,8 @@ class Promises:
         self._queue: SimpleQueue[Offer | None] = SimpleQueue()
         self._state = threading.Condition()  # guards what follows
         self._others = 0  # operations under way
-        self._offered = self._settled = 0  # how many offers there were, and how many of them are owed or refused
+        # How many offers there were, how many of them were answered, and how many are owed or refused since then.
+        self._offered = self._answered = self._settled = 0
         self._uids: set[Uids] = set()  # of what is offered or owed
         self._owed: list[Offer] = []
         self._series: dict[tuple[str, str], set[str]] = {}  # all instances of series that promises alone have made
@@ -121,11 +122,11 @@ class Promises:
             self._others -= count
             self._series.clear()
 
-    def owed(self) -> list[Offer]:
-        """What the writer has to keep now, with what is being promised at this moment."""
+    def owed(self, *, all_offered: bool) -> list[Offer]:
+        """What the writer has to keep now; `all_offered`: with what is being promised at this moment."""
         with self._state:
-            offered = self._offered
-            self._state.wait_for(lambda: self._settled >= offered)
+            awaited = self._offered if all_offered else self._answered
+            self._state.wait_for(lambda: self._settled >= awaited)
             return list(self._owed)
 
     def kept(self, offers: Sequence[Offer]) -> None:
@@ -227,6 +228,8 @@ class Promises:
         return False
 
     def _answer(self, offers: Sequence[Offer]) -> None:
+        with self._state:
+            self._answered += len(offers)
         for loop in {offer.loop for offer in offers}:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_tell, [offer for offer in offers if offer.loop is loop])

@@ -196,7 +196,7 @@ class Writer:
 
     def _keep_promises(self, writing: list[Operation]) -> bool:
         """Write what was promised before anything else; False if that is not possible, and why to those who wait."""
-        offers = self._promises.owed()
+        offers = self._promises.owed(all_offered=bool(writing))
         if not offers:
             return True
         try:

@@ -93,6 +93,16 @@ async def test_reads_do_not_wait_where_nothing_is_owed(bench: Bench) -> None:
     assert turn.locked()  # the writer waits for work: it was not asked for any
 
 
+async def test_reads_do_not_wait_for_what_is_not_answered(bench: Bench) -> None:
+    await bench.send(1)
+    with bench.store._commits._flushing:
+        sending = asyncio.create_task(bench.send(2))
+        await asyncio.sleep(0.05)
+        assert await bench.stored(1) is not None
+        assert not sending.done()
+    assert (await sending).is_success
+
+
 async def test_many_rows_are_written_by_one_transaction(bench: Bench) -> None:
     for number in range(promises._WORTH - 1):
         assert (await bench.send(number)).is_success
