@@ -14,6 +14,7 @@ from tests.fuzz import (
     fuzz_frames,
     fuzz_reencode,
     fuzz_rendering,
+    fuzz_transcode,
 )
 
 TARGETS = (
@@ -25,8 +26,14 @@ TARGETS = (
     fuzz_compose,
     fuzz_creation,
     fuzz_rendering,
+    fuzz_transcode,
 )
-ROUNDS = {fuzz_creation: 2000, fuzz_rendering: 600, fuzz_decode_frame: 1500}  # what takes longer than parsing
+ROUNDS = {
+    fuzz_creation: 2000,
+    fuzz_rendering: 600,
+    fuzz_decode_frame: 1500,
+    fuzz_transcode: 1000,
+}  # what takes longer than parsing
 
 
 def damaged(seed: bytes, chance: random.Random) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -12,6 +13,8 @@ from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.errors import Reason, ServerError
 
 MAX_FRAME_SIZE = 1 << 30  # bytes of one decoded frame
+
+_UNPRINTABLE = re.compile(rb"[^ -~]")
 
 _SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
@@ -110,7 +113,7 @@ def describe_pixels(header: Header) -> PixelDescription:
     bits = {SampleKind.FLOAT: 32, SampleKind.DOUBLE: 64}.get(kind) or header.integer(_ALLOCATED) or 0
     stored = header.integer(_STORED) or bits
     high_bit = header.integer(_HIGH_BIT)
-    raw_color = header.layout.get(_PHOTOMETRIC, b"").strip(b" \0").decode("ascii", "replace")
+    raw_color = _UNPRINTABLE.sub(b"", header.layout.get(_PHOTOMETRIC, b"")).strip().decode("ascii")
     samples = header.integer(_SAMPLES) or 1
     described = PixelDescription(
         rows=header.integer(_ROWS) or 0,

@@ -136,3 +136,9 @@ def test_no_enhanced_copy_is_its_own_source() -> None:
     assert "SourceImageEvidenceSequence" not in replaced
     assert "DerivationImageSequence" not in replaced.SharedFunctionalGroupsSequence[0]
     assert replaced.SOPInstanceUID == uid
+
+
+def test_what_is_no_text_in_a_photometric_interpretation_is_left_out() -> None:
+    """Found by fuzzing."""
+    data = make_instance(rows=32, columns=32).replace(b"MONOCHROME2 ", b"MONO\0CHR\xff2  ")
+    assert read(transcode(data, Target(JPEG_2000, 50))).PhotometricInterpretation == "MONOCHR2"
