@@ -135,7 +135,8 @@ class Promises:
         self._are_late = False
         with self._state:
             del self._owed[: len(offers)]
-            self._due = time.monotonic() + _DELAY if self._owed else 0.0
+            if not self._owed:
+                self._due = 0.0
             self._forget(offers)
 
     def not_kept(self) -> bool:
@@ -237,7 +238,7 @@ class Promises:
     def _settle(self, offers: Sequence[Offer]) -> None:
         with self._state:
             promised = [offer for offer in offers if offer.is_promised]
-            if promised and not self._owed:
+            if promised and not self._due:
                 self._due = time.monotonic() + _DELAY
             self._owed += promised
             self._forget([offer for offer in offers if not offer.is_promised])

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,31 @@ async def test_a_few_are_written_soon(tmp_path: Path) -> None:
         if not bench.are_owed:
             break
     assert bench.rows == 1
+    await bench.close()
+
+
+async def test_what_is_promised_beside_a_transaction_is_written_soon_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_IDLE", 60.0)
+    bench = Bench(tmp_path)
+    began, gate, keep = threading.Event(), threading.Event(), bench.store._transaction.keep
+
+    def slowly(*arguments: Any) -> None:
+        began.set()
+        assert gate.wait(10)
+        keep(*arguments)
+
+    monkeypatch.setattr(bench.store._transaction, "keep", slowly)
+    await bench.send(1)
+    assert await asyncio.to_thread(began.wait, 10)
+    await bench.send(2)
+    gate.set()
+    for _ in range(300):
+        await asyncio.sleep(0.01)
+        if not bench.are_owed:
+            break
+    assert bench.rows == 2
     await bench.close()
 
 
