@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 from dicomweb_server.storage.data_folder import PRIVATE_FILE, PRIVATE_FOLDER
@@ -24,7 +23,7 @@ _KEPT_AFTER_EVICTION = 0.8
 _DELAY = 1.0  # seconds that something waits for others to be written with it
 _ENOUGH_UNWRITTEN = 4 << 20  # bytes that nothing waits for any more
 _MOST_UNWRITTEN = 32 << 20
-_WRITTEN_AT_ONCE = 64  # files; who asks for one meanwhile waits for them
+_MOST_AT_ONCE, _ENOUGH_AT_ONCE = 64, 1 << 20  # files and bytes; who asks for one meanwhile waits until they are written
 _LEAST_FREE = 1 << 28  # of the disk; what can be made again must not be what fills it
 _FILTER_SIZE = 1 << 20
 
@@ -101,15 +100,18 @@ class DerivedFiles:
             self._timer = None
         if self._written is not None or not self._unwritten:
             return
-        batch = dict(islice(self._unwritten.items(), _WRITTEN_AT_ONCE))
-        for name in batch:
-            del self._unwritten[name]
+        batch: dict[_Name, bytes] = {}
+        size = 0
+        while self._unwritten and len(batch) < _MOST_AT_ONCE and size < _ENOUGH_AT_ONCE:
+            name = next(iter(self._unwritten))
+            batch[name] = self._unwritten.pop(name)
+            size += len(batch[name])
         self._written = self._threads.begun(lambda: self._put(batch))
-        self._written.add_done_callback(lambda _: self._has_written(batch))
+        self._written.add_done_callback(lambda _: self._has_written(size))
 
-    def _has_written(self, batch: Mapping[_Name, bytes]) -> None:
+    def _has_written(self, size: int) -> None:
         self._written = None
-        self._unwritten_size -= sum(map(len, batch.values()))
+        self._unwritten_size -= size
         self._begin_writing()
 
     def _begin_survey(self) -> None:
