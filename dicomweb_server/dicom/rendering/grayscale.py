@@ -65,13 +65,46 @@ def rendered_grayscale(pixels: Pixels, grayscale: Grayscale, bits: int = _SHOWN_
         return _shown(pixels, grayscale, voi, highest).astype(kind)
     if pixels.dtype.itemsize == 2:
         low, high = low - low % _TABLE_STEP, high + _TABLE_STEP - 1 - high % _TABLE_STEP
-    return _through_table(pixels, low, _table(low, high, grayscale, voi, bits))
+    table = _table(low, high, grayscale, voi, bits)
+    return _on_line(pixels, *table.line) if table.line else _through_table(pixels, low, table.values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What is shown of each value of a range, and the line that gives just that, if there is one."""
+
+    values: Shown
+    line: tuple[float, float] | None
 
 
 @lru_cache(maxsize=16)
-def _table(low: int, high: int, grayscale: Grayscale, voi: Window | LookupTable, bits: int) -> Shown:
-    shown = _shown(np.arange(low, high + 1), grayscale, voi, (1 << bits) - 1)
-    return shown.astype(np.uint8 if bits == _SHOWN_BITS else np.uint16)
+def _table(low: int, high: int, grayscale: Grayscale, voi: Window | LookupTable, bits: int) -> _Table:
+    inputs = np.arange(low, high + 1)
+    shown = _shown(inputs, grayscale, voi, (1 << bits) - 1)
+    values = shown.astype(np.uint8 if bits == _SHOWN_BITS else np.uint16)
+    line = _line(grayscale, voi) if bits == _SHOWN_BITS else None
+    return _Table(values, line if line and np.array_equal(_on_line(inputs, *line), values) else None)
+
+
+def _line(grayscale: Grayscale, voi: Window | LookupTable) -> tuple[float, float] | None:
+    """Slope and offset of what is shown in 8 bits, before it is cut off."""
+    modality = grayscale.modality
+    line = voi.line if isinstance(voi, Window) else None
+    if line is None or isinstance(modality, LookupTable) or grayscale.presentation is not None:
+        return None
+    slope, offset = line[0] * modality.slope, line[0] * modality.intercept + line[1]
+    if grayscale.inverse:
+        slope, offset = -slope, 1 - offset
+    return 255 * slope, 255 * offset + 0.5
+
+
+def _on_line(pixels: Pixels, slope: float, offset: float) -> Shown:
+    """In single precision, which is twice as fast as a table, and not always right."""
+    shown = pixels.astype(np.float32)
+    shown *= np.float32(slope)
+    shown += np.float32(offset)
+    np.clip(shown, 0, 255, out=shown)
+    return shown.astype(np.uint8)
 
 
 def shown_range(pixels: Pixels, grayscale: Grayscale) -> tuple[float, float]:

@@ -54,6 +54,25 @@ def test_windows_as_pydicom_applies_them(function: Function, dtype: str) -> None
     assert np.abs(ours - expected).max() <= 0.51
 
 
+@pytest.mark.parametrize("function", [Function.LINEAR, Function.LINEAR_EXACT])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_windows_are_exact(function: Function, inverse: bool) -> None:
+    """Whatever way is taken: the numbers are those of the formulas in double precision."""
+    numbers = np.random.default_rng(5)
+    pixels = np.arange(-1024, 3072, dtype=np.int16).reshape(64, 64)
+    for center, width, slope in zip(
+        numbers.uniform(-500, 2000, 100),
+        numbers.uniform(1, 3000, 100),
+        numbers.choice([1.0, 0.5, 1.37], 100),
+        strict=True,
+    ):
+        window = Window(float(round(center)) if slope == 1 else center, float(width), function)
+        brightness = window.brightness(pixels * slope - 10)
+        expected = np.floor((1 - brightness if inverse else brightness) * 255 + 0.5)
+        ours = rendered_grayscale(pixels, Grayscale(Rescale(slope, -10), window, inverse=inverse))
+        assert np.array_equal(ours, expected)
+
+
 @pytest.mark.parametrize("dtype", ["<i2", ">i2", "<u2", "|u1", "|i1"])
 def test_values_at_the_ends_of_their_type(dtype: str) -> None:
     ends = np.iinfo(dtype)
