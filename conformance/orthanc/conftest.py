@@ -16,6 +16,7 @@ from conformance.server import ORTHANC, Server
 
 # Made by others, and of our making: several studies of one patient, nested sequences, names in Japanese.
 REAL = ("CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "JPEG2000.dcm")
+LONG = 3600  # seconds: nothing becomes stable between the same request to the one and the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         pytest.skip("two servers are compared that the suite starts itself")
     if shutil.which("Orthanc") is None:
         pytest.skip("Debian's Orthanc is not installed")
-    theirs, ours = Server(tmp_path_factory.mktemp("theirs"), ORTHANC), Server(tmp_path_factory.mktemp("ours"))
+    theirs = Server(tmp_path_factory.mktemp("theirs"), ORTHANC, more={"StableAge": LONG})
+    ours = Server(tmp_path_factory.mktemp("ours"), environment={"DICOMWEB_SERVER_STABLE_AGE": str(LONG)})
     try:
         with client_of(theirs) as first, client_of(ours) as second:
             yield Pair(first, second, _store(first, second))

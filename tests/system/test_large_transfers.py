@@ -86,12 +86,13 @@ def test_thousands_of_instances_stream_in_little_memory(server: Server, service:
     assert server.peak_mb() - before < GROWTH_MB
 
 
-def test_metadata_of_thousands_of_instances_come_soon(service: Service) -> None:
+def test_metadata_of_thousands_of_instances_come_soon(server: Server, service: Service) -> None:
     study = service.search("/studies", {"StudyInstanceUID": "", "orderby": "-NumberOfStudyRelatedInstances"})
     counts = {int(one["00201208"]["Value"][0]): one["0020000D"]["Value"][0] for one in study}
-    began = time.monotonic()
+    before = server.processor_seconds()
     response = service.get(f"/studies/{counts[MANY]}/metadata")
-    assert (len(response.json()), time.monotonic() - began < 2) == (MANY, True)
+    assert len(response.json()) == MANY
+    assert server.processor_seconds() - before < 1
 
 
 def test_other_requests_are_served_while_a_large_body_comes(service: Service) -> None:
