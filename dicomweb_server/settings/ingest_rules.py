@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dicomweb_server.settings.kinds import Several, Text
 from dicomweb_server.settings.modalities import AE_TITLE
+from dicomweb_server.settings.tables import as_table
 
 _TO = Text("the UID of a transfer syntax, or none", r"[0-9.]{1,64}|none")
 _LISTS = {
@@ -36,12 +37,8 @@ class IngestRules:
 
     def read(self, raw: object) -> dict[str, IngestRule]:
         """The rules in their order."""
-        if isinstance(raw, str):
-            pairs = [part.strip().partition("=") for part in raw.split(",") if part.strip()]
-            raw = {name: {"to": to, "modality": [name]} for name, _, to in pairs}
-        if not isinstance(raw, Mapping):
-            raise ValueError("not a table")
-        return {str(name): _rule(str(name), value) for name, value in raw.items()}
+        table = as_table(raw, lambda name, to: {"to": to, "modality": [name]})
+        return {name: _rule(name, value) for name, value in table.items()}
 
 
 def _rule(name: str, raw: object) -> IngestRule:

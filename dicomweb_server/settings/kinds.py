@@ -1,10 +1,11 @@
 """The kinds of values that options take: each reads a raw value and says in words what it allows. No I/O."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from dicomweb_server.settings.tables import as_table
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _BINARY_UNITS = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -204,12 +205,9 @@ class Users:
 
     def read(self, raw: object) -> dict[str, str]:
         """A mapping of user name to hash."""
-        if isinstance(raw, str):
-            pairs = [part.strip().partition(":") for part in raw.split(",") if part.strip()]
-            raw = {name: value for name, _, value in pairs}
-        if not isinstance(raw, Mapping):
-            raise ValueError("not a table")  # never the value: it may hold a password
-        for name, value in raw.items():
+        users: dict[str, str] = {}
+        for name, value in as_table(raw, separator=":").items():
             if not name or ":" in name or not isinstance(value, str) or not re.fullmatch(self.pattern, value):
                 raise ValueError(f"user {name}")
-        return dict(raw)
+            users[name] = value
+        return users

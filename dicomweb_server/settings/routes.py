@@ -8,6 +8,7 @@ from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.routing import Via
 from dicomweb_server.settings.kinds import Several
 from dicomweb_server.settings.modalities import AE_TITLE
+from dicomweb_server.settings.tables import as_table
 
 _VIA = {"modality": Via.MODALITY, "peer": Via.PEER, "dicomweb": Via.DICOMWEB, "notify": Via.NOTICE}
 _LEVELS = {"instance": Level.INSTANCE, "series": Level.SERIES, "study": Level.STUDY}
@@ -38,12 +39,7 @@ class Routes:
 
     def read(self, raw: object) -> dict[str, Route]:
         """The rules in their order."""
-        if isinstance(raw, str):
-            pairs = [part.strip().partition("=") for part in raw.split(",") if part.strip()]
-            raw = {name: {"to": to} for name, _, to in pairs}
-        if not isinstance(raw, Mapping):
-            raise ValueError("not a table")
-        return {str(name): _route(str(name), value) for name, value in raw.items()}
+        return {name: _route(name, value) for name, value in as_table(raw, lambda _, to: {"to": to}).items()}
 
 
 def _route(name: str, raw: object) -> Route:

@@ -1,8 +1,9 @@
 """Links to programs that show a study, and how a configuration writes them."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+from dicomweb_server.settings.tables import as_table
 
 _NAME = re.compile(r"[^\s=,][^=,]{0,63}")
 # Schemes of programs and pages; none that would run a script in the explorer's own page.
@@ -22,14 +23,11 @@ class ViewerLinks:
 
     def read(self, raw: object) -> dict[str, str]:
         """The links in their order."""
-        if isinstance(raw, str):
-            pairs = [part.strip().partition("=") for part in raw.split(",") if part.strip()]
-            raw = {name: url for name, _, url in pairs}
-        if not isinstance(raw, Mapping):
-            raise ValueError("not a table")
-        for name, url in raw.items():
-            if not isinstance(url, str) or not _NAME.fullmatch(str(name)) or not _URL.fullmatch(url):
+        links: dict[str, str] = {}
+        for name, url in as_table(raw).items():
+            if not isinstance(url, str) or not _NAME.fullmatch(name) or not _URL.fullmatch(url):
                 raise ValueError(f"link {name}")
             if not set(_FIELD.findall(url)) <= _FIELDS:
                 raise ValueError(f"link {name}: only {{study}}, {{series}} and {{dicomweb}} are filled in")
-        return {str(name): str(url) for name, url in raw.items()}
+            links[name] = url
+        return links

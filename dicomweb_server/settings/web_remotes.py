@@ -8,6 +8,7 @@ from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.remotes import DicomWebServer, OrthancPeer
 from dicomweb_server.services import orthanc_remotes as codecs
 from dicomweb_server.services.remotes import Codec
+from dicomweb_server.settings.tables import as_table
 
 T = TypeVar("T")
 
@@ -35,12 +36,8 @@ class WebRemotes(Generic[T]):
 
     def read(self, raw: object) -> dict[str, T]:
         """The remotes by name."""
-        if isinstance(raw, str):
-            pairs = [part.strip().partition("=") for part in raw.split(",") if part.strip()]
-            raw = {name: {"url": url} for name, _, url in pairs}
-        if not isinstance(raw, Mapping):
-            raise ValueError("not a table")  # never the value: it may hold a password
-        return {str(name): self._remote(str(name), value) for name, value in raw.items()}
+        table = as_table(raw, lambda _, url: {"url": url})
+        return {name: self._remote(name, value) for name, value in table.items()}
 
     def _remote(self, name: str, raw: object) -> T:
         if isinstance(raw, Mapping):
