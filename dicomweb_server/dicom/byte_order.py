@@ -14,7 +14,7 @@ WORD_SIZES = {
 def word_size(vr: str) -> int:
     """How many bytes are swapped together in values of a VR (PS3.5 2016b §7.3); 1 for text and bytes.
 
-    Pixels in OW too are words of 16 bits: a larger cell goes on in the next word, its low bits first (§8.2).
+    Pixels in OW too are words of 16 bits: a larger cell goes on in the next word, its low bits first (§6.2).
     """
     return WORD_SIZES.get(vr, 1)
 

@@ -36,7 +36,7 @@ def theirs(dataset: Dataset) -> list[bytes]:
         bits = pixel_array(dataset, raw=True).reshape(count, -1)
         return [np.packbits(frame, bitorder="little").tobytes() for frame in bits]
     if not syntax.is_little_endian:
-        if dataset.BitsAllocated > 16:  # it swaps whole cells, the standard words of 16 bits (PS3.5 2016b §8.2)
+        if dataset.BitsAllocated > 16:  # it swaps whole cells, the standard words of 16 bits (PS3.5 §6.2, OW)
             frames = np.frombuffer(dataset.PixelData, ">u2").astype("<u2").reshape(count, -1)
             return [frame.tobytes() for frame in frames]
         pixels = pixel_array(dataset, raw=True).reshape(count, -1, dataset.SamplesPerPixel)
