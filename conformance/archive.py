@@ -78,7 +78,7 @@ class Archive:
 
 def build() -> Archive:
     """Make all samples anew."""
-    run = uuid4().hex[:8].upper()
+    run = f"R{uuid4().hex[:7].upper()}"  # with a letter, for what is about capital letters
     study = new_uid()
     person = {"PatientName": f"Müller{run}^Änne", "PatientID": f"{run}-1"}
     common = {

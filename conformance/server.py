@@ -1,8 +1,10 @@
 """Starts a server of its own for the suites, on a free port and in a temporary folder; never touches one that runs."""
 
 import contextlib
+import itertools
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -25,11 +27,18 @@ WORKLISTS = "worklists"  # a folder below the server's, of worklist files
 ORTHANC_PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 
+# Below those that Linux gives to connections, one of which might take a port before a server listens on it.
+_PORTS = range(10_000, 32_000)
+_turns = itertools.count(random.randrange(len(_PORTS)))
+
+
 def free_port() -> int:
-    """A TCP port that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nothing listens on just now, and that is not soon given out again, here or in another process."""
+    while True:
+        port = _PORTS[next(_turns) % len(_PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:

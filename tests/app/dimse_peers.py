@@ -1,7 +1,6 @@
 """What the tests of C-FIND, C-GET and C-MOVE share: stored studies, identifiers, and pynetdicom as the other side."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -47,12 +46,6 @@ def identifier(level: str, **keys: Any) -> Dataset:
     for keyword, value in keys.items():
         setattr(dataset, keyword, value)
     return dataset
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def sink(port: int, **more: Any) -> dict[str, Modality]:

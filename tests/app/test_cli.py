@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.server import free_port
 from dicomweb_server import __version__
 from tests.builders import make_instance
 
@@ -38,12 +39,6 @@ def run(*words: str | Path, stdin: str = "", **environment: str) -> subprocess.C
 
 def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("DICOMWEB_SERVER_")}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Serving:

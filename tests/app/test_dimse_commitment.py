@@ -12,10 +12,11 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, build_role, evt
 
+from conformance.server import free_port
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, Service
 from dicomweb_server.dimse.options import Modality
 from tests.app.dimse_harness import AE_TITLE, open_node
-from tests.app.dimse_peers import IMPATIENT, fill, free_port, study
+from tests.app.dimse_peers import IMPATIENT, fill, study
 
 PUSH = "1.2.840.10008.1.20.1.1"
 Told = tuple[int, Dataset]

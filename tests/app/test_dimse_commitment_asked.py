@@ -11,12 +11,13 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, build_role, evt
 
+from conformance.server import free_port
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.commitment import AskedCommitment
 from dicomweb_server.services.modalities import Modality, PeerError, Reference
 from tests.app.dimse_harness import AE_TITLE, open_node
-from tests.app.dimse_peers import IMPATIENT, answered, fill, free_port, study
+from tests.app.dimse_peers import IMPATIENT, answered, fill, study
 from tests.app.test_dimse_commitment import PUSH
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

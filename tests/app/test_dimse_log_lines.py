@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pynetdicom import build_context
 
+from conformance.server import free_port
 from dicomweb_server.dimse.options import OnMismatch
 from tests.app.dimse_harness import CT, complaints, healthy, open_node, store_command
-from tests.app.dimse_peers import IMPATIENT, fill, free_port, identifier, move, receiver, sink, study
+from tests.app.dimse_peers import IMPATIENT, fill, identifier, move, receiver, sink, study
 from tests.builders import bare_dataset, make_instance
 
 SECRET: dict[str, Any] = {"PatientName": "Secret^Sarah", "PatientID": "SECRET-7"}

@@ -10,13 +10,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 from pynetdicom import build_context
 
+from conformance.server import free_port
 from tests.app.dimse_harness import AE_TITLE, CT, QUICK, needs_dcmtk, open_node, tool
 from tests.app.dimse_peers import (
     IMPATIENT,
     STUDY_MOVE,
     counters,
     fill,
-    free_port,
     identifier,
     move,
     receiver,

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pynetdicom import AE, evt
 
+from conformance.server import free_port
 from dicomweb_server.bootstrap import OpenStore, open_store, start_dimse
 from dicomweb_server.dicom.availability import INSTANCE_AVAILABILITY
 from dicomweb_server.ports.index import Scope
@@ -21,7 +22,7 @@ from dicomweb_server.services.jobs import Job, JobState
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.modalities import Modality
 from dicomweb_server.settings.routes import Routes
-from tests.app.dimse_peers import free_port, study
+from tests.app.dimse_peers import study
 from tests.app.test_routing_outage import keep, reach
 
 Told = list[tuple[str, Dataset]]

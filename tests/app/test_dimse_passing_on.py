@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 
+from conformance.server import free_port
 from dicomweb_server.bootstrap import OpenStore, open_store, start_dimse
 from dicomweb_server.dimse.contexts import PERFORMED_STEP
 from dicomweb_server.server.metrics import Metrics
@@ -19,7 +20,6 @@ from dicomweb_server.services.jobs import JobState
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.modalities import Modality
 from tests.app.dimse_harness import AE_TITLE
-from tests.app.dimse_peers import free_port
 from tests.app.test_dimse_performed import changed, created, told
 from tests.app.test_routing_outage import reach
 from tests.worklists import ending, item, report

@@ -13,6 +13,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import build_context
 
+from conformance.server import free_port
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.contexts import Service
@@ -22,7 +23,7 @@ from dicomweb_server.dimse.peer import DimsePeer
 from dicomweb_server.services.modalities import Attributes, PeerError, Reference, Transfer
 from dicomweb_server.services.retrieve import Scope, StoredInstance
 from tests.app.dimse_harness import AE_TITLE, CT, EXPLICIT, Node, needs_dcmtk, open_node
-from tests.app.dimse_peers import IMPATIENT, answered, fill, free_port, receiver, study
+from tests.app.dimse_peers import IMPATIENT, answered, fill, receiver, study
 from tests.builders import fake_jpeg, make_encapsulated
 
 

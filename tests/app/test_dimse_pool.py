@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from conformance.server import free_port
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.services.modalities import Modality, PeerError, Transfer, Watch
 from dicomweb_server.services.retrieve import Scope, StoredInstance
 from tests.app.dimse_harness import AE_TITLE, Node, open_node
-from tests.app.dimse_peers import IMPATIENT, fill, free_port, study
+from tests.app.dimse_peers import IMPATIENT, fill, study
 from tests.builders import make_instance
 
 OPTIONS = DimseOptions(ae_title="HERE", timeouts=IMPATIENT, keep_associations=1.0)

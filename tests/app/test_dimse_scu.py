@@ -7,13 +7,14 @@ from typing import Any, cast
 import pytest
 from pynetdicom import AE, build_context, evt
 
+from conformance.server import free_port
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.status import SUCCESS
 from dicomweb_server.services import Services
 from tests.app.dimse_harness import AE_TITLE, CT, EXPLICIT, QUICK, VERIFICATION, needs_dcmtk, open_node
-from tests.app.dimse_peers import IMPATIENT, free_port
+from tests.app.dimse_peers import IMPATIENT
 
 USER = ServiceUser(cast(Services, None), DimseOptions(ae_title="US", timeouts=IMPATIENT))  # nothing is stored here
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.server import free_port
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.dimse.ending import AssociationRefusedError
@@ -17,7 +18,7 @@ from dicomweb_server.dimse.options import DimseOptions, Modality, TlsClientOptio
 from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.status import SUCCESS
 from tests.app.dimse_harness import AE_TITLE, Peer, needs_dcmtk, open_node, tool, write_files
-from tests.app.dimse_peers import fill, free_port, study
+from tests.app.dimse_peers import fill, study
 from tests.worklists import document, item
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from pynetdicom import AE, build_context, build_role, evt
 
+from conformance.server import free_port
 from dicomweb_server.certificates import checking_context
 from dicomweb_server.dimse.ending import AssociationRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality, TlsClientOptions, TlsOptions
 from dicomweb_server.dimse.pdu import PduType
 from dicomweb_server.dimse.scu import ServiceUser
 from tests.app.dimse_harness import AE_TITLE, CT, EXPLICIT, STUDY_FIND, VERIFICATION, Node, Peer, open_node
-from tests.app.dimse_peers import STUDY_MOVE, fill, free_port, identifier, study
+from tests.app.dimse_peers import STUDY_MOVE, fill, identifier, study
 from tests.certificates import Authority, Identity
 
 STUDY_GET = "1.2.840.10008.5.1.4.1.2.2.3"

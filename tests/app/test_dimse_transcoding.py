@@ -12,11 +12,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, build_role, evt
 
+from conformance.server import free_port
 from dicomweb_server.dicom.pixels.encode import Target
 from dicomweb_server.dicom.pixels.transcode import transcode
 from dicomweb_server.services.modalities import Modality, Service
 from tests.app.dimse_harness import AE_TITLE, CT, needs_dcmtk, open_node, tool
-from tests.app.dimse_peers import Answers, counters, fill, free_port, identifier, move, receiver, sink
+from tests.app.dimse_peers import Answers, counters, fill, identifier, move, receiver, sink
 from tests.encoded_images import decoded, image_file
 from tests.images import described, image
 

@@ -14,6 +14,7 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context
 
+from conformance.server import free_port
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.contexts import MODALITY_WORKLIST
 from dicomweb_server.dimse.fragmenting import command_pdus, message_pdus
@@ -23,7 +24,7 @@ from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.services.modalities import Manufacturer, Modality, PeerError, Service
 from dicomweb_server.services.worklist import WorklistOptions
 from tests.app.dimse_harness import AE_TITLE, EXPLICIT, Node, needs_dcmtk, open_node, tool
-from tests.app.dimse_peers import IMPATIENT, fill, free_port
+from tests.app.dimse_peers import IMPATIENT, fill
 from tests.builders import make_instance
 from tests.worklists import document, encoded, ending, item, keys, report
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
+from conformance.server import free_port
 from dicomweb_server.app import create_app
 from dicomweb_server.settings import Settings
 from tests.app.dimse_harness import needs_dcmtk, tool
-from tests.app.dimse_peers import free_port
 from tests.builders import make_instance
 
 STUDY, SERIES = "1.2.3", "1.2.3.4"

@@ -10,6 +10,7 @@ import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import build_context
 
+from conformance.server import free_port
 from dicomweb_server.bootstrap import OpenStore, open_store, start_dimse
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.server.metrics import Metrics
@@ -18,7 +19,7 @@ from dicomweb_server.services.jobs import JobState
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.modalities import Modality
 from dicomweb_server.settings.routes import Routes
-from tests.app.dimse_peers import free_port, receiver, study
+from tests.app.dimse_peers import receiver, study
 
 
 @asynccontextmanager
