@@ -137,10 +137,12 @@ def modality(
     *classes: str,
     told: Callable[[Any], tuple[int, None]] | None = None,
     received: Callable[[Any], None] | None = None,
+    sent: Callable[[Any], None] | None = None,
 ) -> Iterator[Any]:
-    """An association of a modality; `told` takes what the server reports on it, `received` every message."""
+    """A modality's association; `told` takes what the server reports, `received` every message, `sent` every PDU."""
     handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, told)] if told is not None else []
     handlers += [(evt.EVT_DIMSE_RECV, received)] if received is not None else []
+    handlers += [(evt.EVT_PDU_SENT, sent)] if sent is not None else []
     contexts = [build_context(uid) for uid in classes]
     association = AE("CONFORMANCE").associate(*address, contexts, evt_handlers=handlers)
     assert association.is_established

@@ -16,14 +16,19 @@ ALL_COMMITTED, SOME_FAILED = 1, 2
 
 
 class Told:
-    """Takes the reports."""
+    """Takes the reports, each of which counts once it is answered: an association is not to be released before."""
 
     def __init__(self) -> None:
         self.reports: Queue[tuple[int, Dataset]] = Queue()
+        self.unanswered: list[tuple[int, Dataset]] = []
 
     def __call__(self, event: Any) -> tuple[int, None]:
-        self.reports.put((event.event_type, event.event_information))
+        self.unanswered.append((event.event_type, event.event_information))
         return SUCCESS, None
+
+    def sent(self, event: Any) -> None:
+        if self.unanswered:
+            self.reports.put(self.unanswered.pop())
 
     def next(self) -> tuple[int, Dataset]:
         try:
@@ -48,7 +53,7 @@ def asked(
 ) -> tuple[int, Told]:
     """The status of the N-ACTION, and what was told on its association."""
     told = Told()
-    with modality(dimse, COMMITMENT, told=told) as association:
+    with modality(dimse, COMMITMENT, told=told, sent=told.sent) as association:
         if not association.accepted_contexts:
             pytest.skip("storage commitment is not offered to this node")
         status, _ = association.send_n_action(dataset, action, COMMITMENT, instance)
