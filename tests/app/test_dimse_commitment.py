@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
+from threading import Event
 from typing import Any
 
 import pytest
@@ -38,8 +39,15 @@ class Asker:
 
     def __init__(self) -> None:
         self.told: Queue[Told] = Queue()
+        self.has_report = False
+        self.has_answered = Event()
+
+    def sent(self, event: Any) -> None:
+        if self.has_report:
+            self.has_answered.set()
 
     def report(self, event: Any) -> tuple[int, None]:
+        self.has_report = True
         self.told.put((event.event_type, event.event_information))
         return 0x0000, None
 
@@ -47,7 +55,7 @@ class Asker:
         self, port: int, dataset: Dataset, *, stay: float = 3.0, action_type: int = 1, instance: str = PUSH
     ) -> tuple[int, Told | None]:
         """The status of the N-ACTION, and what is told on the same association if it stays."""
-        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.report)]
+        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.report), (evt.EVT_PDU_SENT, self.sent)]
         association = AE("ASKER").associate(
             "127.0.0.1", port, [build_context(STORAGE_COMMITMENT)], ae_title=AE_TITLE, evt_handlers=handlers
         )
@@ -57,6 +65,7 @@ class Asker:
         if stay:
             with suppress(Empty):
                 told = self.told.get(timeout=stay)
+                assert self.has_answered.wait(5)  # an association is not to be released before
         association.release()
         return status.Status, told
 
