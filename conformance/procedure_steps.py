@@ -1,6 +1,6 @@
 """Scheduled and performed procedure steps for the suites: worklist files, and pynetdicom as a modality."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,10 @@ from typing import Any
 from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
-from pynetdicom import AE, build_context, evt
+from pynetdicom import AE, build_context
 
 WORKLIST = "1.2.840.10008.5.1.4.31"
 PERFORMED_STEP, PERFORMED_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.3", "1.2.840.10008.3.1.2.3.4"
-COMMITMENT, COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 Address = tuple[str, int]
 
 # One patient each; the last one has a step that a report moves.
@@ -133,18 +132,11 @@ def ending(status: str = "COMPLETED") -> Dataset:
 
 @contextmanager
 def modality(
-    address: Address,
-    *classes: str,
-    told: Callable[[Any], tuple[int, None]] | None = None,
-    received: Callable[[Any], None] | None = None,
-    sent: Callable[[Any], None] | None = None,
+    address: Address, *classes: str, handlers: Sequence[tuple[Any, Callable[[Any], Any]]] = ()
 ) -> Iterator[Any]:
-    """A modality's association; `told` takes what the server reports, `received` every message, `sent` every PDU."""
-    handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, told)] if told is not None else []
-    handlers += [(evt.EVT_DIMSE_RECV, received)] if received is not None else []
-    handlers += [(evt.EVT_PDU_SENT, sent)] if sent is not None else []
+    """A modality's association."""
     contexts = [build_context(uid) for uid in classes]
-    association = AE("CONFORMANCE").associate(*address, contexts, evt_handlers=handlers)
+    association = AE("CONFORMANCE").associate(*address, contexts, evt_handlers=list(handlers))
     assert association.is_established
     try:
         yield association

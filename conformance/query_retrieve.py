@@ -12,6 +12,8 @@ from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
+from conformance.peer import listening
+
 PATIENT_ROOT, STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.1.", "1.2.840.10008.5.1.4.1.2.2."
 PATIENT_STUDY_ONLY = "1.2.840.10008.5.1.4.1.2.3."  # retired, and still in use
 FIND, MOVE, GET = "1", "2", "3"
@@ -107,13 +109,8 @@ def receiver(port: int, classes: Sequence[tuple[str, list[str]]], take: Callable
     """A storage SCP; `take` gets each C-STORE event and says the status."""
     ae = AE("SINK")
     ae.supported_contexts = [build_context(uid, syntaxes) for uid, syntaxes in classes]
-    handlers: list[Any] = [(evt.EVT_C_STORE, take)]
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
-    assert server is not None
-    try:
+    with listening(ae, port, [(evt.EVT_C_STORE, take)]):
         yield
-    finally:
-        server.shutdown()
 
 
 def _response(status: Dataset, found: Dataset | None) -> Response:

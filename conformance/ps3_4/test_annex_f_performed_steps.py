@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
+from pynetdicom import evt
 
 from conformance.procedure_steps import (
     PERFORMED_STEP,
@@ -40,9 +41,8 @@ def test_a_step_begins(performed: Address) -> None:
 @requires("PS3.7 §10.1.5.1.3")
 def test_the_server_makes_a_uid_where_the_modality_gives_none(performed: Address) -> None:
     received: list[Dataset] = []
-    with modality(
-        performed, PERFORMED_STEP, received=lambda event: received.append(event.message.command_set)
-    ) as association:
+    handlers = [(evt.EVT_DIMSE_RECV, lambda event: received.append(event.message.command_set))]
+    with modality(performed, PERFORMED_STEP, handlers=handlers) as association:
         status, _ = association.send_n_create(report(), PERFORMED_STEP, None)
         assert status.Status == SUCCESS
     assert [bool(command.get("AffectedSOPInstanceUID")) for command in received] == [True]

@@ -64,7 +64,7 @@ class DimsePeer:
         except AssociationLostError as error:
             raise lost(error) from error
         if status.code:
-            raise refusal("C-ECHO", status)
+            raise refusal(CommandField.C_ECHO_RQ, status)
 
     async def store(
         self, instances: Sequence[StoredInstance], watch: Watch = UNWATCHED, originator: Originator | None = None
@@ -189,7 +189,7 @@ class DimsePeer:
             async for message in responses:
                 status = Status(message.command.status or 0, message.command.error_comment or "")
                 if status.outcome == "failure" and not (message.command.completed or message.command.failed):
-                    raise refusal(CommandField(command.field).name, status)
+                    raise refusal(command.field, status)
                 yield context, message
                 if watch.cancelled() and not is_cancelled and status.outcome == "pending":
                     is_cancelled = True

@@ -17,7 +17,7 @@ from dicomweb_server.dimse.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
 from dicomweb_server.dimse.ending import AssociationLostError, ContextRefusedError
 from dicomweb_server.dimse.identifiers import RequestKey
-from dicomweb_server.dimse.message import Command, CommandField
+from dicomweb_server.dimse.message import Command, CommandField, operation_name
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.status import DUPLICATE_INSTANCE, Status
@@ -27,9 +27,9 @@ from dicomweb_server.services.modalities import Attributes, PeerAwayError, PeerE
 DataSet = Callable[[str], bytes | memoryview]  # in a transfer syntax
 
 
-def refusal(what: str, status: Status) -> PeerError:
+def refusal(field: int, status: Status) -> PeerError:
     """Why a request was not done."""
-    return PeerError(f"{what} was answered with status {status.code:04X}H {status.comment}".rstrip())
+    return PeerError(f"{operation_name(field)} was answered with status {status.code:04X}H {status.comment}".rstrip())
 
 
 def lost(error: AssociationLostError) -> PeerError:
@@ -55,10 +55,8 @@ async def store_file(part10: bytes, modality: Modality, user: ServiceUser) -> Re
         priority=0,
     )
     proposal = (reference.sop_class_uid, (syntax,))
-    association, status = await _asked(modality, user, proposal, command, lambda _: memoryview(part10)[start:])
+    association = await _done(modality, user, proposal, command, lambda _: memoryview(part10)[start:])
     await association.release()
-    if status.outcome == "failure":
-        raise refusal("C-STORE", status)
     return reference
 
 
@@ -78,11 +76,7 @@ async def ask_commitment(
         action_type_id=REQUEST_ACTION,
     )
     proposal = (STORAGE_COMMITMENT, IDENTIFIER_SYNTAXES)
-    association, status = await _asked(modality, user, proposal, command, request.dataset)
-    if status.outcome == "failure":
-        await association.release()
-        raise refusal("N-ACTION", status)
-    return association
+    return await _done(modality, user, proposal, command, request.dataset)
 
 
 async def create(reference: Reference, attributes: Attributes, modality: Modality, user: ServiceUser) -> None:
@@ -93,9 +87,7 @@ async def create(reference: Reference, attributes: Attributes, modality: Modalit
         affected_sop_class_uid=reference.sop_class_uid,
         affected_sop_instance_uid=reference.instance_uid,
     )
-    status = await _told(command, attributes, modality, user)
-    if status.outcome == "failure" and status.code != DUPLICATE_INSTANCE.code:
-        raise refusal("N-CREATE", status)
+    await _tell(command, attributes, modality, user, as_good=(DUPLICATE_INSTANCE.code,))
 
 
 async def change(reference: Reference, attributes: Attributes, modality: Modality, user: ServiceUser) -> None:
@@ -106,30 +98,34 @@ async def change(reference: Reference, attributes: Attributes, modality: Modalit
         requested_sop_class_uid=reference.sop_class_uid,
         requested_sop_instance_uid=reference.instance_uid,
     )
-    status = await _told(command, attributes, modality, user)
-    if status.outcome == "failure":
-        raise refusal("N-SET", status)
+    await _tell(command, attributes, modality, user)
 
 
-async def _told(command: Command, attributes: Attributes, modality: Modality, user: ServiceUser) -> Status:
+async def _tell(
+    command: Command, attributes: Attributes, modality: Modality, user: ServiceUser, as_good: Sequence[int] = ()
+) -> None:
     keys = [RequestKey(int(tag, 16), attribute["vr"], "") for tag, attribute in attributes.items()]
 
     def dataset(transfer_syntax_uid: str) -> bytes:
         return AnswerEncoder(keys, {}, transfer_syntax_uid, "ISO_IR 100").encode(orjson.dumps(attributes))
 
-    association, status = await _asked(modality, user, (command.sop_class_uid, IDENTIFIER_SYNTAXES), command, dataset)
+    proposal = (command.sop_class_uid, IDENTIFIER_SYNTAXES)
+    association = await _done(modality, user, proposal, command, dataset, as_good)
     await association.release()
-    return status
 
 
-async def _asked(
+async def _done(
     modality: Modality,
     user: ServiceUser,
     proposal: tuple[str, tuple[str, ...]],
     command: Command,
     dataset: DataSet,
-) -> tuple[RequestedAssociation, Status]:
-    """An association of its own, and the status of one request on it; PeerError if there is none."""
+    as_good: Sequence[int] = (),
+) -> RequestedAssociation:
+    """The association of its own on which one request was done; PeerError if it was not.
+
+    `as_good`: statuses of failure that are none for who asks.
+    """
     try:
         association = await user.associate(modality, [proposal])
         try:
@@ -139,7 +135,10 @@ async def _asked(
             raise
     except AssociationLostError as error:
         raise lost(error) from error
-    return association, status
+    if status.outcome == "failure" and status.code not in as_good:
+        await association.release()
+        raise refusal(command.field, status)
+    return association
 
 
 async def _answered(

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
 
+from conformance.peer import listening
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dimse.options import Modality, Timeouts
 from dicomweb_server.services.commitment import AskedCommitment
@@ -57,12 +58,8 @@ def receiver(port: int, contexts: list[Any], answer: Callable[[Any], int | Datas
     """A storage SCP of pynetdicom's; `answer(event)` is what it answers."""
     ae = AE("SINK")
     ae.supported_contexts = contexts
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, answer)])
-    assert server is not None
-    try:
+    with listening(ae, port, [(evt.EVT_C_STORE, answer)]):
         yield
-    finally:
-        server.shutdown()
 
 
 def move(

@@ -1,73 +1,58 @@
 """Storage commitment: asked by pynetdicom, verified by the bytes, reported on its association or on one of ours."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Event
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from pynetdicom import AE, build_context, build_role, evt
+from pynetdicom import AE, build_context, build_role
 
+from conformance.commitment import COMMITMENT_INSTANCE, Report, Reports, request
+from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, Service
 from dicomweb_server.dimse.options import Modality
 from tests.app.dimse_harness import AE_TITLE, open_node
 from tests.app.dimse_peers import IMPATIENT, fill, study
 
-PUSH = "1.2.840.10008.1.20.1.1"
-Told = tuple[int, Dataset]
-
 
 def action(transaction: str, instances: Sequence[Dataset]) -> Dataset:
-    dataset = Dataset()
-    dataset.TransactionUID = transaction
-    dataset.ReferencedSOPSequence = []
-    for each in instances:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = each.SOPClassUID, each.SOPInstanceUID
-        dataset.ReferencedSOPSequence.append(item)
-    return dataset
+    return request(transaction, [(each.SOPClassUID, each.SOPInstanceUID) for each in instances])
 
 
-class Asker:
-    """A modality that asks, and takes reports."""
+def ask(
+    port: int,
+    dataset: Dataset,
+    *,
+    stay: float = 3.0,
+    action_type: int = 1,
+    instance: str = COMMITMENT_INSTANCE,
+) -> tuple[int, Report | None]:
+    """The status of the N-ACTION, and what is told on the same association if the asker stays."""
+    reports, told = Reports(), None
+    contexts = [build_context(STORAGE_COMMITMENT)]
+    association = AE("ASKER").associate(
+        "127.0.0.1", port, contexts, ae_title=AE_TITLE, evt_handlers=list(reports.handlers)
+    )
+    assert association.is_established
+    status, _ = association.send_n_action(dataset, action_type, STORAGE_COMMITMENT, instance)
+    if stay:
+        told = reports.next(stay)
+    association.release()
+    return status.Status, told
 
-    def __init__(self) -> None:
-        self.told: Queue[Told] = Queue()
-        self.has_report = False
-        self.has_answered = Event()
 
-    def sent(self, event: Any) -> None:
-        if self.has_report:
-            self.has_answered.set()
-
-    def report(self, event: Any) -> tuple[int, None]:
-        self.has_report = True
-        self.told.put((event.event_type, event.event_information))
-        return 0x0000, None
-
-    def ask(
-        self, port: int, dataset: Dataset, *, stay: float = 3.0, action_type: int = 1, instance: str = PUSH
-    ) -> tuple[int, Told | None]:
-        """The status of the N-ACTION, and what is told on the same association if it stays."""
-        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, self.report), (evt.EVT_PDU_SENT, self.sent)]
-        association = AE("ASKER").associate(
-            "127.0.0.1", port, [build_context(STORAGE_COMMITMENT)], ae_title=AE_TITLE, evt_handlers=handlers
-        )
-        assert association.is_established
-        status, _ = association.send_n_action(dataset, action_type, STORAGE_COMMITMENT, instance)
-        told = None
-        if stay:
-            with suppress(Empty):
-                told = self.told.get(timeout=stay)
-                assert self.has_answered.wait(5)  # an association is not to be released before
-        association.release()
-        return status.Status, told
+@contextmanager
+def listening_asker(port: int) -> Iterator[Reports]:
+    """Takes reports on associations of the one who was asked."""
+    reports, ae = Reports(), AE("ASKER")
+    ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
+    with listening(ae, port, reports.handlers):
+        yield reports
 
 
 def uids(sequence: Any) -> set[str]:
@@ -78,7 +63,7 @@ async def test_reported_on_the_same_association(tmp_path: Path) -> None:
     async with open_node(tmp_path) as node:
         stored = await fill(node, *study(3))
         transaction = generate_uid()
-        status, told = await asyncio.to_thread(Asker().ask, node.port, action(transaction, stored))
+        status, told = await asyncio.to_thread(ask, node.port, action(transaction, stored))
         assert status == 0x0000
         assert told is not None
         event_type, report = told
@@ -100,7 +85,7 @@ async def test_what_is_not_there_or_not_that_or_damaged(tmp_path: Path) -> None:
         unknown = Dataset()
         unknown.SOPClassUID, unknown.SOPInstanceUID = good.SOPClassUID, generate_uid()
         asked = action(generate_uid(), [good, other, damaged, unknown])
-        _, told = await asyncio.to_thread(Asker().ask, node.port, asked)
+        _, told = await asyncio.to_thread(ask, node.port, asked)
         assert told is not None
         event_type, report = told
         assert event_type == 2
@@ -121,19 +106,11 @@ async def test_reported_on_an_association_of_ours_when_theirs_is_gone(
     modalities = {"asker": Modality("ASKER", "127.0.0.1", port)}
     async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
         stored = await fill(node, *study(2))
-        asker = Asker()
-        status, _ = await asyncio.to_thread(asker.ask, node.port, action("2.25.7", stored), stay=0)
+        status, _ = await asyncio.to_thread(ask, node.port, action("2.25.7", stored), stay=0)
         assert status == 0x0000
         await asyncio.sleep(0.3)  # the first attempt finds nobody
-        ae = AE("ASKER")
-        ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
-        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, asker.report)]
-        server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
-        assert server is not None
-        try:
-            event_type, report = await asyncio.to_thread(asker.told.get, timeout=5)
-        finally:
-            await asyncio.to_thread(server.shutdown)
+        with listening_asker(port) as reports:
+            event_type, report = await asyncio.to_thread(reports.next, 5)
         assert (event_type, report.TransactionUID) == (1, "2.25.7")
 
 
@@ -141,28 +118,20 @@ async def test_what_is_not_delivered_survives_a_restart(tmp_path: Path, monkeypa
     monkeypatch.setattr("dicomweb_server.dimse.reports.WAITS", (0.1, 0.1, 100))
     port = free_port()
     modalities = {"asker": Modality("ASKER", "127.0.0.1", port)}
-    asker = Asker()
     async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
         stored = await fill(node, *study(2))
-        await asyncio.to_thread(asker.ask, node.port, action("2.25.8", stored), stay=0)
+        await asyncio.to_thread(ask, node.port, action("2.25.8", stored), stay=0)
         await asyncio.sleep(0.4)
         (owed,) = await node.services.commitments.table.owed()
         assert owed.attempts > 0
-    ae = AE("ASKER")
-    ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
-    handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, asker.report)]
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
-    assert server is not None
-    try:
+    with listening_asker(port) as reports:
         async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
-            event_type, report = await asyncio.to_thread(asker.told.get, timeout=5)
+            event_type, report = await asyncio.to_thread(reports.next, 5)
             assert (event_type, report.TransactionUID) == (1, "2.25.8")
             assert uids(report.ReferencedSOPSequence) == {each.SOPInstanceUID for each in stored}
             async with asyncio.timeout(3):
                 while await node.services.commitments.table.owed():  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
-    finally:
-        await asyncio.to_thread(server.shutdown)
 
 
 @pytest.mark.parametrize(
@@ -173,13 +142,13 @@ async def test_other_actions_and_instances(tmp_path: Path, change: dict[str, Any
     async with open_node(tmp_path) as node:
         stored = await fill(node, *study(1))
         asked = action("2.25.7", stored)
-        answered, _ = await asyncio.to_thread(lambda: Asker().ask(node.port, asked, stay=0, **change))
+        answered, _ = await asyncio.to_thread(lambda: ask(node.port, asked, stay=0, **change))
         assert answered == status
 
 
 async def test_a_request_without_references(tmp_path: Path) -> None:
     async with open_node(tmp_path) as node:
-        status, _ = await asyncio.to_thread(lambda: Asker().ask(node.port, action("2.25.7", []), stay=0))
+        status, _ = await asyncio.to_thread(lambda: ask(node.port, action("2.25.7", []), stay=0))
         assert status == 0x0115
 
 

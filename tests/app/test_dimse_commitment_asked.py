@@ -11,6 +11,8 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, build_role, evt
 
+from conformance.commitment import COMMITMENT_INSTANCE
+from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
 from dicomweb_server.errors import Reason, ServerError
@@ -18,7 +20,6 @@ from dicomweb_server.services.commitment import AskedCommitment
 from dicomweb_server.services.modalities import Modality, PeerError, Reference
 from tests.app.dimse_harness import AE_TITLE, open_node
 from tests.app.dimse_peers import IMPATIENT, answered, fill, study
-from tests.app.test_dimse_commitment import PUSH
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ASKED = [Reference(CT, "1.2.3"), Reference(CT, "1.2.4")]
@@ -47,7 +48,9 @@ def archive(port: int, *, status: int = 0x0000, report_here: bool = False) -> It
     asked: list[Dataset] = []
 
     def report(association: Any, transaction: str) -> None:
-        association.send_n_event_report(outcome(transaction, ["1.2.3"], ["1.2.4"]), 2, STORAGE_COMMITMENT, PUSH)
+        association.send_n_event_report(
+            outcome(transaction, ["1.2.3"], ["1.2.4"]), 2, STORAGE_COMMITMENT, COMMITMENT_INSTANCE
+        )
 
     def on_action(event: Any) -> tuple[int, None]:
         asked.append(event.action_information)
@@ -58,12 +61,8 @@ def archive(port: int, *, status: int = 0x0000, report_here: bool = False) -> It
 
     ae = AE("KEEPER")
     ae.add_supported_context(STORAGE_COMMITMENT)
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_ACTION, on_action)])
-    assert server is not None
-    try:
+    with listening(ae, port, [(evt.EVT_N_ACTION, on_action)]):
         yield asked
-    finally:
-        server.shutdown()
 
 
 def tell(port: int, dataset: Dataset, calling: str = "KEEPER") -> int:
@@ -73,7 +72,7 @@ def tell(port: int, dataset: Dataset, calling: str = "KEEPER") -> int:
         "127.0.0.1", port, [build_context(STORAGE_COMMITMENT)], ae_title=AE_TITLE, ext_neg=[role]
     )
     assert association.is_established
-    status, _ = association.send_n_event_report(dataset, 1, STORAGE_COMMITMENT, PUSH)
+    status, _ = association.send_n_event_report(dataset, 1, STORAGE_COMMITMENT, COMMITMENT_INSTANCE)
     association.release()
     return int(status.Status)
 

@@ -1,8 +1,8 @@
 """Instance Availability Notification: a RIS, played by pynetdicom, is told what can be had; also when it was away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,18 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pynetdicom import AE, evt
 
+from conformance.peer import listening
 from conformance.server import free_port
-from dicomweb_server.bootstrap import OpenStore, open_store, start_dimse
+from dicomweb_server.bootstrap import OpenStore
 from dicomweb_server.dicom.availability import INSTANCE_AVAILABILITY
 from dicomweb_server.ports.index import Scope
-from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.services import routing, sending
 from dicomweb_server.services.jobs import Job, JobState
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.modalities import Modality
 from dicomweb_server.settings.routes import Routes
 from tests.app.dimse_peers import study
-from tests.app.test_routing_outage import keep, reach
+from tests.app.working_store import at_work, keep, reach
 
 Told = list[tuple[str, Dataset]]
 
@@ -39,17 +39,12 @@ def ris(port: int, *statuses: int) -> Iterator[Told]:
 
     ae = AE("RIS")
     ae.add_supported_context(INSTANCE_AVAILABILITY)
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_CREATE, create)])
-    assert server is not None
-    try:
+    with listening(ae, port, [(evt.EVT_N_CREATE, create)]):
         yield told
-    finally:
-        server.shutdown()
 
 
-@asynccontextmanager
-async def running(folder: Path, port: int) -> AsyncIterator[OpenStore]:
-    settings = Settings(
+def settings(folder: Path, port: int) -> Settings:
+    return Settings(
         data=folder,
         sync="off",
         dimse=False,
@@ -57,14 +52,6 @@ async def running(folder: Path, port: int) -> AsyncIterator[OpenStore]:
         modalities={"ris": Modality("RIS", "127.0.0.1", port, timeout=2.0)},
         routes=Routes().read("told=notify:ris"),
     )
-    async with open_store(settings) as store, start_dimse(settings, store, Metrics()), store.services.jobs.running():
-        await store.routing.begin()
-        task = asyncio.create_task(store.routing.run_forever(0.02))
-        try:
-            yield store
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +71,7 @@ def of(files: list[bytes]) -> list[Dataset]:
 
 async def test_a_study_is_told_once_with_all_its_instances(tmp_path: Path) -> None:
     port, files = free_port(), study(3)
-    async with running(tmp_path, port) as store:
+    async with at_work(settings(tmp_path, port)) as store:
         with ris(port, 0x0000) as told:
             await keep(store, files)
             await reach(store, JobState.SUCCESS, 1)
@@ -103,7 +90,7 @@ async def test_a_study_is_told_once_with_all_its_instances(tmp_path: Path) -> No
 
 async def test_a_ris_that_was_away_is_told_when_it_is_back(tmp_path: Path) -> None:
     port = free_port()
-    async with running(tmp_path, port) as store:
+    async with at_work(settings(tmp_path, port)) as store:
         await keep(store, study(2))
         await reach(store, JobState.RETRY, 1)
         with ris(port, 0x0111) as told:  # it knows that one already, as after an answer that was lost
@@ -113,7 +100,7 @@ async def test_a_ris_that_was_away_is_told_when_it_is_back(tmp_path: Path) -> No
 
 async def test_a_ris_that_refuses_fails_the_job(tmp_path: Path) -> None:
     port = free_port()
-    async with running(tmp_path, port) as store:
+    async with at_work(settings(tmp_path, port)) as store:
         with ris(port, 0x0110):
             await keep(store, study(1))
             await reach(store, JobState.FAILURE, 1)
@@ -122,7 +109,7 @@ async def test_a_ris_that_refuses_fails_the_job(tmp_path: Path) -> None:
 
 async def test_what_was_deleted_before_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port, files = free_port(), study(1)
-    async with running(tmp_path, port) as store:
+    async with at_work(settings(tmp_path, port)) as store:
         with ris(port, 0x0000) as told:
             await keep(store, files)
             async with asyncio.timeout(5):

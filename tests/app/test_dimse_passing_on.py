@@ -1,8 +1,8 @@
 """Reports of performed steps that are passed on: a scanner and a RIS, both played by pynetdicom."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,16 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 
+from conformance.peer import listening
 from conformance.server import free_port
-from dicomweb_server.bootstrap import OpenStore, open_store, start_dimse
 from dicomweb_server.dimse.contexts import PERFORMED_STEP
-from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.services import passing_on, sending
 from dicomweb_server.services.jobs import JobState
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.modalities import Modality
 from tests.app.dimse_harness import AE_TITLE
 from tests.app.test_dimse_performed import changed, created, told
-from tests.app.test_routing_outage import reach
+from tests.app.working_store import at_work, reach
 from tests.worklists import ending, item, report
 
 Heard = list[tuple[str, str, Dataset]]
@@ -45,18 +44,12 @@ def ris(port: int, *statuses: int) -> Iterator[Heard]:
 
     ae = AE("RIS")
     ae.add_supported_context(PERFORMED_STEP)
-    handlers: list[Any] = [(evt.EVT_N_CREATE, create), (evt.EVT_N_SET, change)]
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
-    assert server is not None
-    try:
+    with listening(ae, port, [(evt.EVT_N_CREATE, create), (evt.EVT_N_SET, change)]):
         yield heard
-    finally:
-        server.shutdown()
 
 
-@asynccontextmanager
-async def running(folder: Path, ris_port: int, own_port: int) -> AsyncIterator[OpenStore]:
-    settings = Settings(
+def settings(folder: Path, ris_port: int, own_port: int) -> Settings:
+    return Settings(
         data=folder,
         sync="off",
         dimse_port=own_port,
@@ -65,8 +58,6 @@ async def running(folder: Path, ris_port: int, own_port: int) -> AsyncIterator[O
         modalities={"ris": Modality("RIS", "127.0.0.1", ris_port, timeout=2.0)},
         mpps_forward=("ris",),
     )
-    async with open_store(settings) as store, start_dimse(settings, store, Metrics()), store.services.jobs.running():
-        yield store
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +69,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_reports_are_passed_on_as_they_come(tmp_path: Path) -> None:
     ris_port, port, uid = free_port(), free_port(), generate_uid()
     begun = report(item(), SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Änne")
-    async with running(tmp_path, ris_port, port) as store:
+    async with at_work(settings(tmp_path, ris_port, port)) as store:
         with ris(ris_port) as heard:
             assert await told(port, created(begun, uid), changed(ending(), uid)) == [0, 0]
             await reach(store, JobState.SUCCESS, 2)
@@ -94,10 +85,10 @@ async def test_a_ris_that_was_away_gets_them_in_their_order_after_a_restart(tmp_
     ris_port, port, uid = free_port(), free_port(), generate_uid()
     between = Dataset()
     between.PerformedProcedureStepDescription = "Head"
-    async with running(tmp_path, ris_port, port) as store:
+    async with at_work(settings(tmp_path, ris_port, port)) as store:
         assert await told(port, created(report(), uid), changed(between, uid), changed(ending(), uid)) == [0, 0, 0]
         await reach(store, JobState.RETRY, 3)
-    async with running(tmp_path, ris_port, free_port()) as store:
+    async with at_work(settings(tmp_path, ris_port, free_port())) as store:
         with ris(ris_port, 0x0111) as heard:  # it had the first one already
             await reach(store, JobState.SUCCESS, 3)
     assert [kind for kind, _, _ in heard] == ["N-CREATE", "N-SET", "N-SET"]
@@ -106,7 +97,7 @@ async def test_a_ris_that_was_away_gets_them_in_their_order_after_a_restart(tmp_
 
 async def test_what_is_refused_here_is_not_passed_on_and_what_is_refused_there_fails(tmp_path: Path) -> None:
     ris_port, port, uid = free_port(), free_port(), generate_uid()
-    async with running(tmp_path, ris_port, port) as store:
+    async with at_work(settings(tmp_path, ris_port, port)) as store:
         with ris(ris_port, 0x0110) as heard:
             assert await told(port, changed(ending(), uid), created(report(Modality=None), uid)) == [0x0112, 0x0120]
             assert await told(port, created(report(), uid), created(report(), uid)) == [0, 0x0111]

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from pynetdicom import AE, build_context, evt
 
+from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError
 from dicomweb_server.dimse.options import DimseOptions, Modality
@@ -57,12 +58,8 @@ async def test_the_name_of_the_implementation_is_told_in_both_roles(tmp_path: Pa
             request = event.assoc.requestor
             told.append((request.implementation_class_uid, request.implementation_version_name))
 
-        server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_REQUESTED, requested)])
-        assert server is not None
-        try:
+        with listening(ae, port, [(evt.EVT_REQUESTED, requested)]):
             await node.server.client.peer(Modality("OTHER", "127.0.0.1", port)).echo()
-        finally:
-            await asyncio.to_thread(server.shutdown)
     assert told == [("1.2.3.4", "HOSPITAL_1")] * 2
 
 
@@ -71,17 +68,13 @@ async def test_a_peer_that_rejects() -> None:
     ae = AE("PICKY")
     ae.add_supported_context(VERIFICATION)
     ae.require_called_aet = True
-    server = ae.start_server(("127.0.0.1", port), block=False)
-    assert server is not None
-    try:
+    with listening(ae, port):
         with pytest.raises(AssociationRefusedError, match="reason 7"):
             await USER.echo(Modality("OTHER", "127.0.0.1", port))
         association = await USER.associate(Modality("PICKY", "127.0.0.1", port), [(CT, (EXPLICIT,))])
         with pytest.raises(ContextRefusedError, match="does not accept SOP class"):
             await association.echo(1.0)
         await association.release()
-    finally:
-        await asyncio.to_thread(server.shutdown)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])

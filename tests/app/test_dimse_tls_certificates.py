@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pynetdicom import AE, build_context, build_role, evt
 
+from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.certificates import checking_context
 from dicomweb_server.dimse.ending import AssociationRefusedError
@@ -147,13 +148,8 @@ def secure_sink(port: int, certificates: Certificates, shown: Identity, take: An
     context.verify_mode = ssl.CERT_REQUIRED
     ae = AE("SINK")
     ae.supported_contexts = [build_context(VERIFICATION), build_context(CT, [EXPLICIT])]
-    handlers: list[Any] = [(evt.EVT_C_STORE, take or (lambda event: 0))]
-    server = ae.start_server(("127.0.0.1", port), block=False, ssl_context=context, evt_handlers=handlers)
-    assert server is not None
-    try:
+    with listening(ae, port, [(evt.EVT_C_STORE, take or (lambda event: 0))], context):
         yield
-    finally:
-        server.shutdown()
 
 
 @pytest.mark.parametrize(

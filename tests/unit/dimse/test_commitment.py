@@ -11,6 +11,7 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from conformance.commitment import request
 from dicomweb_server.dimse.commitment import CommitmentReport, CommitmentRequest, read_request
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.modalities import Reference
@@ -20,15 +21,13 @@ BOTH = pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLitt
 REQUEST = CommitmentRequest("2.25.1", (Reference(CT, "1.2.3"), Reference(MR, "1.2.4"), Reference(CT, "1.2.5")))
 
 
-def action(*references: tuple[str, str], transaction: str | None = "2.25.1") -> Dataset:
-    dataset = Dataset()
-    if transaction is not None:
-        dataset.TransactionUID = transaction
-    dataset.ReferencedSOPSequence = []
-    for sop_class, instance in references:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, instance
-        dataset.ReferencedSOPSequence.append(item)
+def action(*references: tuple[str, str]) -> Dataset:
+    return request("2.25.1", references)
+
+
+def without_transaction() -> Dataset:
+    dataset = action((CT, "1.2.3"))
+    del dataset.TransactionUID
     return dataset
 
 
@@ -73,7 +72,7 @@ def test_a_report_of_success_has_no_failures() -> None:
     "dataset",
     [
         Dataset(),
-        action((CT, "1.2.3"), transaction=None),
+        without_transaction(),
         action(),
         action((CT, "")),
         action(("", "1.2.3")),
