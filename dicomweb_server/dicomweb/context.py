@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.http.service_url import ServiceUrl
 from dicomweb_server.services import Services
 from dicomweb_server.services.retrieve import Scope, StoredInstance
@@ -38,13 +37,6 @@ def scope_of(request: Request) -> Scope:
     """The study, series or instance that the path names."""
     named = request.scope["path_params"]
     return Scope(named["study"], named.get("series"), named.get("instance"))
-
-
-def origin_of(request: Request) -> Origin:
-    """Who sends the request."""
-    client = request.scope.get("client")
-    user = request.scope.get("user")
-    return Origin("stow", address=client[0] if client else "", user=user if isinstance(user, str) else "")
 
 
 def path_of(study_uid: str, series_uid: str | None = None, instance_uid: str | None = None) -> str:

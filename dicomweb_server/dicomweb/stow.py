@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dicomweb_server.dicomweb.context import Context, origin_of
+from dicomweb_server.dicomweb.context import Context
 from dicomweb_server.dicomweb.store_response import OFFERS, store_response
 from dicomweb_server.dicomweb.stow_metadata import store_metadata
 from dicomweb_server.errors import Reason, ServerError
@@ -15,6 +15,7 @@ from dicomweb_server.http.archived_instances import store_archive
 from dicomweb_server.http.body import chunks
 from dicomweb_server.http.headers import accepted, header
 from dicomweb_server.http.intake import Intake
+from dicomweb_server.http.origin import origin_of
 from dicomweb_server.wire import multipart
 from dicomweb_server.wire.media_types import (
     DICOM,
@@ -50,7 +51,9 @@ async def store_instances(request: Request, context: Context) -> Response:
     media_type = parse_media_type(content_type)
     store = _store_for(media_type)
     study_uid = http["path_params"].get("study")
-    intake = Intake(context.services.ingest, origin_of(request), study_uid, max_instance_size=options.max_instance_size)
+    intake = Intake(
+        context.services.ingest, origin_of(request, "stow"), study_uid, max_instance_size=options.max_instance_size
+    )
     try:
         async with aclosing(chunks(http, request.receive, options.max_request_size)) as body:
             await _until_error(store(body, intake, media_type), intake)

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
-
-from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.rest.names import ATTACHMENTS, NUMBERS, Names
 from dicomweb_server.rest.running import Running
 from dicomweb_server.services import Services
@@ -45,10 +42,3 @@ class Context:
 
     services: Services
     options: RestOptions
-
-
-def origin_of(request: Request) -> Origin:
-    """Who sends the request."""
-    client = request.scope.get("client")
-    user = request.scope.get("user")
-    return Origin("rest", address=client[0] if client else "", user=user if isinstance(user, str) else "")

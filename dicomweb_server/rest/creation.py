@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.http.origin import origin_of
 from dicomweb_server.rest.answers import json_answer
 from dicomweb_server.rest.body import Members, object_body
-from dicomweb_server.rest.context import Context, origin_of
+from dicomweb_server.rest.context import Context
 from dicomweb_server.rest.table import JSON, Table, row
 from dicomweb_server.rest.upload import shown
 from dicomweb_server.services.creation import Creation, Part, Wish
@@ -24,7 +25,7 @@ async def create_dicom(request: Request, context: Context) -> Response:
     members = await object_body(request, context, _LARGEST)
     is_series = isinstance(members.all.get("Content"), list) and bool(members.all["Content"])
     creation = await _creation(members, context)
-    outcomes = await context.services.creation.create(creation, origin_of(request))
+    outcomes = await context.services.creation.create(creation, origin_of(request, "rest"))
     scopes = [Scope(one.study_uid, one.series_uid, one.instance_uid) for one in outcomes]
     found = await context.services.resources.of_scopes(scopes[:1])
     if not found or found[0] is None:

@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.http.origin import origin_of
 from dicomweb_server.rest.answers import json_answer
 from dicomweb_server.rest.body import Members
-from dicomweb_server.rest.context import Context, origin_of
+from dicomweb_server.rest.context import Context
 from dicomweb_server.services.jobs import Job, JobState
 
 _PRIORITY = 2**31 - 1
@@ -84,7 +85,7 @@ async def submit(
             "Asynchronous": wish.asynchronous,
         },
         priority=wish.priority,
-        user=origin_of(request).user,
+        user=origin_of(request, "rest").user,
         content={"Description": _DESCRIPTION, **(content or {})},
     )
 

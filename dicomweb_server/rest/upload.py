@@ -13,8 +13,9 @@ from dicomweb_server.http.archived_instances import store_archive
 from dicomweb_server.http.body import chunks
 from dicomweb_server.http.headers import header
 from dicomweb_server.http.intake import Intake
+from dicomweb_server.http.origin import origin_of
 from dicomweb_server.rest.answers import json_answer
-from dicomweb_server.rest.context import Context, origin_of
+from dicomweb_server.rest.context import Context
 from dicomweb_server.rest.table import DICOM, OCTETS, ZIP, Table, row
 from dicomweb_server.services.ingest import IngestOutcome, Status
 from dicomweb_server.services.resources import Resource, Scope
@@ -36,7 +37,9 @@ Body = AsyncIterator[bytes]
 async def upload(request: Request, context: Context) -> Response:
     """Store what the body holds, whatever its Content-Type says: archives are known by their first bytes."""
     scope, options = request.scope, context.options
-    intake = Intake(context.services.ingest, origin_of(request), None, max_instance_size=options.max_instance_size)
+    intake = Intake(
+        context.services.ingest, origin_of(request, "rest"), None, max_instance_size=options.max_instance_size
+    )
     try:
         async with aclosing(chunks(scope, request.receive, options.max_request_size)) as body:
             is_many = await _store(body, intake, header(scope, b"content-type") or "")

@@ -1,13 +1,12 @@
 """Our JSON and our headers against what pydicom reads, on every file that pydicom and pydicom-data ship."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pydicom import config, dcmread
+from pydicom import dcmread
 from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 
@@ -16,6 +15,7 @@ from dicomweb_server.dicom.dicom_json import read_json
 from dicomweb_server.dicom.header import FRAME_TAGS, open_part10, read_header
 from dicomweb_server.errors import Reason, ServerError
 from tests.json_oracle import differences
+from tests.real_files import tolerant_pydicom
 
 FILES = sorted({Path(name) for name in get_testdata_files() if Path(name).is_file()})
 
@@ -34,12 +34,8 @@ REFUSED = {
 
 @pytest.fixture(autouse=True)
 def _no_complaints() -> Iterator[None]:
-    before = config.settings.reading_validation_mode
-    config.settings.reading_validation_mode = config.IGNORE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with tolerant_pydicom():
         yield
-    config.settings.reading_validation_mode = before
 
 
 def theirs(data: bytes) -> Dataset:
