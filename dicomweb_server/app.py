@@ -108,8 +108,8 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
         except (StartError, ServerError) as error:
             app.failure = error
             raise
-        for port in dimse.ports if dimse else ():
-            _logger.info("listening", extra={"dimse_port": port, "ae_title": settings.ae_title})
+        for port, ae_titles in dimse.ae_titles.items() if dimse else ():
+            _logger.info("listening", extra={"dimse_port": port, "ae_title": ", ".join(ae_titles)})
         yield
 
 

@@ -113,7 +113,12 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
         yield "Switched off in this configuration.\n"
         return
     titles = ", ".join(f"`{title}`" for title in (options.ae_title, *options.other_ae_titles))
-    yield f"One application entity, {titles}, as acceptor of associations. "
+    yield f"An application entity, {titles}, as acceptor of associations. "
+    for each in options.entities:
+        port = "the same ports" if each.port is None else f"port {each.port}"
+        shown = "everything" if each.view is None else f"studies that have {each.view.constraint.value} of the labels "
+        shown += ", ".join(f"`{label}`" for label in each.view.labels) if each.view is not None else ""
+        yield f"Another one, `{each.ae_title}`, at {port}, with {shown}. "
     uid, version = options.implementation_class_uid, options.implementation_version_name
     yield f"Implementation Class UID {uid}, Version Name {version}.\n"
     yield from _table(

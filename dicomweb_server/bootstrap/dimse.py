@@ -8,14 +8,24 @@ from dicomweb_server.bootstrap.acceptance import acceptance
 from dicomweb_server.bootstrap.access import user_check
 from dicomweb_server.bootstrap.modalities import configured_modalities, permissions
 from dicomweb_server.bootstrap.store import OpenStore
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.query import LabelsConstraint, View
 from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.dimse.client import DimseClient
-from dicomweb_server.dimse.options import DimseOptions, OnMismatch, Timeouts, TlsClientOptions, TlsOptions
+from dicomweb_server.dimse.options import (
+    ApplicationEntity,
+    DimseOptions,
+    OnMismatch,
+    Timeouts,
+    TlsClientOptions,
+    TlsOptions,
+)
 from dicomweb_server.dimse.scp import DimseServer
 from dicomweb_server.errors import StartError
 from dicomweb_server.server.metrics import Metrics
 from dicomweb_server.server.open_files import raise_open_files
 from dicomweb_server.settings import Settings
+from dicomweb_server.settings import entities as settings_entities
 
 
 def dimse_options(settings: Settings) -> DimseOptions:
@@ -58,7 +68,23 @@ def dimse_options(settings: Settings) -> DimseOptions:
         stop_timeout=settings.stop_timeout,
         require_identity=settings.dimse_require_user,
         worklist=settings.worklist,
+        entities=tuple(map(_entity, settings.application_entities.values())),
         keep_associations=settings.association_close_delay,
+    )
+
+
+def _entity(known: settings_entities.ApplicationEntity) -> ApplicationEntity:
+    constraint = LabelsConstraint(known.labels_constraint)
+    levels = {Level.STUDY, *(Level[level.upper()] for level in known.label_levels)}  # the view is one of studies
+    is_labelling = constraint is not LabelsConstraint.NONE
+    return ApplicationEntity(
+        known.ae_title,
+        known.port,
+        known.tls,
+        View(known.labels, constraint) if known.labels else None,
+        tuple((level, label) for level in sorted(levels) for label in known.labels if is_labelling),
+        permissions(known.allow),
+        frozenset(known.callers),
     )
 
 
@@ -106,8 +132,7 @@ async def _listening(
     try:
         await server.start()
     except OSError as error:
-        where = f"{', '.join(options.hosts)} port {options.port}"
-        raise StartError(f"Cannot listen for DIMSE on {where}: {error.strerror or error}") from None
+        raise StartError(f"Cannot listen for DIMSE: {error.strerror or error}") from None
     try:
         yield server
     finally:

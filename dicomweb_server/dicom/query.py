@@ -52,6 +52,22 @@ class Order:
     descending: bool = False
 
 
+class LabelsConstraint(Enum):
+    """How many of some labels a resource must have."""
+
+    ALL = "all"
+    ANY = "any"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of what is stored: studies by their labels, with all that is below them, and the patients they are of."""
+
+    labels: tuple[str, ...]
+    constraint: LabelsConstraint = LabelsConstraint.ALL
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search at one level. `study_uid`, `series_uid`: the parents named in the path of the resource.
@@ -59,7 +75,8 @@ class Query:
     The attributes of parents that were not named are answered too (PS3.18 §10.6.1.2). `fuzzy`: person names match
     by the beginnings of their words. `combined_datetime`: a range of dates and its range of times are one interval.
     `count_total`: tell how many match in all. `only_included`: answers have what is in `include` and the keys, not what
-    QIDO-RS returns by default. Two equal queries have equal answers at one state of the index.
+    QIDO-RS returns by default. `view`: nothing else is there. Two equal queries have equal answers at one state of the
+    index.
     """
 
     level: Level
@@ -75,3 +92,4 @@ class Query:
     offset: int = 0
     order: tuple[Order, ...] = field(default=())
     count_total: bool = False
+    view: View | None = None

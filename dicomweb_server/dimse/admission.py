@@ -45,7 +45,7 @@ def admission(
     if refused is not None:
         return refused
     admitted = _identified(request.calling_ae_title, addresses_of, address, options)
-    if not admitted.allow:
+    if not admitted.allow or not _may_call(request.calling_ae_title, options):
         return Refused(Rejection.CALLING_AE_TITLE_NOT_RECOGNIZED, "this calling AE title may do nothing here")
     return _limits(admitted, load, options) or admitted
 
@@ -54,7 +54,9 @@ def contexts(admitted: Admitted, request: AssociateRequest, options: DimseOption
     """What a peer that was admitted may propose."""
     common = request.user.common_extended  # PS3.7 §D.3.3.6
     special = {each.sop_class_uid for each in common if not STORAGE_CLASSES.isdisjoint(each.related)}
-    allow = admitted.allow if options.worklist else admitted.allow - {Service.WORKLIST, Service.MPPS}
+    allow = admitted.allow & options.allow
+    if not options.worklist:
+        allow -= {Service.WORKLIST, Service.MPPS}
     return Contexts(
         allow,
         options.acceptance.unknown_sop_classes,
@@ -86,14 +88,18 @@ def _titles(request: AssociateRequest, options: DimseOptions) -> Refused | None:
     if not is_ae_title(request.called_ae_title):
         return Refused(Rejection.CALLED_AE_TITLE_NOT_RECOGNIZED, "the called AE title is empty or ill-formed")
     ours = (options.ae_title, *options.other_ae_titles)
-    if options.check_called_ae_title and not any(_same(request.called_ae_title, each, options) for each in ours):
+    if options.check_called_ae_title and not any(same_title(request.called_ae_title, each, options) for each in ours):
         return Refused(Rejection.CALLED_AE_TITLE_NOT_RECOGNIZED, "the called AE title is not ours")
     return None
 
 
-def _same(one: str, other: str, options: DimseOptions) -> bool:
+def same_title(one: str, other: str, options: DimseOptions) -> bool:
     """Whether two AE titles name the same; by the standard, capital and small letters differ (PS3.5 table 6.2-1)."""
     return one == other if options.ae_title_case else one.upper() == other.upper()
+
+
+def _may_call(calling_ae_title: str, options: DimseOptions) -> bool:
+    return not options.callers or any(same_title(calling_ae_title, each, options) for each in options.callers)
 
 
 def _identified(
@@ -101,7 +107,7 @@ def _identified(
 ) -> Admitted:
     known = False
     for name, modality in options.modalities.items():
-        if _same(modality.ae_title, calling_ae_title, options):
+        if same_title(modality.ae_title, calling_ae_title, options):
             known = True
             if not options.check_modality_host or address in addresses_of.get(name, ()):
                 return Admitted(name, modality.allow)
@@ -125,5 +131,7 @@ def _limits(admitted: Admitted, load: Load, options: DimseOptions) -> Refused | 
 def with_title(ae_title: str, options: DimseOptions) -> dict[str, Modality]:
     """The modalities that have an AE title."""
     return {
-        name: modality for name, modality in options.modalities.items() if _same(modality.ae_title, ae_title, options)
+        name: modality
+        for name, modality in options.modalities.items()
+        if same_title(modality.ae_title, ae_title, options)
     }

@@ -1,10 +1,10 @@
 """PURE: a C-FIND identifier → the search that it means, and how its answers are written. Runs no search."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.query import Query
+from dicomweb_server.dicom.query import Query, View
 from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.identifiers import (
     AVAILABILITY,
@@ -21,6 +21,9 @@ from dicomweb_server.dimse.identifiers import (
     query_level,
     require_parents,
 )
+
+# Numbers of what a patient has in all, also beyond a view.
+_OF_PATIENTS = frozenset({0x00201200, 0x00201202, 0x00201204})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +43,29 @@ class FindRequest:
 
 
 def find_request(
-    identifier: Identifier, levels: tuple[Level, ...], rules: Rules, retrieve_ae_title: str, web_root: str = ""
+    identifier: Identifier,
+    levels: tuple[Level, ...],
+    rules: Rules,
+    retrieve_ae_title: str,
+    web_root: str = "",
+    view: View | None = None,
 ) -> FindRequest:
     """The request; ServerError(BAD_REQUEST) if the information model does not allow it (PS3.4 §C.4.1.2).
 
-    `web_root`: of the DICOMweb service, for Retrieve URLs; "" if it is not known under one name.
+    `web_root`: of the DICOMweb service, for Retrieve URLs; "" if it is not known under one name. `view`: what is there.
     """
     level = query_level(identifier, levels)
     if not rules.relational:
         require_parents(identifier, level, levels)
     asked = [key for key in identifier.keys if is_to_be_answered(key)]
-    answered = {key.tag: key for key in asked if is_supported(key, level) and (web_root or key.tag != RETRIEVE_URL)}
+    unknown = (frozenset() if web_root else {RETRIEVE_URL}) | (frozenset() if view is None else _OF_PATIENTS)
+    answered = {key.tag: key for key in asked if is_supported(key, level) and key.tag not in unknown}
     unique = (UNIQUE_KEYS[each] for each in levels if each <= level)
     for tag in unique:
         answered.setdefault(tag, RequestKey(tag, "LO" if tag == UNIQUE_KEYS[Level.PATIENT] else "UI", ""))
     keys = tuple(answered.values())
     return FindRequest(
-        find_query(Identifier(identifier.level, keys), level, rules),
+        replace(find_query(Identifier(identifier.level, keys), level, rules), view=view),
         len(asked) == sum(key.tag in answered for key in asked),
         keys,
         _constants(identifier, keys, retrieve_ae_title),

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from dicomweb_server.dicom.query import View
 from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
 from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomweb_server.services.acceptance import Acceptance
 from dicomweb_server.services.modalities import Modality, Service
 
-__all__ = ["DimseOptions", "Modality", "OnMismatch", "Timeouts", "TlsClientOptions", "TlsOptions"]
+__all__ = ["ApplicationEntity", "DimseOptions", "Modality", "OnMismatch", "Timeouts", "TlsClientOptions", "TlsOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,29 @@ class TlsOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationEntity:
+    """Another AE of this server. `port` None: it is called at the server's ports, by its title; `tls`: of its own port.
+
+    `view`: what it shows, None for all; `labels`: what is stored through it gets them, each at a level. `allow`: what
+    it serves, as far as a caller may have it at all; `callers`: AE titles that may call it, empty for all.
+    """
+
+    ae_title: str
+    port: int | None = None
+    tls: bool = False
+    view: View | None = None
+    labels: tuple[tuple[int, str], ...] = ()
+    allow: frozenset[Service] = frozenset(Service)
+    callers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class DimseOptions:
     """How the server takes part in DIMSE. `hosts`: where it listens; `port` None: no plain listener, 0 any free port.
 
     `modalities`: by name; `unknown_allow`: what nodes that are not among them may do. `most_associations` counts
-    negotiated ones only, `most_connections` those that have not got so far.
+    negotiated ones only, `most_connections` those that have not got so far. `entities`: further AEs beside the one that
+    this describes; of one of those, the other options are `entities.entity_options`.
     """
 
     ae_title: str = "DICOMWEB"
@@ -102,4 +121,10 @@ class DimseOptions:
     timeouts: Timeouts = Timeouts()
     stop_timeout: float = 10.0
     worklist: bool = True  # offer the modality worklist, and take performed procedure steps
+    entities: tuple[ApplicationEntity, ...] = ()
+    view: View | None = None
+    labels: tuple[tuple[int, str], ...] = ()
+    allow: frozenset[Service] = frozenset(Service)
+    callers: frozenset[str] = frozenset()
+    local_ae_title: str = ""  # as which we call others for who has called us, "" is ours
     keep_associations: float = 5.0  # seconds that an association on which we sent stays open for what comes next

@@ -38,7 +38,7 @@ async def _find_request(operation: Operation) -> FindRequest:
     identifier = await requested_identifier(operation)
     rules = agreed_rules(operation.terms.extended.get(context.abstract_syntax, b""))
     levels = QUERY_LEVELS[context.abstract_syntax]
-    return find_request(identifier, levels, rules, options.ae_title, options.web_root)
+    return find_request(identifier, levels, rules, options.ae_title, options.web_root, options.view)
 
 
 async def _answer_all(operation: Operation, request: FindRequest) -> Status:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.query import Include, Match, MatchKind, Query
+from dicomweb_server.dicom.query import Include, Match, MatchKind, Query, View
 from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.dimse.identifiers import UNIQUE_KEYS, Identifier, query_level, require_parents
 from dicomweb_server.errors import Reason, ServerError
@@ -17,7 +17,12 @@ _PATIENT_ID, _STUDY, _SERIES, _INSTANCE = (UNIQUE_KEYS[level] for level in Level
 
 
 async def named_instances(
-    identifier: Identifier, levels: tuple[Level, ...], services: Services, *, relational: bool
+    identifier: Identifier,
+    levels: tuple[Level, ...],
+    services: Services,
+    *,
+    relational: bool,
+    view: View | None = None,
 ) -> list[StoredInstance]:
     """The instances in their order, none if nothing matches; ServerError(BAD_REQUEST) if the identifier is wrong."""
     level = query_level(identifier, levels)
@@ -26,14 +31,14 @@ async def named_instances(
     if not identifier.values(UNIQUE_KEYS[level]):
         raise ServerError(Reason.BAD_REQUEST, f"the unique key of level {identifier.level} has no value")
     found: list[StoredInstance] = []
-    for scope in await _scopes(identifier, level, services):
+    for scope in await _scopes(identifier, level, services, view):
         found += await _below(scope, services)
         if len(found) > MOST_INSTANCES:
             raise ServerError(Reason.TOO_LARGE, f"more than {MOST_INSTANCES} instances at once")
     return found
 
 
-async def _scopes(identifier: Identifier, level: Level, services: Services) -> list[Scope]:
+async def _scopes(identifier: Identifier, level: Level, services: Services, view: View | None) -> list[Scope]:
     """What the unique keys name: searched for, so that a study of another patient is not taken for one of this."""
     matches = [match for above in Level if above <= level and (match := _match(identifier, above))]
     lowest = max(level, Level.STUDY)
@@ -42,6 +47,7 @@ async def _scopes(identifier: Identifier, level: Level, services: Services) -> l
         matches=tuple(matches),
         include=tuple(Include((UNIQUE_KEYS[each],)) for each in Level if Level.STUDY <= each <= lowest),
         only_included=True,
+        view=view,
     )
     page = await services.search.find(query, most=MOST_INSTANCES)
     if page.remaining:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.answers import failed_list
@@ -47,6 +48,8 @@ async def on_c_move(operation: Operation) -> None:
     if modality is None or terms.destinations is None:
         operation.respond(unknown_destination(wanted))
         return
+    if terms.options.local_ae_title and not modality.local_ae_title:
+        modality = replace(modality, local_ae_title=terms.options.local_ae_title)
     try:
         operations = await _sub_operations(operation)
     except ServerError as error:
@@ -62,7 +65,11 @@ async def _sub_operations(operation: Operation) -> SubOperations:
     identifier = await requested_identifier(operation)
     rules = agreed_rules(terms.extended.get(abstract_syntax, b""))
     instances = await named_instances(
-        identifier, QUERY_LEVELS[abstract_syntax], terms.services, relational=rules.relational
+        identifier,
+        QUERY_LEVELS[abstract_syntax],
+        terms.services,
+        relational=rules.relational,
+        view=terms.options.view,
     )
     progress = Progress(asyncio.get_running_loop().time)
 

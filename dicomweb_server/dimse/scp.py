@@ -13,6 +13,7 @@ from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError, End
+from dicomweb_server.dimse.entities import Door, doors
 from dicomweb_server.dimse.handlers import HANDLERS
 from dicomweb_server.dimse.identity import Authenticator, Identified, identified
 from dicomweb_server.dimse.items import UserInformation
@@ -54,7 +55,7 @@ class DimseServer:
         self._own_client = DimseClient(services, options, self._meter) if client is None else None
         self.client = client or cast(DimseClient, self._own_client)
         self._reports = Reports(services, options, self.client.user)
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[tuple[Door, asyncio.Server]] = []
         self._waiting: dict[Connection, None] = {}  # connections without an association, oldest first
         self._sessions: dict[Connection, Session] = {}
         self._addresses: Counter[str] = Counter()  # negotiated associations by address
@@ -63,7 +64,12 @@ class DimseServer:
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports that it listens on, the plain one first."""
-        return tuple(dict.fromkeys(s.getsockname()[1] for listener in self._listeners for s in listener.sockets))
+        return tuple(self.ae_titles)
+
+    @property
+    def ae_titles(self) -> dict[int, tuple[str, ...]]:
+        """Whom one can call at each port."""
+        return {s.getsockname()[1]: door.ae_titles for door, listener in self._listeners for s in listener.sockets}
 
     @property
     def associations(self) -> int:
@@ -72,28 +78,27 @@ class DimseServer:
 
     async def start(self) -> None:
         """Listen; OSError or ssl.SSLError says why that cannot be."""
-        loop = asyncio.get_running_loop()
-        options = self.options
         try:
-            hosts = list(options.hosts)
-            if options.port is not None:
-                self._listeners.append(
-                    await loop.create_server(self._connection, hosts, options.port, backlog=_BACKLOG)
-                )
-            if options.tls is not None:
-                listener = await loop.create_server(
-                    self._connection,
-                    hosts,
-                    options.tls.port,
-                    backlog=_BACKLOG,
-                    ssl=server_context(options.tls),
-                    ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-                )
-                self._listeners.append(listener)
+            for door in doors(self.options):
+                self._listeners.append((door, await self._listener(door)))
         except BaseException:
             await self._close_listeners()
             raise
         await self._reports.resume()
+
+    async def _listener(self, door: Door) -> asyncio.Server:
+        context = None
+        if door.tls:
+            assert self.options.tls is not None
+            context = server_context(self.options.tls)
+        return await asyncio.get_running_loop().create_server(
+            lambda: self._connection(door),
+            list(self.options.hosts),
+            door.port,
+            backlog=_BACKLOG,
+            ssl=context,
+            ssl_handshake_timeout=None if context is None else _HANDSHAKE_SECONDS,
+        )
 
     async def stop(self) -> None:
         """Take no more associations, let operations end for a while, then abort what is left."""
@@ -115,16 +120,18 @@ class DimseServer:
             await self._own_client.close()
 
     async def _close_listeners(self) -> None:
-        for listener in self._listeners:
+        for _, listener in self._listeners:
             listener.close()
         self._listeners = []
 
     # --- connections ------------------------------------------------------------------------------
 
-    def _connection(self) -> Connection:
-        return Connection(
-            Role.ACCEPTOR, self.options.timeouts, self.options.largest_pdu, self._requested, self._made, self._ended
-        )
+    def _connection(self, door: Door) -> Connection:
+        def requested(connection: Connection, request: AssociateRequest) -> None:
+            self._requested(connection, request, door.called(request.called_ae_title))
+
+        options = self.options
+        return Connection(Role.ACCEPTOR, options.timeouts, options.largest_pdu, requested, self._made, self._ended)
 
     def _made(self, connection: Connection) -> None:
         self._waiting[connection] = None
@@ -139,8 +146,8 @@ class DimseServer:
         busiest = by_address.most_common(1)[0][0]
         next(c for c in self._waiting if c.address == busiest).cut("too many connections without an association")
 
-    def _requested(self, connection: Connection, request: AssociateRequest) -> None:
-        task = asyncio.create_task(self._serve(connection, request))
+    def _requested(self, connection: Connection, request: AssociateRequest, options: DimseOptions) -> None:
+        task = asyncio.create_task(self._serve(connection, request, options))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -152,21 +159,21 @@ class DimseServer:
 
     # --- associations -----------------------------------------------------------------------------
 
-    async def _serve(self, connection: Connection, request: AssociateRequest) -> None:
+    async def _serve(self, connection: Connection, request: AssociateRequest, options: DimseOptions) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         session = None
         try:
             identity = await identified(
-                request.user.identity, self._authenticator, connection.address, required=self.options.require_identity
+                request.user.identity, self._authenticator, connection.address, required=options.require_identity
             )
-            admitted = await self._admission(connection, request)
+            admitted = await self._admission(connection, request, options)
             self._waiting.pop(connection, None)
             refused = next((each for each in (admitted, identity) if isinstance(each, Refused)), None)
             if refused is not None:
                 connection.reject(refused.rejection, refused.detail)
             elif isinstance(admitted, Admitted) and isinstance(identity, Identified):
-                session = self._accepted(connection, request, admitted, identity)
+                session = self._accepted(connection, request, admitted, identity, options)
                 await session.run()
             await asyncio.shield(connection.closed)
         except AssociationLostError:
@@ -176,24 +183,35 @@ class DimseServer:
                 self._forget(connection)
             self._log(connection, request, session, loop.time() - started)
 
-    async def _admission(self, connection: Connection, request: AssociateRequest) -> Admitted | Refused:
+    async def _admission(
+        self, connection: Connection, request: AssociateRequest, options: DimseOptions
+    ) -> Admitted | Refused:
         addresses_of: Mapping[str, Collection[str]] = {}
-        if self.options.check_modality_host:
-            claimed = with_title(request.calling_ae_title, self.options)
+        if options.check_modality_host:
+            claimed = with_title(request.calling_ae_title, options)
             addresses_of = {name: await _addresses(modality.host) for name, modality in claimed.items()}
         load = Load(len(self._sessions), self._addresses[connection.address])
-        return admission(request, addresses_of, connection.address, load, self.options)
+        return admission(request, addresses_of, connection.address, load, options)
 
     def _accepted(
-        self, connection: Connection, request: AssociateRequest, admitted: Admitted, identity: Identified
+        self,
+        connection: Connection,
+        request: AssociateRequest,
+        admitted: Admitted,
+        identity: Identified,
+        options: DimseOptions,
     ) -> Session:
-        options = self.options
         answered = answer(request, contexts(admitted, request, options).support, options.most_operations)
         acceptance = _acceptance(request, answered, identity, options)
         connection.accept(acceptance, answered.accepted)
         terms = Terms(
             origin=Origin(
-                "dimse", connection.address, request.calling_ae_title, request.called_ae_title, identity.user
+                "dimse",
+                connection.address,
+                request.calling_ae_title,
+                request.called_ae_title,
+                identity.user,
+                options.labels,
             ),
             contexts=answered.accepted,
             extended={each.sop_class_uid: each.information for each in answered.extended},

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dicomweb_server.settings import orthanc_worklists
+from dicomweb_server.settings import orthanc_entities, orthanc_worklists
 from dicomweb_server.settings.failure import SettingsError
 from dicomweb_server.settings.orthanc_names import MET, MET_WHEN
 from dicomweb_server.settings.orthanc_remotes import DICOMWEB_KNOWN, DICOMWEB_OURS, dicomweb_remotes
@@ -366,6 +366,7 @@ _COMBINED: tuple[tuple[tuple[str, ...], tuple[str, ...], Callable[[Configuration
     (("LimitFindInstances",), ("search_limit",), _search_limit),
     (("DicomWeb",), ("dicomweb_root", "wado_uri_root", "public_url", *DICOMWEB_OURS), _dicomweb),
     ((orthanc_worklists.SECTION,), orthanc_worklists.OURS, orthanc_worklists.read_worklists),
+    ((orthanc_entities.SECTION,), orthanc_entities.OURS, orthanc_entities.read_entities),
 )
 EQUIVALENTS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
     sorted(
@@ -386,8 +387,8 @@ def _warn(configuration: Configuration, handled: set[str], warnings: list[str]) 
     names += [f"DicomWeb.{name}" for name in section if name not in _DICOMWEB_KNOWN]
     if section.get("Enable") is False:
         names.append("DicomWeb.Enable")
-    worklists = orthanc_worklists.SECTION
-    names += [f"{worklists}.{name}" for name in configuration.get(worklists, {}) if name not in orthanc_worklists.KNOWN]
+    for part in (orthanc_worklists, orthanc_entities):
+        names += [f"{part.SECTION}.{name}" for name in configuration.get(part.SECTION, {}) if name not in part.KNOWN]
     if names:
         warnings.append(
             f"{len(names)} options of the Orthanc configuration have no equivalent here and are not obeyed: "

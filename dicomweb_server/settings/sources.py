@@ -134,6 +134,7 @@ def _refuse_contradictions(settings: Settings) -> None:
         extra_attributes(settings.extra_attributes)
     if settings.dimse_tls_port is not None and not settings.dimse_tls_certificate:
         raise SettingsError("dimse_tls_port is given without dimse_tls_certificate; allowed is both")
+    _refuse_entities(settings)
     if settings.dimse_require_user and not _knows_users(settings):
         raise SettingsError("dimse_require_user is true without users; allowed is both, or token_keys")
     if settings.token_keys and not (settings.token_issuer and settings.token_audience):
@@ -144,6 +145,14 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise SettingsError("tls_client_ca is given without tls_certificate; client certificates need HTTPS")
     if not settings.http and not settings.dimse:
         raise SettingsError("http and dimse are both false; allowed is at least one of them")
+
+
+def _refuse_entities(settings: Settings) -> None:
+    for name, entity in settings.application_entities.items():
+        if entity.tls and settings.dimse_tls_port is None:
+            raise SettingsError(f"application_entities.{name} has tls without dimse_tls_port; allowed is both")
+        if entity.port and entity.port in (settings.dimse_port, settings.dimse_tls_port):
+            raise SettingsError(f"application_entities.{name} has a port of the server's; allowed is another, or none")
 
 
 def _knows_users(settings: Settings) -> bool:

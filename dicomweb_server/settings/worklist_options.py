@@ -1,9 +1,11 @@
 """Further options of DIMSE and those of the modality worklist; a part of the table of options."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicomweb_server.settings.entities import ApplicationEntities, ApplicationEntity
 from dicomweb_server.settings.kinds import FilePath, Integer, Seconds, Several, Text, Toggle
 from dicomweb_server.settings.modalities import AE_TITLE
 from dicomweb_server.settings.option import option
@@ -16,6 +18,12 @@ class WorklistSettings(RemoteSettings):
 
     other_ae_titles: tuple[str, ...] = option(
         "DIMSE", Several(AE_TITLE), "AE titles by which this server may be called beside its own.", default=()
+    )
+    application_entities: Mapping[str, ApplicationEntity] = option(
+        "DIMSE",
+        ApplicationEntities(),
+        "Further application entities, which may have a port of their own and show only what has their labels.",
+        default={},
     )
     ae_title_case: bool = option(
         "DIMSE",

@@ -13,6 +13,7 @@ from dicomweb_server.ports.index import Added, NewInstance, OnDuplicate
 from dicomweb_server.storage.amendments import Amendments
 from dicomweb_server.storage.ledger import Ledger
 from dicomweb_server.storage.metadata_codec import SAME_AS_TEMPLATE
+from dicomweb_server.storage.origin_labels import OriginLabels
 from dicomweb_server.storage.orthanc_ids import renew_orthanc_ids
 from dicomweb_server.storage.parent_rows import ParentRows
 from dicomweb_server.storage.parents import Parents, SeriesState, StudyState
@@ -57,6 +58,7 @@ class Additions:
         self._parents = parents
         self._amendments = Amendments(connection, patients, extra)
         self._parent_rows = ParentRows(connection, ledger)
+        self._labels = OriginLabels(connection)
         self._origins: dict[Origin, int] = {}
         self._rows: list[Row] = []
         self._templates: list[Row] = []
@@ -66,6 +68,7 @@ class Additions:
         self._origins.clear()
         self._rows.clear()
         self._templates.clear()
+        self._labels.forget_all()
         self._amendments.forget_all()
 
     def add(self, additions: Sequence[Addition]) -> list[Added]:
@@ -91,7 +94,10 @@ class Additions:
                 later.append(position)
         found = self._find(chosen, homes)
         for key, position in chosen.items():
-            outcomes[position] = self._add_one(additions[position], *homes[position], found.get(key))
+            study, series = homes[position]
+            outcomes[position] = self._add_one(additions[position], study, series, found.get(key))
+            if outcomes[position] is not Added.REFUSED:
+                self._labels.note(additions[position].new.origin, study.id, *key)
         self._write(list(homes.values()))
         return later
 
@@ -102,6 +108,7 @@ class Additions:
         INSERT_INSTANCE.run(self._connection, self._rows)
         self._rows.clear()
         self._amendments.write()
+        self._labels.write()
         self._parent_rows.write_changed(homes)
         for study in {study.id: study for study, _ in homes if study.is_moved}.values():
             renew_orthanc_ids(self._connection, study.id, study.uid, study.identity)

@@ -88,16 +88,19 @@ def _described(entry: Entry) -> list[object]:
     return [
         *(entry.key, len(entry.data), entry.digest.hex(), entry.received, entry.on_duplicate.value),
         *(origin.protocol, origin.address, origin.calling_ae_title, origin.called_ae_title, origin.user),
+        *origin.labels,
     ]
 
 
 def _entries(described: Sequence[Sequence[Any]], content: bytes) -> list[Entry] | None:
     """The instances of a list whose checksum is right; None if their bytes are not all there."""
     entries, start = [], 0
-    for key, size, digest, received, on_duplicate, *origin in described:
+    for key, size, digest, received, on_duplicate, *rest in described:
         data = content[start : start + size]
         start += size
         if sha256(data).hexdigest() != digest:
             return None
-        entries.append(Entry(key, bytes.fromhex(digest), received, OnDuplicate(on_duplicate), Origin(*origin), data))
+        protocol, address, calling, called, user, *labels = rest
+        origin = Origin(protocol, address, calling, called, user, tuple((level, label) for level, label in labels))
+        entries.append(Entry(key, bytes.fromhex(digest), received, OnDuplicate(on_duplicate), origin, data))
     return entries

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BindParameter,
     Column,
@@ -24,6 +25,8 @@ from sqlalchemy import (
 )
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.query import LabelsConstraint, View
+from dicomweb_server.storage.annotation_tables import label
 from dicomweb_server.storage.query_plan import Condition, Kind, Shape
 from dicomweb_server.storage.query_terms import Comparison
 from dicomweb_server.storage.tables import TABLE_OF_LEVEL, extra_value, instance, patient, series, study
@@ -61,6 +64,7 @@ def rows(shape: Shape) -> FromClause:
 def counted_rows(shape: Shape) -> FromClause:
     """The rows of a search without those of parents on which it has no conditions."""
     is_study_needed = shape.in_study or any(c.source.level is Level.STUDY for c in shape.conditions)
+    is_study_needed = is_study_needed or shape.view is not None
     if shape.level < Level.SERIES or is_study_needed:
         return rows(shape)
     is_series_needed = shape.in_series or any(c.source.level is Level.SERIES for c in shape.conditions)
@@ -97,6 +101,8 @@ def where(shape: Shape, binds: Binds, depth: Level | None = None) -> list[Expres
     if shape.in_series:
         found.append(series.c.series_uid == binds.take(1)[0])
     found += [_expression(condition, binds) for condition in shape.conditions]
+    if shape.view is not None:
+        found.append(_in_view(shape.level, shape.view))
     if depth is not None and depth > shape.level:
         found += [_expression(condition, binds) for condition in shape.below]
     elif shape.below:
@@ -115,6 +121,16 @@ def _below(shape: Shape, binds: Binds) -> Expression:
     inner: Select[Any] = select(literal_column("1")).select_from(joined).where(lower[0].c[upper.name] == upper.c.id)
     inner = inner.where(*[_expression(condition, binds) for condition in shape.below])
     return exists(inner.correlate(upper))
+
+
+def _in_view(level: Level, view: View) -> Expression:
+    """Whether a study is one of those that the view has; whether a patient has such a study."""
+    named = select(func.json_each(orjson.dumps(view.labels).decode()).table_valued("value").c.value)
+    labelled = select(label.c.owner).where(label.c.level == int(Level.STUDY), label.c.label.in_(named))
+    if view.constraint is LabelsConstraint.ALL:
+        labelled = labelled.group_by(label.c.owner).having(func.count() >= len(set(view.labels)))
+    is_visible = study.c.id.not_in(labelled) if view.constraint is LabelsConstraint.NONE else study.c.id.in_(labelled)
+    return patient.c.id.in_(select(study.c.patient).where(is_visible)) if level is Level.PATIENT else is_visible
 
 
 def _expression(condition: Condition, binds: Binds) -> Expression:

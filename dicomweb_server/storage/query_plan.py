@@ -7,7 +7,7 @@ from enum import Enum
 from dicomweb_server.dicom.attributes import BY_TAG, Level
 from dicomweb_server.dicom.information_levels import COMPUTED
 from dicomweb_server.dicom.matching import DATE_TIME_PAIRS, matches
-from dicomweb_server.dicom.query import Match, MatchKind, Query
+from dicomweb_server.dicom.query import Match, MatchKind, Query, View
 from dicomweb_server.dicom.searchable import REQUEST_ATTRIBUTES, REQUEST_ITEMS, path_text
 from dicomweb_server.storage import trigrams
 from dicomweb_server.storage.query_terms import Comparison, Term, list_term, text_term
@@ -72,6 +72,7 @@ class Shape:
     in_series: bool = False
     conditions: tuple[Condition, ...] = ()
     below: tuple[Condition, ...] = ()
+    view: View | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class _Planning:
                 query.series_uid is not None,
                 tuple(condition for condition, _ in direct),
                 tuple(condition for condition, _ in below),
+                query.view,
             ),
             values=(*named, *(value for _, values in (*direct, *below) for value in values)),
             values_below=sum(len(values) for _, values in below),

@@ -115,7 +115,7 @@ async def test_both_kinds_of_addresses(tmp_path: Path) -> None:
         pytest.skip("there is no IPv6 here")
     async with open_node(tmp_path, hosts=("127.0.0.1", "::1"), modalities=scanner, check_modality_host=True) as node:
         # asyncio opens the sockets of several hosts in any order.
-        sockets = [each for listener in node.server._listeners for each in listener.sockets]
+        sockets = [each for _, listener in node.server._listeners for each in listener.sockets]
         four, six = (
             next(s.getsockname()[1] for s in sockets if s.family == f) for f in (socket.AF_INET, socket.AF_INET6)
         )

@@ -10,13 +10,24 @@ from dicomweb_server.ports.index import OnDuplicate
 from dicomweb_server.storage.journal_format import BLOCK, STAMP, Entry, Group, decode, encode
 
 
-def entry(data: bytes, key: str = "0" * 32, received: float = 1.5, address: str = "") -> Entry:
-    origin = Origin("dimse", address, "CALLING", "CALLED", "user")
+def entry(
+    data: bytes,
+    key: str = "0" * 32,
+    received: float = 1.5,
+    address: str = "",
+    labels: tuple[tuple[int, str], ...] = (),
+) -> Entry:
+    origin = Origin("dimse", address, "CALLING", "CALLED", "user", labels)
     return Entry(key, hashlib.sha256(data).digest(), received, OnDuplicate.REPLACE, origin, data)
 
 
 entries = st.builds(
-    entry, st.binary(max_size=6000), st.uuids().map(lambda uuid: uuid.hex), st.floats(0, 2**40), st.text(max_size=20)
+    entry,
+    st.binary(max_size=6000),
+    st.uuids().map(lambda uuid: uuid.hex),
+    st.floats(0, 2**40),
+    st.text(max_size=20),
+    st.lists(st.tuples(st.integers(0, 3), st.text("ab-_", min_size=1, max_size=9)), max_size=2).map(tuple),
 )
 groups = st.lists(
     st.builds(Group, st.integers(0, 2**63), st.lists(entries, min_size=1, max_size=3), st.integers(0, 2**63)),

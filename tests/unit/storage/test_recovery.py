@@ -29,7 +29,8 @@ async def send(store: Store) -> None:
     ingest = IngestService(store.blobs, store.index, threads)
     staging = ingest.stage()
     await staging.write(DATA)
-    assert (await ingest.ingest(await staging.finish(), Origin("dimse", "192.0.2.1", "CT1", "PACS"))).is_success
+    origin = Origin("dimse", "192.0.2.1", "CT1", "PACS", labels=((1, "north"),))
+    assert (await ingest.ingest(await staging.finish(), origin)).is_success
     threads.close()
 
 
@@ -101,7 +102,9 @@ async def test_it_is_what_it_was(tmp_path: Path) -> None:
     def row(root: Path) -> object:
         connection = sqlite3.connect(root / "index.db")
         columns = "key, digest, size, received, protocol, address, calling_ae_title, called_ae_title, metadata, frames"
-        [row] = connection.execute(f"SELECT {columns} FROM instance JOIN origin ON origin.id = origin").fetchall()
+        [row] = connection.execute(
+            f"SELECT {columns}, label FROM instance JOIN origin ON origin.id = origin JOIN label ON label.level = 1"
+        ).fetchall()
         connection.close()
         return row
 
