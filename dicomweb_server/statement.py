@@ -136,6 +136,7 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
                 "user name and passcode, JSON Web Token; checked by the users and tokens of HTTP; required: "
                 + _yes(it_is=options.require_identity),
             ),
+            ("C-MOVE is answered when all is sent", _yes(it_is=options.synchronous_move)),
             ("Connection kept after sending", f"{options.keep_associations:g} s"),
             ("Called AE title is checked", _yes(it_is=options.check_called_ae_title)),
             (

@@ -127,4 +127,5 @@ class DimseOptions:
     allow: frozenset[Service] = frozenset(Service)
     callers: frozenset[str] = frozenset()
     local_ae_title: str = ""  # as which we call others for who has called us, "" is ours
+    synchronous_move: bool = True  # C-MOVE is answered when all is sent, not when a job has it to do
     keep_associations: float = 5.0  # seconds that an association on which we sent stays open for what comes next

@@ -16,22 +16,27 @@ MOST_INSTANCES = 65535 * 4  # of one request: what their list takes in memory is
 _PATIENT_ID, _STUDY, _SERIES, _INSTANCE = (UNIQUE_KEYS[level] for level in Level)
 
 
-async def named_instances(
+async def named_scopes(
     identifier: Identifier,
     levels: tuple[Level, ...],
     services: Services,
     *,
     relational: bool,
     view: View | None = None,
-) -> list[StoredInstance]:
-    """The instances in their order, none if nothing matches; ServerError(BAD_REQUEST) if the identifier is wrong."""
+) -> list[Scope]:
+    """What is named, none if nothing matches; ServerError(BAD_REQUEST) if the identifier is wrong."""
     level = query_level(identifier, levels)
     if not relational:
         require_parents(identifier, level, levels)
     if not identifier.values(UNIQUE_KEYS[level]):
         raise ServerError(Reason.BAD_REQUEST, f"the unique key of level {identifier.level} has no value")
+    return await _scopes(identifier, level, services, view)
+
+
+async def instances_of(scopes: Sequence[Scope], services: Services) -> list[StoredInstance]:
+    """The instances of scopes in their order; ServerError(TOO_LARGE) for more than can be sent at once."""
     found: list[StoredInstance] = []
-    for scope in await _scopes(identifier, level, services, view):
+    for scope in scopes:
         found += await _below(scope, services)
         if len(found) > MOST_INSTANCES:
             raise ServerError(Reason.TOO_LARGE, f"more than {MOST_INSTANCES} instances at once")

@@ -2,26 +2,29 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.answers import failed_list
 from dicomweb_server.dimse.contexts import GET_WITHOUT_BULK_DATA, QUERY_LEVELS
 from dicomweb_server.dimse.identifiers import agreed_rules
+from dicomweb_server.dimse.move_later import move_later
 from dicomweb_server.dimse.progress import Progress
 from dicomweb_server.dimse.query_scp import requested_identifier
-from dicomweb_server.dimse.retrieval import named_instances
+from dicomweb_server.dimse.retrieval import instances_of, named_scopes
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, Status, query_status, unknown_destination
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations, Tally
 from dicomweb_server.errors import ServerError
+from dicomweb_server.services.retrieve import Scope
 
 
 async def on_c_get(operation: Operation) -> None:
     """C-GET: what the identifier names comes back on the same association (PS3.4 §C.4.3)."""
     terms, session = operation.terms, operation.session
     try:
-        operations = await _sub_operations(operation)
+        operations = await _sub_operations(operation, await _named(operation))
     except ServerError as error:
         operation.respond(query_status(error))
         return
@@ -44,14 +47,21 @@ async def on_c_move(operation: Operation) -> None:
     """C-MOVE: what the identifier names goes to a modality that we know (PS3.4 §C.4.2)."""
     terms = operation.terms
     wanted = operation.request.move_destination or ""
-    modality = next(iter(with_title(wanted, terms.options).values()), None)
-    if modality is None or terms.destinations is None:
+    known = with_title(wanted, terms.options)
+    if not known or terms.destinations is None:
         operation.respond(unknown_destination(wanted))
         return
+    name, modality = next(iter(known.items()))
     if terms.options.local_ae_title and not modality.local_ae_title:
         modality = replace(modality, local_ae_title=terms.options.local_ae_title)
     try:
-        operations = await _sub_operations(operation)
+        scopes = await _named(operation)
+        operations = await _sub_operations(operation, scopes)
+        if not terms.options.synchronous_move:
+            if operations.instances:
+                await move_later(operation, name, modality, scopes, len(operations.instances))
+            operation.respond(SUCCESS, completed=len(operations.instances), failed=0, warning=0)
+            return
     except ServerError as error:
         operation.respond(query_status(error))
         return
@@ -60,17 +70,21 @@ async def on_c_move(operation: Operation) -> None:
     _finish(operation, operations.tally)
 
 
-async def _sub_operations(operation: Operation) -> SubOperations:
+async def _named(operation: Operation) -> Sequence[Scope]:
     terms, abstract_syntax = operation.terms, operation.context.abstract_syntax
     identifier = await requested_identifier(operation)
     rules = agreed_rules(terms.extended.get(abstract_syntax, b""))
-    instances = await named_instances(
+    return await named_scopes(
         identifier,
         QUERY_LEVELS[abstract_syntax],
         terms.services,
         relational=rules.relational,
         view=terms.options.view,
     )
+
+
+async def _sub_operations(operation: Operation, scopes: Sequence[Scope]) -> SubOperations:
+    instances = await instances_of(scopes, operation.terms.services)
     progress = Progress(asyncio.get_running_loop().time)
 
     def told(tally: Tally) -> None:

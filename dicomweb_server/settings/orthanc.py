@@ -198,6 +198,7 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "StorageCommitmentReportsSize": ("commitment_reports", _same),
     "DicomAssociationCloseDelay": ("association_close_delay", _same),
     "MaximumPduLength": ("max_pdu_length", _same),
+    "SynchronousCMove": ("synchronous_move", _same),
     "CheckRevisions": ("check_revisions", _same),
     "StableAge": ("stable_age", _same),
     "UserContentType": ("user_attachments", _same),

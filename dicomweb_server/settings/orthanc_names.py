@@ -12,7 +12,6 @@ MET: dict[str, str] = {
     "Plugins": "DICOMweb is built in",
     "StorageAccessOnFind": "a search never opens files",
     "StorageLoaderThreadsCount": "threads follow the number of processors",
-    "SynchronousCMove": "C-MOVE is answered when all is sent",
     "StoreDicom": "files are always stored",
     "StoreMD5ForAttachments": "a SHA-256 digest of every instance is kept",
     "SynchronousZipStream": "archives are always streamed",

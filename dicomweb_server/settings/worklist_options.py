@@ -73,6 +73,12 @@ class WorklistSettings(RemoteSettings):
         "Refuse nodes that do not say who they are by the name and password of one of `users` (PS3.7 D.3.3.7).",
         default=False,
     )
+    synchronous_move: bool = option(
+        "DIMSE",
+        Toggle(),
+        "Answer C-MOVE when all is sent; otherwise at once, and a job sends, again and again for `retry_for`.",
+        default=True,
+    )
     commitment_reports: int = option(
         "DIMSE",
         Integer(1, 100_000),

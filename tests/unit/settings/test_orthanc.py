@@ -116,6 +116,7 @@ def test_variables_are_filled_in(tmp_path: Path) -> None:
         ({"MaximumPduLength": 16384}, "max_pdu_length", 16384),
         ({"DicomCheckCalledAet": True}, "check_called_ae_title", True),
         ({"DicomCheckModalityHost": True}, "check_modality_host", True),
+        ({"SynchronousCMove": False}, "synchronous_move", False),
         ({"UnknownSopClassAccepted": False}, "unknown_sop_classes", False),
         ({}, "ae_title_case", False),
         ({"StrictAetComparison": True}, "ae_title_case", True),
