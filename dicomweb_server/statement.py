@@ -129,7 +129,10 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
             ("Port with TLS (PS3.15 §B.12)", options.tls.port if options.tls else "none"),
             ("Associations at one time", options.most_associations),
             ("Maximum length of a PDU", options.largest_pdu),
-            ("Asynchronous operations window", f"{options.most_operations} performed; 8 invoked are proposed"),
+            (
+                "Asynchronous operations window",
+                f"{options.most_operations} performed; 8 invoked are proposed, for C-GET 8 performed too",
+            ),
             ("Roles", "SCU/SCP role selection for C-GET and storage commitment"),
             (
                 "User identity",

@@ -156,6 +156,16 @@ def _extended(user: UserInformation, supported: Supported, accepted: set[str]) -
     return tuple(answers)
 
 
+def agreed_window(proposed: AsynchronousWindow, answered: AsynchronousWindow | None) -> AsynchronousWindow:
+    """What an answer to ours, where there is one, allows: no more than we have proposed."""
+    if answered is None:
+        return AsynchronousWindow(1, 1)
+    return AsynchronousWindow(
+        min(answered.invoked or proposed.invoked, proposed.invoked),
+        min(answered.performed or proposed.performed, proposed.performed),
+    )
+
+
 def _window(proposed: AsynchronousWindow | None, most_operations: int) -> AsynchronousWindow | None:
     """Our answer: the requestor invokes at most what we perform; we invoke no more than it performs (PS3.7 D.3.3.3)."""
     if proposed is None:

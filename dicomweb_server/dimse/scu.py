@@ -16,7 +16,7 @@ from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefuse
 from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, RoleSelection, UserInformation
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.meter import SCU, Meter, NoMeter
-from dicomweb_server.dimse.negotiation import Context, agreed_contexts
+from dicomweb_server.dimse.negotiation import Context, agreed_contexts, agreed_window
 from dicomweb_server.dimse.options import DimseOptions, Modality, Timeouts
 from dicomweb_server.dimse.pdu import AssociateAccept, AssociateReject, AssociateRequest
 from dicomweb_server.dimse.session import Handler, Session, Terms
@@ -106,6 +106,8 @@ class ServiceUser:
         self, modality: Modality, proposals: Proposals, roles: tuple[RoleSelection, ...] = ()
     ) -> RequestedAssociation:
         """An association with a modality; AssociationRefusedError says why there is none."""
+        # What comes back by C-GET may come several at a time.
+        window = AsynchronousWindow(_MOST_OUTSTANDING, _MOST_OUTSTANDING if any(role.scp for role in roles) else 1)
         request = AssociateRequest(
             modality.ae_title,
             modality.local_ae_title or self.options.ae_title,
@@ -114,7 +116,7 @@ class ServiceUser:
                 maximum_length=self.options.largest_pdu,
                 implementation_class_uid=self.options.implementation_class_uid,
                 implementation_version_name=self.options.implementation_version_name,
-                window=AsynchronousWindow(invoked=_MOST_OUTSTANDING, performed=1),
+                window=window,
                 roles=roles,
             ),
         )
@@ -129,7 +131,9 @@ class ServiceUser:
         if isinstance(answer, AssociateReject):
             codes = f"result {answer.result}, source {answer.source}, reason {answer.reason}"
             raise AssociationRefusedError(f"{modality.ae_title} rejected the association: {codes}")
-        terms = self._terms(connection, modality, agreed_contexts(request, answer), answer)
+        terms = self._terms(
+            connection, modality, agreed_contexts(request, answer), answer, agreed_window(window, answer.user.window)
+        )
         connection.agree(terms.contexts)
         session = Session(connection, terms, _HANDLERS)
         titles = request.calling_ae_title, request.called_ae_title
@@ -153,16 +157,20 @@ class ServiceUser:
         return modality.timeout or self.options.timeouts.response
 
     def _terms(
-        self, connection: Connection, modality: Modality, contexts: tuple[Context, ...], accept: AssociateAccept
+        self,
+        connection: Connection,
+        modality: Modality,
+        contexts: tuple[Context, ...],
+        accept: AssociateAccept,
+        window: AsynchronousWindow,
     ) -> Terms:
-        window = accept.user.window
         return Terms(
             origin=Origin("dimse", connection.address, modality.ae_title, self.options.ae_title),
             contexts=contexts,
             extended={each.sop_class_uid: each.information for each in accept.user.extended},
             peer_maximum_length=accept.user.maximum_length,
-            most_operations=1,
-            own_operations=1 if window is None else min(window.invoked or _MOST_OUTSTANDING, _MOST_OUTSTANDING),
+            most_operations=window.performed,
+            own_operations=window.invoked,
             options=self.options,
             services=self.services,
             meter=self.meter,

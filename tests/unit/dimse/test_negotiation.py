@@ -13,7 +13,7 @@ from dicomweb_server.dimse.items import (
     RoleSelection,
     UserInformation,
 )
-from dicomweb_server.dimse.negotiation import Support, agreed_contexts, answer, chosen_transfer_syntax
+from dicomweb_server.dimse.negotiation import Support, agreed_contexts, agreed_window, answer, chosen_transfer_syntax
 from dicomweb_server.dimse.pdu import AssociateAccept, AssociateRequest
 
 CT, FIND, PRINT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.1.9"
@@ -102,6 +102,17 @@ def test_window(proposed: tuple[int, int] | None, answered: tuple[int, int] | No
     user = UserInformation(window=None if proposed is None else AsynchronousWindow(*proposed))
     window = answer(request(user=user), supported, 16).window
     assert window == (None if answered is None else AsynchronousWindow(*answered))
+
+
+@pytest.mark.parametrize(
+    ("answered", "agreed"),
+    [(None, (1, 1)), ((3, 2), (3, 2)), ((0, 0), (8, 4)), ((9, 9), (8, 4)), ((1, 0), (1, 4))],
+)
+def test_an_answered_window_is_at_most_what_was_proposed(
+    answered: tuple[int, int] | None, agreed: tuple[int, int]
+) -> None:
+    found = agreed_window(AsynchronousWindow(8, 4), None if answered is None else AsynchronousWindow(*answered))
+    assert found == AsynchronousWindow(*agreed)
 
 
 def test_agreed_contexts_are_what_was_proposed_and_accepted() -> None:
