@@ -187,6 +187,8 @@ async def test_an_association_that_never_releases(tmp_path: Path, caplog: pytest
         (pdv(3, 3, STORE, length=1), 6),
         (pdv(3, 3, STORE) + pdv(3, 3, STORE), 5),
         (pdv(3, 3, STORE) + pdv(1, 2, b"elsewhere"), 5),
+        (pdv(3, 3, STORE) + pdv(3, 2, b"whole") + pdv(3, 2, b"and more"), 5),
+        (pdv(3, 3, STORE, length=len(STORE) + 200), 6),
         (HEADER.pack(PduType.P_DATA, 0), 6),
         (HEADER.pack(9, 0), 1),
         (REQUEST, 2),

@@ -10,15 +10,23 @@ import pytest
 
 from dicomweb_server.bootstrap.dimse import dimse_options
 from dicomweb_server.dimse.options import Modality
-from dicomweb_server.dimse.pdu import PduType
+from dicomweb_server.dimse.pdu import HEADER, PduType
 from dicomweb_server.settings import Settings
-from tests.app.dimse_harness import healthy, open_node
+from tests.app.dimse_harness import healthy, needs_dcmtk, open_node, tool, write_files
+from tests.builders import make_instance
 
 
-async def test_200_silent_sockets_while_a_modality_sends(tmp_path: Path) -> None:
-    async with open_node(tmp_path, most_associations=5) as node:
+@needs_dcmtk
+@pytest.mark.parametrize("beginning", [b"", b"\1", HEADER.pack(PduType.ASSOCIATE_RQ, 300) + bytes(299)])
+async def test_200_silent_sockets_while_a_modality_sends(tmp_path: Path, beginning: bytes) -> None:
+    folder = write_files(tmp_path / "files", [make_instance(InstanceNumber=n) for n in range(30)])
+    async with open_node(tmp_path / "store", most_associations=5) as node:
         silent = [await node.peer() for _ in range(200)]
-        assert await healthy(node)
+        for peer in silent:
+            await peer.send(beginning)
+        await tool("dcmsend", "+sd", "127.0.0.1", node.port, folder)
+        assert await node.instances() == 30
+        assert node.server.associations == 0
         for peer in silent:
             peer.vanish()
 

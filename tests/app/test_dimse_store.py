@@ -241,6 +241,7 @@ async def test_uids_of_command_and_data_set_differ(
         (b"this is no data set at all", 0xC000),
         (bare_dataset(make_instance(StudyInstanceUID=None, SOPInstanceUID="1.2.3")), 0xA900),
         (bare_dataset(make_instance(SOPInstanceUID="1.2.3"))[:-100], 0xC000),
+        (bare_dataset(make_instance(SOPInstanceUID="1.2.3")) + b"\1\2\3", 0xC000),
         (b"", 0xA900),
     ],
 )
