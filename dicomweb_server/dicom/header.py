@@ -2,7 +2,7 @@
 
 import mmap
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dicomweb_server.dicom.elements import walk
 from dicomweb_server.dicom.encoding import PIXEL_DATA_TAGS, Buffer, Encoding, whole
@@ -61,6 +61,19 @@ class Header:
     encoding: Encoding
     pixel_data: PixelData | None
     layout: Mapping[int, bytes]
+
+    def with_elements(self, pixel_data: PixelData | None, layout: Mapping[int, bytes]) -> "Header":
+        """The same with what was found in its elements; not by `replace`, which takes twice as long."""
+        return Header(
+            self.buffer,
+            self.start,
+            self.end,
+            self.file_meta,
+            self.transfer_syntax_uid,
+            self.encoding,
+            pixel_data,
+            layout,
+        )
 
     def integer(self, tag: int) -> int | None:
         """The first value of a US or IS element of `layout`; None if it is absent, empty or no number."""
@@ -122,4 +135,4 @@ def _read_elements(opened: Header) -> Header:
         elif element.tag in PIXEL_DATA_TAGS and pixel_data is None:
             length = element.end - element.start if element.defined else None
             pixel_data = PixelData(element.tag, element.vr, element.start, length)
-    return replace(opened, pixel_data=pixel_data, layout=layout)
+    return opened.with_elements(pixel_data, layout)

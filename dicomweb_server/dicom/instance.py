@@ -2,7 +2,6 @@
 
 import mmap
 from collections.abc import Mapping
-from dataclasses import replace
 
 from dicomweb_server.dicom.attribute_json import PLACE_OF_URL
 from dicomweb_server.dicom.attributes import ATTRIBUTES
@@ -42,7 +41,7 @@ def _parse(opened: Header, extra: frozenset[int]) -> ParsedInstance:
     for column in _SEQUENCES.union(f"{tag:08X}" for tag in extra):
         if values.get(column, "").startswith("[{"):
             values[column] = values[column].replace(PLACE_OF_URL.decode("ascii"), url.decode("ascii"))
-    header = replace(opened, pixel_data=reading.pixel_data, layout=reading.layout)
+    header = opened.with_elements(reading.pixel_data, reading.layout)
     return ParsedInstance(record, metadata.replace(PLACE_OF_URL, url), index_frames(header).pack())
 
 

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 
 from dicomweb_server.dicom.elements import SHORT_VRS, locate
 from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Buffer
@@ -56,15 +57,17 @@ def read_file_meta(buffer: Buffer) -> tuple[dict[int, bytes], int]:
 
 def file_meta(sop_class_uid: str, instance_uid: str, transfer_syntax_uid: str, *, source_ae: str = "") -> bytes:
     """Preamble, prefix and file meta information for a bare data set, so that both together are a Part 10 file."""
-    elements = (
-        (MEDIA_STORAGE_SOP_CLASS_UID, b"UI", sop_class_uid),
-        (MEDIA_STORAGE_SOP_INSTANCE_UID, b"UI", instance_uid),
-        (TRANSFER_SYNTAX_UID, b"UI", transfer_syntax_uid),
-    )
-    body = _VERSION + b"".join([_text_element(*element) for element in elements if element[2]]) + _WRITTEN_BY_US
+    sop_class = _frequent_uid(MEDIA_STORAGE_SOP_CLASS_UID, sop_class_uid)
+    instance = _text_element(MEDIA_STORAGE_SOP_INSTANCE_UID, b"UI", instance_uid) if instance_uid else b""
+    body = _VERSION + sop_class + instance + _frequent_uid(TRANSFER_SYNTAX_UID, transfer_syntax_uid) + _WRITTEN_BY_US
     if source_ae:
         body += _text_element(0x00020016, b"AE", source_ae)
     return bytes(PREAMBLE_LENGTH) + MAGIC + _GROUP_LENGTH.pack(_GROUP, 0, b"UL", 4, len(body)) + body
+
+
+@lru_cache(256)
+def _frequent_uid(tag: int, uid: str) -> bytes:
+    return _text_element(tag, b"UI", uid) if uid else b""
 
 
 def _text_element(tag: int, vr: bytes, text: str) -> bytes:

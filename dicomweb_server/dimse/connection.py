@@ -217,6 +217,7 @@ class Connection(asyncio.BufferedProtocol):
                     self._on_pdu(kind, body)
         except PduError as error:
             self._invalid(error)
+        self._inbox.resume()
         self._watch()
 
     def eof_received(self) -> bool:

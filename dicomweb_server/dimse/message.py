@@ -2,14 +2,18 @@
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 LARGEST_COMMAND = 64 * 1024
 NO_DATASET = 0x0101  # (0000,0800); any other value: a data set follows
 _RESPONSE = 0x8000
 _ELEMENT = struct.Struct("<HHL")
 _US = struct.Struct("<H")
+_DATASET = 0x0001
+_INSTANCE = 0x1000  # Affected SOP Instance UID
+_GROUP_LENGTH = struct.Struct("<HHLL")
+_RESPONSE_NUMBERS = struct.Struct("<" + 4 * "HHLH")  # field, message, data set and status of a response
 
 
 class CommandField(IntEnum):
@@ -54,9 +58,8 @@ class CommandError(ValueError):
     """A command set that cannot be understood, or that lacks what its service needs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One command set. An element that is absent is None.
+class Command(NamedTuple):
+    """One command set, its elements always given by name. An element that is absent is None.
 
     `field` is a CommandField, or the number of a service that PS3.7 does not have.
     """
@@ -152,21 +155,22 @@ def decode(data: bytes | memoryview) -> Command:
     """The command set in `data`. Elements that PS3.7 does not define are passed over; CommandError if one is wrong."""
     values: dict[str, object] = {}
     data = bytes(data)  # of which slices are cheap
+    unpack, known = _ELEMENT.unpack_from, _DECODERS
     position, end = 0, len(data)
     while position < end:
         if end - position < 8:
             raise CommandError("the command set is cut off")
-        group, element, length = _ELEMENT.unpack_from(data, position)
+        group, element, length = unpack(data, position)
         position += 8
         if group:
             raise CommandError(f"({group:04X},{element:04X}) is in the command set")
-        if length > end - position:
+        following = position + length
+        if following > end:
             raise CommandError(f"(0000,{element:04X}) declares {length} bytes, {end - position} are there")
-        found = _DECODERS.get(element)
-        if found is not None and length:
-            name, decoder = found
-            values[name] = decoder(element, data[position : position + length])
-        position += length
+        if length and element in known:
+            name, decoder = known[element]
+            values[name] = decoder(element, data[position:following])
+        position = following
     if "field" not in values:
         raise CommandError("the command set has no Command Field (0000,0100)")
     command = Command(**values)  # type: ignore[arg-type]
@@ -176,31 +180,38 @@ def decode(data: bytes | memoryview) -> Command:
 
 def encode(command: Command) -> bytes:
     """The bytes of a command set, its group length first (PS3.7 §6.3.1)."""
-    return _encoded({name: getattr(command, name) for _, name, _ in _ELEMENTS})
+    return _whole(_elements(command._asdict(), 0, 0xFFFF))
 
 
-def encode_response(request: Command, status: int, **more: object) -> bytes:
+def encode_response(request: Command, status: int, *, has_dataset: bool = False, **more: object) -> bytes:
     """The response to a request: its service, message and SOP class are those of the request (PS3.7 §9.3)."""
-    values: dict[str, object] = {
-        "field": request.field | _RESPONSE,
-        "message_id_responded_to": request.message_id,
-        "has_dataset": False,
-        "status": status,
-        "affected_sop_class_uid": request.sop_class_uid or None,
-        "affected_sop_instance_uid": request.sop_instance_uid or None,
-    }
-    return _encoded(values | more)
+    numbers = _RESPONSE_NUMBERS.pack(
+        *(0, 0x0100, 2, request.field | _RESPONSE),
+        *(0, 0x0120, 2, request.message_id or 0),
+        *(0, 0x0800, 2, _DATASET if has_dataset else NO_DATASET),
+        *(0, 0x0900, 2, status),
+    )
+    class_uid, instance_uid = request.sop_class_uid, request.sop_instance_uid
+    sop_class = _element(0x0002, _encode_uid(class_uid)) if class_uid else b""
+    instance = _element(_INSTANCE, _encode_uid(instance_uid)) if instance_uid else b""
+    if not more:
+        return _whole(sop_class + numbers + instance)
+    before, behind = _elements(more, 0, _INSTANCE), _elements(more, _INSTANCE, 0xFFFF)
+    return _whole(sop_class + numbers + before + instance + behind)
 
 
-def _encoded(values: Mapping[str, object]) -> bytes:
-    parts = []
-    for element, name, encoder in _ENCODED:
-        value = values.get(name)
-        if value is not None:
-            content = encoder(value)
-            parts.append(_ELEMENT.pack(0, element, len(content)) + content)
-    body = b"".join(parts)
-    return _ELEMENT.pack(0, 0, 4) + struct.pack("<L", len(body)) + body
+def _elements(values: Mapping[str, object], first: int, end: int) -> bytes:
+    """Those with numbers from `first` to before `end`."""
+    found = [(each, encoder(values[name])) for each, name, encoder in _ENCODED if values.get(name) is not None]
+    return b"".join([_element(number, content) for number, content in found if first <= number < end])
+
+
+def _element(number: int, content: bytes) -> bytes:
+    return _ELEMENT.pack(0, number, len(content)) + content
+
+
+def _whole(elements: bytes) -> bytes:
+    return _GROUP_LENGTH.pack(0, 0, 4, len(elements)) + elements
 
 
 def _check(command: Command) -> None:
@@ -231,6 +242,10 @@ def _tags(element: int, content: bytes) -> tuple[int, ...]:
     return tuple((group << 16) | number for group, number in struct.iter_unpack("<HH", content))
 
 
+def _encode_uid(value: str) -> bytes:
+    return _encode_text(value, b"\0", 64)
+
+
 def _encode_text(value: str, padding: bytes, longest: int) -> bytes:
     content = value.encode("latin-1", "replace")[:longest]
     return content + padding if len(content) % 2 else content
@@ -247,10 +262,10 @@ _DECODERS_BY_VR: Mapping[str, Callable[[int, bytes], object]] = {
 _DECODERS = {element: (name, _DECODERS_BY_VR[vr]) for element, name, vr in _ELEMENTS}
 _ENCODERS: Mapping[str, Callable[..., bytes]] = {
     "US": _US.pack,
-    "UI": lambda value: _encode_text(value, b"\0", 64),
+    "UI": _encode_uid,
     "AE": lambda value: _encode_text(value, b" ", 16),
     "LO": lambda value: _encode_text(value, b" ", 64),
     "AT": lambda value: b"".join([struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in value]),
-    "DS": lambda value: _US.pack(0x0001 if value else NO_DATASET),
+    "DS": lambda value: _US.pack(_DATASET if value else NO_DATASET),
 }
 _ENCODED = tuple([(element, name, _ENCODERS[vr]) for element, name, vr in _ELEMENTS])

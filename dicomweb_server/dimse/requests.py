@@ -1,7 +1,6 @@
 """Single requests to a modality that need no sub-operations: store one file, ask for commitment, tell something."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import orjson
 
@@ -149,7 +148,7 @@ async def _answered(
     seconds: float,
 ) -> Status:
     context = association.context(sop_class_uid)
-    numbered = replace(command, message_id=association.exchange.next_message_id())
+    numbered = command._replace(message_id=association.exchange.next_message_id())
     exchange = association.exchange
     outgoing = exchange.outgoing(context.context_id, numbered, [dataset(context.transfer_syntax)])
     message = await exchange.request(outgoing, seconds)

@@ -8,6 +8,7 @@ from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.message import LARGEST_COMMAND, Command, CommandError, decode
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, AbortReason, PduError
+from dicomweb_server.pause import Pause
 
 WAKE_AT = 128 * 1024  # bytes of a data set that are worth waking its reader for
 _JOIN_BELOW = 4096  # smaller fragments are put together, so that each costs no object
@@ -18,7 +19,8 @@ MESSAGE_COST = 1024  # what a waiting message counts besides its data set
 class DataStream:
     """The data set of one message. Its chunks are taken once, in order."""
 
-    def __init__(self, taken: Callable[[int], None]) -> None:
+    def __init__(self, taken: Callable[[int], None], over: list[Pause]) -> None:
+        """`taken` is told how many bytes do not wait any more; `over` gets the pause of a reader who can go on."""
         self.size = 0  # of what has arrived, taken or not
         self._taken = taken
         self._chunks: list[bytes | bytearray] = []
@@ -26,7 +28,8 @@ class DataStream:
         self._ended = False
         self._dropped = False
         self._error: AssociationLostError | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._over = over
+        self._pause: Pause | None = None
 
     @property
     def ready(self) -> bool:
@@ -36,8 +39,8 @@ class DataStream:
     async def read(self) -> list[bytes]:
         """The next chunks, [] at the end. AssociationLostError if the rest will never come."""
         if not self.ready:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            self._pause = Pause(asyncio.get_running_loop())
+            await self._pause
         if self._error is not None:
             raise self._error
         chunks, self._chunks = self._chunks, []
@@ -93,10 +96,9 @@ class DataStream:
             self._chunks.append(bytearray(fragment))
 
     def _wake(self) -> None:
-        if self._waiter is not None and self.ready:
-            if not self._waiter.done():
-                self._waiter.set_result(None)
-            self._waiter = None
+        if self._pause is not None and self.ready:
+            self._over.append(self._pause)
+            self._pause = None
 
 
 class Message:
@@ -111,14 +113,18 @@ class Message:
 
 
 class Inbox:
-    """Puts fragments together into messages (PS3.7 §6.3, PS3.8 annex E) and keeps them until they are received."""
+    """Puts fragments together into messages (PS3.7 §6.3, PS3.8 annex E) and keeps them until they are received.
+
+    Whoever waits goes on within `resume`, or after `close`.
+    """
 
     def __init__(self, waiting_changed: Callable[[int], None]) -> None:
         self.contexts: dict[int, Context] = {}
         self.answered: Callable[[Message], None] | None = None  # takes responses at once, so that none is received
         self._waiting_changed = waiting_changed
         self._messages: deque[Message] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._pause: Pause | None = None  # of who waits for a message
+        self._over: list[Pause] = []  # of all who need not wait any more
         self._closed = False
         self._waiting = 0
         self._command = bytearray()
@@ -150,10 +156,15 @@ class Inbox:
         while not self._messages:
             if self._closed:
                 return None
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            self._pause = Pause(asyncio.get_running_loop())
+            await self._pause
         self._account(-MESSAGE_COST)
         return self._messages.popleft()
+
+    def resume(self) -> None:
+        """All that has come so far was fed: let those go on who waited for it."""
+        while self._over:
+            self._over.pop().end()
 
     def close(self, error: AssociationLostError) -> None:
         """No more bytes will come. What is whole can still be received."""
@@ -161,6 +172,8 @@ class Inbox:
         if self._partial is not None and self._partial.data is not None:
             self._partial.data.fail(error)
         self._wake()
+        while self._over:
+            self._over.pop().end_soon()
 
     def _feed_command(self, fragment: memoryview, *, last: bool) -> None:
         if self._partial is not None:
@@ -183,7 +196,7 @@ class Inbox:
         self._begin(command)
 
     def _begin(self, command: Command) -> None:
-        data = DataStream(self._data_taken) if command.has_dataset else None
+        data = DataStream(self._data_taken, self._over) if command.has_dataset else None
         message = Message(command, self.contexts[self._context_id], data)
         if data is None:
             self._queue(message)
@@ -210,10 +223,9 @@ class Inbox:
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None:
-            if not self._waiter.done():
-                self._waiter.set_result(None)
-            self._waiter = None
+        if self._pause is not None:
+            self._over.append(self._pause)
+            self._pause = None
 
     def _data_taken(self, count: int) -> None:
         self._account(-count)

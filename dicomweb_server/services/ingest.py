@@ -180,7 +180,9 @@ class IngestService:
         items = [_Item(one, origin) for one in staged]
         self._under_way += 1
         try:
-            for step in (self._transcode, partial(self._admit, expected_study_uid), self._add):
+            if self._transcoder is not None:
+                await _fail_together(items, partial(self._transcode, self._transcoder))
+            for step in (partial(self._admit, expected_study_uid), self._add):
                 left = [item for item in items if item.outcome is None]
                 if left:
                     await _fail_together(left, step)
@@ -205,11 +207,7 @@ class IngestService:
         except Exception as error:  # an edge: the outcomes stand; the next start empties the spool
             _log.error("the spool could not be cleaned: %s", without_message(error))
 
-    async def _transcode(self, items: list[_Item]) -> None:
-        transcoder = self._transcoder
-        if transcoder is None:
-            return
-
+    async def _transcode(self, transcoder: Transcoder, items: list[_Item]) -> None:
         async def transcode(item: _Item) -> None:
             item.staged = await transcoder.transcoded(item.staged, item.origin)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
 from typing import Any, Generic, TypeVar
 
+from dicomweb_server.pause import Pause
+
 _T = TypeVar("_T")
 _Awaited = asyncio.Future[Any] | None  # None: only a turn of the loop
 
@@ -41,14 +43,9 @@ def _end_of(awaited: _Awaited) -> Generator[Any, None, None]:
     if awaited is None:
         yield
         return
-    end = asyncio.get_running_loop().create_future()
-
-    def tell(_: object) -> None:
-        if not end.done():
-            end.set_result(None)
-
-    awaited.add_done_callback(tell)
-    yield from end
+    pause = Pause(awaited.get_loop())
+    awaited.add_done_callback(lambda _: pause.end())
+    yield from pause.__await__()
 
 
 @coroutine

@@ -1,8 +1,8 @@
 """Command sets: two ways, against pynetdicom's, and wrong ones."""
 
 import struct
-from dataclasses import fields
 from io import BytesIO
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ ECHO = us(0x100, 0x30) + us(0x110, 1) + us(0x800, 0x101)
 
 
 def test_every_field_of_a_command_has_an_element() -> None:
-    assert {name for _, name, _ in message._ELEMENTS} == {each.name for each in fields(Command)}
+    assert {name for _, name, _ in message._ELEMENTS} == set(Command._fields)
     numbers = [number for number, _, _ in message._ELEMENTS]
     assert numbers == sorted(numbers)
 
@@ -132,6 +132,19 @@ def test_response_repeats_what_it_answers() -> None:
     assert answer.is_response
     assert (answer.message_id_responded_to, answer.action_type_id, answer.has_dataset) == (4, 1, False)
     assert (answer.sop_class_uid, answer.sop_instance_uid, answer.status) == ("1.2", "1.2.3", 0)
+
+
+@pytest.mark.parametrize("instance", [None, "1.2.3", "1.2.34"])
+@pytest.mark.parametrize(
+    "more", [{}, {"error_comment": "odd"}, {"error_comment": "odd", "completed": 1, "error_id": 5}]
+)
+def test_a_response_is_the_command_that_it_stands_for(instance: str | None, more: dict[str, Any]) -> None:
+    about: dict[str, Any] = {"affected_sop_class_uid": CT, "affected_sop_instance_uid": instance}
+    request = Command(field=CommandField.C_STORE_RQ, message_id=4, has_dataset=True, **about)
+    command = Command(
+        field=CommandField.C_STORE_RSP, message_id_responded_to=4, status=0xB000, has_dataset=True, **about, **more
+    )
+    assert message.encode_response(request, 0xB000, has_dataset=True, **more) == message.encode(command)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ async def test_a_large_data_set_can_be_read_before_it_is_whole() -> None:
     await asyncio.sleep(0)
     assert not receiving.done()
     target.feed(1, 0, memoryview(b"x"))
+    target.resume()
     message = await receiving
     assert message is not None
     assert message.data is not None
@@ -126,6 +127,7 @@ async def test_a_large_data_set_can_be_read_before_it_is_whole() -> None:
     await asyncio.sleep(0)
     assert not reading.done()
     target.feed(1, LAST, memoryview(b"end"))
+    target.resume()
     assert await reading == [b"end"]
     assert await message.data.read() == []
 
@@ -158,7 +160,7 @@ async def test_dropped_data_is_not_kept() -> None:
 
 
 async def test_an_identifier_has_a_limit() -> None:
-    stream = DataStream(lambda count: None)
+    stream = DataStream(lambda count: None, [])
     stream.feed(memoryview(bytes(1000)), last=True)
     assert await stream.whole(999) is None
 
