@@ -54,13 +54,18 @@ class StepFilter:
 
 
 ALL_STEPS = StepFilter()
+StepStart = tuple[str, str, str]
+"""Date and time at which a step starts, in forms that compare as text, and its id."""
 
 
 class ScheduledSteps(Protocol):
     """The server's own scheduled steps."""
 
-    async def scheduled_steps(self, wanted: StepFilter = ALL_STEPS) -> Sequence[ScheduledStep]:
+    async def scheduled_starts(self, wanted: StepFilter = ALL_STEPS) -> Sequence[StepStart]:
         """Those that may match, by start; a step without one of the values always may."""
+
+    async def scheduled_steps(self, step_ids: Sequence[str]) -> Sequence[ScheduledStep]:
+        """Some of them, in any order; those that are gone are left out."""
 
     async def scheduled_step(self, step_id: str) -> ScheduledStep | None:
         """One of them."""

@@ -35,6 +35,7 @@ from dicomweb_server.ports.worklist import (
     ScheduledSteps,
     StepFilter,
     StepReference,
+    StepStart,
 )
 
 __all__ = ["ScheduledStep", "WorklistOptions", "WorklistSearch", "WorklistService"]
@@ -99,10 +100,9 @@ class WorklistService:
         If there are more than the limit: so many, and then ServerError(TOO_LARGE).
         """
         by_status = tuple(match for match in search.matches if match.path == _STATUS_PATH)
-        steps = await self._between(search.matches)
         limit, count = self._options.limit, 0
-        for start in range(0, len(steps), _BATCH):
-            matching = await asyncio.to_thread(self._matching, steps[start : start + _BATCH], search)
+        async for steps in self._batches(search.matches):
+            matching = await asyncio.to_thread(self._matching, steps, search)
             found = [each.document for each in await self._with_statuses(matching)]
             found = [document for document in found if _has_status(document, by_status)]
             count += len(found)
@@ -113,7 +113,7 @@ class WorklistService:
 
     async def all(self) -> list[ScheduledStep]:
         """Every step, also those that are over, by start."""
-        return await self._with_statuses(await self._between(()))
+        return [step async for batch in self._batches(()) for step in await self._with_statuses(batch)]
 
     async def step(self, step_id: str) -> ScheduledStep:
         """One step; ServerError(NOT_FOUND)."""
@@ -152,8 +152,8 @@ class WorklistService:
         if options.remove_when_stored:
             gone.update(dict.fromkeys(await self._scheduled.finished_before(now - options.stable_after)))
         if options.keep:
-            steps = await self._scheduled.scheduled_steps()
-            gone.update(dict.fromkeys(each.step_id for each in steps if each.created < now - options.keep))
+            async for steps in self._batches(()):
+                gone.update(dict.fromkeys(each.step_id for each in steps if each.created < now - options.keep))
         return await self._scheduled.remove_scheduled_steps(list(gone)) if gone else 0
 
     async def tidy_forever(self) -> None:
@@ -193,12 +193,18 @@ class WorklistService:
             step[SCHEDULED_STEP_STATUS] = {"vr": "CS", "Value": [_SCHEDULED]}
         return {**item, SCHEDULED_STEP_SEQUENCE: {"vr": "SQ", "Value": [step]}}
 
-    async def _between(self, keys: Sequence[Match]) -> list[ScheduledStep]:
-        steps = list(await self._scheduled.scheduled_steps(_filter(keys)))
+    async def _batches(self, keys: Sequence[Match]) -> AsyncGenerator[list[ScheduledStep], None]:
+        """The steps that may match, by start. Which they are is settled at once; few of them are in memory."""
+        starts = await self._scheduled.scheduled_starts(_filter(keys))
+        filed: dict[str, ScheduledStep] = {}
         if self._files is not None:
-            steps += await self._files.scheduled_steps()
-            await asyncio.to_thread(steps.sort, key=lambda each: start_of(each.document))
-        return steps
+            filed = {each.step_id: each for each in await self._files.scheduled_steps()}
+            starts = await asyncio.to_thread(_merged, starts, filed.values())
+        for start in range(0, len(starts), _BATCH):
+            step_ids = [step_id for *_, step_id in starts[start : start + _BATCH]]
+            own = await self._scheduled.scheduled_steps([each for each in step_ids if each not in filed])
+            known = {each.step_id: each for each in own}
+            yield [step for each in step_ids if (step := filed.get(each) or known.get(each))]
 
     def _matching(self, steps: Sequence[ScheduledStep], search: WorklistSearch) -> list[ScheduledStep]:
         keys = [match for match in search.matches if match.path != _STATUS_PATH]
@@ -224,6 +230,10 @@ class WorklistService:
             else step
             for step, reference in zip(steps, references, strict=True)
         ]
+
+
+def _merged(starts: Sequence[StepStart], filed: Iterable[ScheduledStep]) -> list[StepStart]:
+    return sorted([*starts, *((*start_of(each.document), each.step_id) for each in filed)])
 
 
 def _status(performed: Iterable[str]) -> str:

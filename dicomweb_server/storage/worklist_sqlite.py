@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 import orjson
 
 from dicomweb_server.dicom.scheduled import KEYS, key_values, start_of, study_uid_of
-from dicomweb_server.ports.worklist import ALL_STEPS, PerformedStep, ScheduledStep, StepFilter, StepReference
+from dicomweb_server.ports.worklist import ALL_STEPS, PerformedStep, ScheduledStep, StepFilter, StepReference, StepStart
 from dicomweb_server.storage.sqlite import Connection, Database
 from dicomweb_server.storage.transaction import Transaction
 from dicomweb_server.storage.writer import Writer
 
 _SCHEDULED = "SELECT id, document, created, worklist FROM scheduled_step"
-_BETWEEN = f"{_SCHEDULED} WHERE (start_date = '' OR start_date BETWEEN ? AND ?)"
+_SOME = f"{_SCHEDULED} WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
+_BETWEEN = "SELECT start_date, start_time, id FROM scheduled_step WHERE (start_date = '' OR start_date BETWEEN ? AND ?)"
 _BY_START = " ORDER BY start_date, start_time, id"
 _COLUMNS = ("id", "start_date", "start_time", "study_uid", "worklist", "document", "created", *KEYS)
 _PUT_SCHEDULED = (
@@ -47,16 +48,19 @@ class SqliteWorklist:
         self._database = database
         self._writer = writer
 
-    async def scheduled_steps(self, wanted: StepFilter = ALL_STEPS) -> Sequence[ScheduledStep]:
+    async def scheduled_starts(self, wanted: StepFilter = ALL_STEPS) -> Sequence[StepStart]:
         """In a reader thread."""
         equal = {name: wanted.equal[name] for name in KEYS if name in wanted.equal}
         # Two look-ups in the index for each: a step with that value, or with none.
         conditions = "".join(f" AND ({name} = ? OR {name} IS NULL)" for name in equal)
         statement = _BETWEEN + conditions + _BY_START
         values = (wanted.first_date, wanted.last_date or _LAST_DATE, *equal.values())
-        return await self._database.read(
-            lambda connection: list(map(_scheduled, connection.execute(statement, values)))
-        )
+        return await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
+
+    async def scheduled_steps(self, step_ids: Sequence[str]) -> Sequence[ScheduledStep]:
+        """In a reader thread."""
+        listed = orjson.dumps(list(step_ids)).decode()
+        return await self._database.read(lambda connection: list(map(_scheduled, connection.execute(_SOME, (listed,)))))
 
     async def scheduled_step(self, step_id: str) -> ScheduledStep | None:
         """By its primary key."""

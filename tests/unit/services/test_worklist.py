@@ -1,7 +1,7 @@
 """What may be scheduled, changed and removed, and what is filled in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,31 @@ async def test_what_is_no_worklist_item(store: Store, wrong: dict[str, Any], rea
     with pytest.raises(ServerError) as refused:
         await service(store).schedule(wrong)
     assert reason is None or refused.value.reason is reason
-    assert await store.worklist.scheduled_steps() == []
+    assert await store.worklist.scheduled_starts() == []
+
+
+async def test_many_steps_are_read_a_few_at_a_time_in_their_order(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worklist = service(store)
+    dates = [f"2024{month:02}{day:02}" for month in range(1, 13) for day in range(1, 29)]  # the file has 20240102
+    steps = [await worklist.schedule(document(item(ScheduledProcedureStepStartDate=each))) for each in reversed(dates)]
+    ids = [each.step_id for each in reversed(steps)]
+    read: list[int] = []
+    of_store = store.worklist.scheduled_steps
+
+    async def some(step_ids: Sequence[str]) -> Sequence[ScheduledStep]:
+        read.append(len(step_ids))
+        if len(read) == 1:  # one that is asked for later goes meanwhile
+            await store.worklist.remove_scheduled_steps([ids[-1]])
+        return await of_store(step_ids)
+
+    monkeypatch.setattr(store.worklist, "scheduled_steps", some)
+    found = await worklist.all()
+    expected = sorted([*((date, each) for date, each in zip(dates, ids, strict=True)), ("20240102", "a.wl")])
+    assert [each.step_id for each in found] == [each for _, each in expected][:-1]
+    assert max(read) <= 200
+    assert sum(read) == len(ids)
 
 
 async def test_files_belong_to_whoever_writes_them(store: Store) -> None:

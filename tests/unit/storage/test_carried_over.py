@@ -32,7 +32,7 @@ async def test_a_rebuild_keeps_what_no_blob_can_tell(tmp_path: Path) -> None:
     for _ in range(2):  # the second time as after a rebuild that was stopped
         store = Store(tmp_path, OPTIONS, rebuild=True)
         assert await store.remotes.remotes(RemoteKind.MODALITY) == [("ct", {"aet": "CT"})]
-        assert [step.step_id for step in await store.worklist.scheduled_steps()] == ["step"]
+        assert [step_id for *_, step_id in await store.worklist.scheduled_starts()] == ["step"]
         performed = await store.worklist.performed_step("1.2.3")
         assert performed is not None
         assert performed.references == (LINK,)
