@@ -20,6 +20,7 @@ from dicomweb_server.storage.peeking import Peeker
 from dicomweb_server.storage.reserve import Reserve
 from dicomweb_server.storage.spool import Spool, SpoolFile, remove_files, write_all
 from dicomweb_server.storage.threads import Threads
+from dicomweb_server.storage.unplaced import Unplaced
 
 MEMORY_BUDGET = 128 * 1024 * 1024
 _CHUNK = 256 * 1024
@@ -46,6 +47,7 @@ class FilesystemBlobs:
         self._spool = Spool(spool, self._threads, memory_budget, self._reserve)
         self._peeker = Peeker(folder)
         self._keys = KeySequence()
+        self.unplaced = Unplaced(lambda key, data: self._place(Staged(len(data), data=data), key))
 
     def stage(self) -> SpoolFile:
         """Memory for a small instance, a file of the spool for a large one."""
@@ -74,7 +76,11 @@ class FilesystemBlobs:
         return await self._threads.run(lambda: self._read(key, offset, length))
 
     def peek(self, key: str, offset: int, length: int) -> bytes | None:
-        """The same if they are in the page cache."""
+        """The same if they are in the page cache, or not in a file yet."""
+        waiting = self.unplaced.get(key)
+        if waiting is not None:
+            found = waiting[offset : offset + length]
+            return found if length and len(found) == length else None
         descriptor = self._peeker.open(relative_path(key))
         if descriptor is None:
             return None
@@ -83,12 +89,18 @@ class FilesystemBlobs:
         finally:
             self._peeker.close(descriptor)
 
-    def local_path(self, key: str) -> Path:
-        """The file."""
-        return self._path(key)
+    def local_path(self, key: str) -> Path | None:
+        """The file, if it is made."""
+        return None if self.unplaced.get(key) is not None else self._path(key)
 
     async def stream(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes | memoryview]:
         """Chunks of 256 kB; those in the page cache come without a hop to a thread."""
+        waiting = self.unplaced.get(key)
+        if waiting is not None:
+            part = _part(key, waiting, offset, length)
+            for start in range(0, len(part), _CHUNK):
+                yield part[start : start + _CHUNK]
+            return
         descriptor, end = await self._threads.run(lambda: self._open(key, offset, length))
         try:
             while offset < end:
@@ -109,17 +121,20 @@ class FilesystemBlobs:
 
     async def size(self, key: str) -> int | None:
         """Length of the file."""
-        return await self._threads.run(lambda: _size(self._path(key)))
+        waiting = self.unplaced.get(key)
+        return len(waiting) if waiting is not None else await self._threads.run(lambda: _size(self._path(key)))
 
     async def remove(self, keys: Sequence[str]) -> None:
         """Unlink files; readers that have one open keep it."""
         try:
-            await self._threads.run(lambda: remove_files([self._path(key) for key in keys]))
+            await self._threads.run(lambda: self._remove(keys))
         except OSError as error:
             raise storage_failure(error, "removing a blob") from error
 
     async def keys(self) -> AsyncIterator[tuple[str, int, float]]:
         """All files that are named like blobs, folder by folder, so in the order of their keys."""
+        if not await self._threads.run(self.unplaced.place_all):
+            raise ServerError(Reason.OUT_OF_RESOURCES, "files of acknowledged instances cannot be made now")
         for outer in await self._threads.run(lambda: _folders(self._folder, 6)):
             for inner in await self._threads.run(partial(_folders, outer, 2)):
                 for found in await self._threads.run(partial(_blobs, inner)):
@@ -149,6 +164,10 @@ class FilesystemBlobs:
             raise storage_failure(error, "writing a blob") from error
         self._durability.note([path])
 
+    def _remove(self, keys: Sequence[str]) -> None:
+        self.unplaced.forget(keys)
+        remove_files([self._path(key) for key in keys])
+
     def _open(self, key: str, offset: int, length: int | None) -> tuple[int, int]:
         """A descriptor and the offset at which to end."""
         try:
@@ -157,14 +176,16 @@ class FilesystemBlobs:
             raise ServerError(Reason.STORAGE_DAMAGED, f"blob {key} is missing") from None
         except OSError as error:
             raise storage_failure(error, f"opening blob {key}") from error
-        size = os.fstat(descriptor).st_size
-        end = size if length is None else offset + length
-        if not offset <= end <= size:
+        try:
+            return descriptor, _end(key, os.fstat(descriptor).st_size, offset, length)
+        except ServerError:
             os.close(descriptor)
-            raise ServerError(Reason.STORAGE_DAMAGED, f"blob {key} has {size} bytes, not {max(end, offset)}")
-        return descriptor, end
+            raise
 
     def _map(self, key: str) -> bytes | mmap.mmap:
+        waiting = self.unplaced.get(key)
+        if waiting is not None:
+            return waiting
         descriptor, end = self._open(key, 0, None)
         try:
             return mmap.mmap(descriptor, end, access=mmap.ACCESS_READ) if end else b""
@@ -172,6 +193,9 @@ class FilesystemBlobs:
             os.close(descriptor)
 
     def _read(self, key: str, offset: int, length: int | None) -> bytes:
+        waiting = self.unplaced.get(key)
+        if waiting is not None:
+            return bytes(_part(key, waiting, offset, length))
         descriptor, end = self._open(key, offset, length)
         try:
             return _read_all(descriptor, offset, end - offset)
@@ -251,6 +275,18 @@ def _put_into_folder(one: Staged, path: Path) -> None:
         write_all(descriptor, one.data or b"")
     finally:
         os.close(descriptor)
+
+
+def _end(key: str, size: int, offset: int, length: int | None) -> int:
+    """Where a part of a blob of so many bytes ends, if it has that part."""
+    end = size if length is None else offset + length
+    if not offset <= end <= size:
+        raise ServerError(Reason.STORAGE_DAMAGED, f"blob {key} has {size} bytes, not {max(end, offset)}")
+    return end
+
+
+def _part(key: str, data: bytes, offset: int, length: int | None) -> memoryview:
+    return memoryview(data)[offset : _end(key, len(data), offset, length)]
 
 
 def _read_all(descriptor: int, offset: int, length: int) -> bytes:

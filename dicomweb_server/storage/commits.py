@@ -6,9 +6,9 @@ What the journal holds is durable by itself soon after: one sync of everything f
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from dicomweb_server.errors import ServerError
+from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Added
 from dicomweb_server.storage.additions import Addition
 from dicomweb_server.storage.durability import Durability
@@ -16,6 +16,7 @@ from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.journal import Journal
 from dicomweb_server.storage.journal_format import Entry, Group
 from dicomweb_server.storage.transaction import Transaction
+from dicomweb_server.storage.unplaced import Unplaced
 
 # More than that is made durable cheaper by one sync than by writing it twice, unless who waits for it waits alone.
 _LARGEST_APPEND = 256 * 1024
@@ -24,11 +25,12 @@ _LARGEST_APPEND = 256 * 1024
 class Commits:
     """What was committed and is not durable yet."""
 
-    def __init__(self, transaction: Transaction, durability: Durability, journal: Journal) -> None:
-        """`transaction` is asked what was committed, and told what is durable."""
+    def __init__(self, transaction: Transaction, durability: Durability, journal: Journal, unplaced: Unplaced) -> None:
+        """`transaction` is asked what was committed, and told what is durable; `unplaced` has what was promised."""
         self._transaction = transaction
         self._durability = durability
         self._journal = journal
+        self._unplaced = unplaced
         self._damage: ServerError | None = None
         self._waiting: deque[Group | None] = deque()  # None: more than the journal can tell
         self._flushing = threading.Lock()
@@ -76,12 +78,12 @@ class Commits:
     @property
     def can_promise(self) -> bool:
         """Whether it makes sense to try."""
-        return self._journal.is_usable and self._damage is None
+        return self._journal.is_usable and self._damage is None and not self._unplaced.is_stuck
 
     def promise(self, groups: Sequence[Sequence[Entry]]) -> int | None:
         """Have the journal say that these will be stored: the number of the first; None if that is not possible.
 
-        For the promises that follow it, there is `keep`. Until then the journal is not begun anew.
+        Their files are made later. For the rows there is `keep`. Until both are durable, the journal is not begun anew.
         """
         with self._flushing:
             self._refuse_if_damaged()
@@ -91,7 +93,12 @@ class Commits:
                 return None
             with self._keeping:
                 self._promised += len(groups)
+            self._unplaced.add([(entry.key, entry.data) for entries in groups for entry in entries])
             return first
+
+    def make_room(self, is_idle: Callable[[], bool]) -> None:
+        """Make files of what was promised, if many wait; fewer where the caller is not idle."""
+        self._unplaced.make_room(is_idle)
 
     def keep(self, number: int) -> None:
         """All up to this promise is committed."""
@@ -99,22 +106,28 @@ class Commits:
             self._kept = number
             self._keeping.notify_all()
 
-    def sync(self, *, for_good: bool = False) -> None:
-        """The same, and all files that were written or removed are durable too.
-
-        `for_good`: the journal is not to bring back what it has, not even to a new index.
-        """
+    def sync(self) -> None:
+        """The same, and all files that were written or removed are durable too."""
         with self._flushing:
             self._refuse_if_damaged()
             self._take()
             self._sync()
-            if for_good:
-                with contextlib.suppress(OSError):  # it would bring back what was deleted, to an index made anew
-                    self._journal.clear()
+
+    def sync_for_good(self) -> None:
+        """The same, and the journal does not bring back what it has, not even to a new index."""
+        with self._flushing:
+            self._refuse_if_damaged()
+            if not self._unplaced.place_all():
+                raise ServerError(Reason.OUT_OF_RESOURCES, "files of acknowledged instances cannot be made now")
+            self._take()
+            self._sync()
+            with contextlib.suppress(OSError):  # it would bring back what was deleted, to an index made anew
+                self._journal.clear()
 
     def rest(self) -> None:
         """Nothing waits: leave nothing to the journal."""
         if self._journal.is_used:
+            self._unplaced.place_all()
             self.sync()
 
     def close(self) -> None:
@@ -155,8 +168,10 @@ class Commits:
     def _sync(self) -> None:
         with self._syncing:
             are_kept = self._kept == self._promised  # nothing is promised meanwhile
-            self._sync_all()
-            if are_kept:
+            committed = self._transaction.committed
+            are_placed = not self._unplaced
+            self._sync_all(committed if are_placed else 0)
+            if are_kept and are_placed:
                 self._journal.restart()
 
     def _free(self) -> None:
@@ -166,21 +181,24 @@ class Commits:
                 self._keeping.wait_for(lambda: self._kept >= self._filled or self._is_closed)
                 if self._kept < self._filled:
                     break
+            committed = self._transaction.committed
+            if not self._unplaced.place_all():
+                break  # tried again with the next append
             with self._syncing, contextlib.suppress(ServerError):
                 if self._journal.is_full and self._kept >= self._filled:
-                    self._sync_all()
+                    self._sync_all(committed)
                     self._journal.free()
         self._freeing = None
 
-    def _sync_all(self) -> None:
+    def _sync_all(self, placed: int) -> None:
+        """`placed`: the files of all instances up to this one are made; of others the journal has what there is."""
         self._refuse_if_damaged()
-        committed = self._transaction.committed
         try:
             self._durability.sync()
         except OSError as error:
             self._damage = storage_failure(error, "syncing to disk")
             raise self._damage from error
-        self._transaction.is_durable(committed)
+        self._transaction.is_durable(placed)
 
 
 def _is_small(groups: Sequence[Group]) -> bool:

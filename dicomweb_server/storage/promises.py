@@ -1,14 +1,13 @@
 """Promises: small instances that are answered as soon as the journal has them.
 
-Files follow at once, while the senders prepare what they send next; rows many in one transaction, before anything that
-could miss them: before every read of the index, and every other operation of the writer. While such an operation is
-under way, nothing is promised. So what is promised is certainly new, and nobody but `Writer` has to know of this.
+Files follow later (`Unplaced`); rows many in one transaction, before anything that could miss them: before every read
+of the index, and every other operation of the writer. While such an operation is under way, nothing is promised. So
+what is promised is certainly new, and nobody but `Writer` has to know of this.
 
-Where files and rows cannot follow (no room, say), the journal keeps what it has, and nothing is written before them.
+Where rows cannot follow (no room, say), the journal keeps what it has, and nothing is written before them.
 """
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -69,8 +68,7 @@ class Promises:
         self._queue: SimpleQueue[Offer | None] = SimpleQueue()
         self._state = threading.Condition()  # guards what follows
         self._others = 0  # operations under way
-        # How many offers there were, how many of them were answered, and how many are owed or refused since then.
-        self._offered = self._answered = self._settled = 0
+        self._offered = self._settled = 0  # how many offers there were, and how many of them are owed or refused
         self._uids: set[Uids] = set()  # of what is offered or owed
         self._owed: list[Offer] = []
         self._series: dict[tuple[str, str], set[str]] = {}  # all instances of series that promises alone have made
@@ -125,7 +123,7 @@ class Promises:
     def owed(self, *, all_offered: bool) -> list[Offer]:
         """What the writer has to keep now; `all_offered`: with what is being promised at this moment."""
         with self._state:
-            awaited = self._offered if all_offered else self._answered
+            awaited = self._offered if all_offered else 0
             self._state.wait_for(lambda: self._settled >= awaited)
             return list(self._owed)
 
@@ -162,9 +160,9 @@ class Promises:
             while (offers := self._gather()) is not None:
                 if offers:
                     self._promise(connection, offers)
-                    self._answer(offers)
-                    _place(offers)
                     self._settle(offers)
+                    _answer(offers)
+                    self._commits.make_room(self._queue.empty)
                 if self._is_due():
                     self._nudge()
         finally:
@@ -203,15 +201,14 @@ class Promises:
         received = time.time()
         try:
             new = [offer for offer in offers if not any(self._is_stored(connection, *uids) for uids in offer.uids)]
-            for offer in new:
-                offer.additions = [_received(addition, received) for addition in offer.additions]
-            groups = [[_entry(addition) for addition in offer.additions] for offer in new]
+            groups = [[_entry(addition, received) for addition in offer.additions] for offer in new]
             first = self._commits.promise(groups) if groups else None
         except Exception:  # an edge: who is not promised anything asks the writer, which says why
             return
         if first is not None:
-            for number, offer in enumerate(new, first):
+            for number, (offer, entries) in enumerate(zip(new, groups, strict=True), first):
                 offer.number, offer.is_promised = number, True
+                offer.additions = list(map(_under_key, offer.additions, entries))
                 for study_uid, series_uid, instance_uid in offer.uids:
                     if (known := self._series.get((study_uid, series_uid))) is not None:
                         known.add(instance_uid)
@@ -227,13 +224,6 @@ class Promises:
             self._series.clear()  # by the only thread that looks into it
         self._series[study_uid, series_uid] = set()
         return False
-
-    def _answer(self, offers: Sequence[Offer]) -> None:
-        with self._state:
-            self._answered += len(offers)
-        for loop in {offer.loop for offer in offers}:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_tell, [offer for offer in offers if offer.loop is loop])
 
     def _settle(self, offers: Sequence[Offer]) -> None:
         with self._state:
@@ -252,19 +242,16 @@ class Promises:
             self._size -= offer.size
 
 
+def _answer(offers: Sequence[Offer]) -> None:
+    for loop in {offer.loop for offer in offers}:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_tell, [offer for offer in offers if offer.loop is loop])
+
+
 def _tell(offers: Sequence[Offer]) -> None:
     for offer in offers:
         if not offer.future.done():
             offer.future.set_result(offer.is_promised)
-
-
-def _place(offers: Sequence[Offer]) -> None:
-    """Write the files. Where that fails, the writer tries again."""
-    for offer in offers:
-        if offer.is_promised:
-            with contextlib.suppress(Exception):  # an edge: the thread must live
-                for addition in offer.additions:
-                    addition.new.placed()
 
 
 def _is_small(addition: Addition) -> bool:
@@ -287,18 +274,17 @@ def _uids(addition: Addition) -> Uids:
     return record.study_uid, record.series_uid, record.instance_uid
 
 
-def _received(addition: Addition, now: float) -> Addition:
-    """The same with the time at which it was received, which recovery would give it too."""
-    new = addition.new
-    if new.received is None:
-        new = NewInstance(new.parsed, new.key, new.size, new.digest, new.origin, now, new.placement)
-    return Addition(new, addition.on_duplicate)
-
-
-def _entry(addition: Addition) -> Entry:
+def _entry(addition: Addition, now: float) -> Entry:
     new = addition.new
     placement = new.placement
     assert placement is not None
     assert placement.data is not None
-    assert new.received is not None
-    return Entry(placement.choose_key(), new.digest, new.received, addition.on_duplicate, new.origin, placement.data)
+    received = now if new.received is None else new.received
+    return Entry(placement.choose_key(), new.digest, received, addition.on_duplicate, new.origin, placement.data)
+
+
+def _under_key(addition: Addition, entry: Entry) -> Addition:
+    """The same as recovery would make it of the journal: somebody else makes the file."""
+    new = addition.new
+    made = NewInstance(new.parsed, entry.key, new.size, new.digest, new.origin, entry.received)
+    return Addition(made, addition.on_duplicate)

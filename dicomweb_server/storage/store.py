@@ -98,12 +98,6 @@ class Store:
         except BaseException:
             self._database.close()
             raise
-        self._commits = Commits(self._transaction, self._durability, self._journal)
-        # Without a reserve nobody knows that there will be room for what was promised.
-        connect = self._database.connect if options.reserve else None
-        self._writer = Writer(self._transaction, self._commits, connect)
-        self._database.before_reading = self._writer.keep_promises
-        self.extra_indexing = ExtraIndexing(self._writer, self._database.extra_paths)
         self.blobs = FilesystemBlobs(
             self._folder.blobs,
             self._folder.spool,
@@ -111,6 +105,12 @@ class Store:
             memory_budget=options.memory_budget,
             reserve=Reserve((self._folder.blobs, self._folder.index.parent), options.reserve),
         )
+        self._commits = Commits(self._transaction, self._durability, self._journal, self.blobs.unplaced)
+        # Without a reserve nobody knows that there will be room for what was promised.
+        connect = self._database.connect if options.reserve else None
+        self._writer = Writer(self._transaction, self._commits, connect)
+        self._database.before_reading = self._writer.keep_promises
+        self.extra_indexing = ExtraIndexing(self._writer, self._database.extra_paths)
         self.derived = DerivedFiles(self._folder.root / "derived", options.derived_limit)
         self.transcoded = DerivedFiles(self._folder.root / "transcoded", options.transcoded_limit)
         self.index = SqliteIndex(self._database, self._writer)
@@ -199,7 +199,8 @@ class Store:
     def _close(self) -> None:
         self._writer.close()
         self._commits.close()
-        if self._writer.damage is None and self._writer.has_kept_promises:
+        are_placed = self.blobs.unplaced.close()
+        if self._writer.damage is None and self._writer.has_kept_promises and are_placed:
             self._leave_mark()
         self._database.close()
         self._journal.close()

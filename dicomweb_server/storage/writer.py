@@ -107,7 +107,7 @@ class Writer:
         """The same for a change that must not become durable before what was done to the files until now."""
 
         def synced(transaction: Transaction) -> _T:
-            self._commits.sync(for_good=True)
+            self._commits.sync_for_good()
             return change(transaction)
 
         return await self.change(synced)

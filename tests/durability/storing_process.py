@@ -16,6 +16,7 @@ from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.index import OnDuplicate, Scope
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
+from dicomweb_server.storage import unplaced
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 from dicomweb_server.storage.threads import Threads
@@ -81,6 +82,7 @@ async def main(root: Path, sync: SyncMode, seed: int) -> None:
     chance = random.Random(seed)
     # Small, so that its files take turns.
     options = StoreOptions(sync=sync, journal=chance.choice((0, 2**17, 2**20)))
+    unplaced._PAUSE = chance.choice((unplaced._PAUSE, 60.0))  # with all doors shut for a while, or never
     store, threads = Store(root, options), Threads(2, "test")
     policy = IngestPolicy(on_duplicate=OnDuplicate.REPLACE)
     ingest = IngestService(store.blobs, store.index, threads, policy)

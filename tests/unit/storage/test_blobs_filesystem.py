@@ -10,7 +10,7 @@ import pytest
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Staged
-from dicomweb_server.storage import blobs_filesystem
+from dicomweb_server.storage import blobs_filesystem, unplaced
 from dicomweb_server.storage.blobs_filesystem import FilesystemBlobs, KeySequence
 from dicomweb_server.storage.durability import NoSync
 from dicomweb_server.storage.spool import write_all
@@ -134,3 +134,60 @@ def test_keys_grow_even_if_the_clock_does_not(monkeypatch: pytest.MonkeyPatch) -
     assert made == sorted(set(made))
     assert all(len(key) == 32 and int(key, 16) for key in made)
     assert int(made[0][:12], 16) == 1_800_000_000_000
+
+
+async def test_what_has_no_file_yet_is_read_from_memory(
+    blobs: FilesystemBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unplaced, "_PAUSE", 60.0)
+    data = bytes(range(256)) * 2000
+    key = blobs.placement(memory(data)).choose_key()
+    blobs.unplaced.add([(key, data)])
+    assert blobs.local_path(key) is None
+    assert await blobs.size(key) == len(data)
+    assert await blobs.map(key) == data
+    assert await blobs.read(key) == data
+    assert await blobs.read(key, 3, 4) == data[3:7]
+    assert blobs.peek(key, 3, 4) == data[3:7]
+    assert blobs.peek(key, len(data) - 1, 2) is None
+    assert blobs.peek(key, 0, 0) is None
+    chunks = [bytes(chunk) async for chunk in blobs.stream(key, 5)]
+    assert b"".join(chunks) == data[5:]
+    assert len(chunks) == 2
+    for beyond in (blobs.read(key, len(data) + 1), blobs.read(key, 0, len(data) + 1)):
+        with pytest.raises(ServerError) as caught:
+            await beyond
+        assert caught.value.reason is Reason.STORAGE_DAMAGED
+    assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+    listed = blobs.keys()
+    assert [found[:2] async for found in listed] == [(key, len(data))]
+    path = blobs.local_path(key)
+    assert path is not None
+    assert path.read_bytes() == data
+    assert await blobs.read(key) == data
+
+
+async def test_what_has_no_file_yet_is_removed(
+    blobs: FilesystemBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unplaced, "_PAUSE", 60.0)
+    key = blobs.placement(memory(b"data")).choose_key()
+    blobs.unplaced.add([(key, b"data")])
+    await blobs.remove([key])
+    assert await blobs.size(key) is None
+    assert blobs.unplaced.place_all()
+    assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+
+
+async def test_blobs_are_not_listed_while_a_file_cannot_be_made(
+    blobs: FilesystemBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blobs_filesystem, "write_all", fail)
+        blobs.unplaced.add([("0" * 32, b"data")])
+        with pytest.raises(ServerError) as caught:
+            await anext(blobs.keys())
+    assert caught.value.reason is Reason.OUT_OF_RESOURCES

@@ -82,9 +82,22 @@ async def test_at_rest_the_journal_has_nothing_that_is_not_elsewhere(bench: Benc
 
 async def test_a_change_needs_a_sync_and_empties_the_journal(bench: Bench) -> None:
     await bench.send(1)
+    assert bench.store.blobs.unplaced.place_all()
     await bench.store.index.delete(Scope("1.1"))
     assert bench.syncs == 1
     assert not bench.journal.is_used
+
+
+async def test_while_a_file_is_still_to_be_made_a_sync_leaves_the_journal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicomweb_server.storage.unplaced._PAUSE", 60.0)
+    await bench.send(1)
+    await bench.send(2)
+    await bench.store.index.delete(Scope("1.1", "1.2", "1.1.1"))
+    assert bench.syncs == 1
+    assert bench.journal.is_used
+    assert bench.store._transaction._durable == 0
 
 
 async def test_what_is_large_needs_a_sync(bench: Bench) -> None:

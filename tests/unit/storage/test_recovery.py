@@ -12,6 +12,7 @@ from dicomweb_server.ports.index import Scope
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.ingest import IngestService
 from dicomweb_server.services.maintenance import MaintenanceService
+from dicomweb_server.storage import unplaced
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.run_mark import Leftovers
 from dicomweb_server.storage.store import Store, StoreOptions
@@ -22,6 +23,11 @@ from tests.stored import violations
 LOG = "index.db-wal"
 SCOPE = Scope("1.1", "1.1.1", "1.1.1.1")
 DATA = make_instance(StudyInstanceUID="1.1", SeriesInstanceUID="1.1.1", SOPInstanceUID="1.1.1.1")
+
+
+@pytest.fixture(autouse=True)
+def _no_files_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unplaced, "_PAUSE", 60.0)
 
 
 async def send(store: Store) -> None:
@@ -41,16 +47,19 @@ async def stopped(
     deleted: bool = False,
     swept: bool = False,
     kept: bool = True,
+    placed: bool = True,
     no_row: bool = False,
     no_file: bool = False,
 ) -> Path:
     """A store that has one instance, as an unclean stop leaves it.
 
-    `kept`: it was written after it was promised; `no_…`: that did not come to the disk.
+    `kept`: its row was written after it was promised; `placed`: its file; `no_…`: that did not come to the disk.
     """
     store = Store(root)
     log = (root / LOG).stat().st_size
     await send(store)
+    if placed:
+        assert store.blobs.unplaced.place_all()
     deletion = DeleteService(store.blobs, store.index, grace=0)
     if deleted:
         await deletion.delete(SCOPE)
@@ -58,13 +67,14 @@ async def stopped(
         await deletion.sweep()
     if kept:
         await store.index.counts()
+    assert bool(store.blobs.unplaced) is not (placed or swept)
     shutil.copytree(root, copy)
     await store.close()
     if no_row:
         os.truncate(copy / LOG, log)
     if no_file:
         paths = list((copy / "blobs").rglob("*.dcm"))
-        assert len(paths) == 1 or not kept
+        assert len(paths) == int(placed)
         for path in paths:
             path.write_bytes(bytes(100))
     return copy
@@ -82,13 +92,14 @@ async def found(root: Path, options: StoreOptions | None = None) -> bytes | None
 
 
 @pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("placed", [False, True])
 @pytest.mark.parametrize("no_row", [False, True])
 @pytest.mark.parametrize("no_file", [False, True])
 @pytest.mark.parametrize("sync", SyncMode)
 async def test_what_was_lost_is_taken_from_the_journal(
-    tmp_path: Path, kept: bool, no_row: bool, no_file: bool, sync: SyncMode
+    tmp_path: Path, kept: bool, placed: bool, no_row: bool, no_file: bool, sync: SyncMode
 ) -> None:
-    root = await stopped(tmp_path / "data", tmp_path / "copy", kept=kept, no_row=no_row, no_file=no_file)
+    root = await stopped(tmp_path / "data", tmp_path / "copy", kept=kept, placed=placed, no_row=no_row, no_file=no_file)
     assert await found(root, StoreOptions(sync=sync)) == DATA
     for path in root.glob("journal-*"):
         path.unlink()
@@ -114,8 +125,9 @@ async def test_it_is_what_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("swept", [False, True])
-async def test_what_was_deleted_does_not_rise_again(tmp_path: Path, swept: bool) -> None:
-    root = await stopped(tmp_path / "data", tmp_path / "copy", deleted=True, swept=swept)
+@pytest.mark.parametrize("placed", [False, True])
+async def test_what_was_deleted_does_not_rise_again(tmp_path: Path, swept: bool, placed: bool) -> None:
+    root = await stopped(tmp_path / "data", tmp_path / "copy", deleted=True, swept=swept, placed=placed)
     assert await found(root) is None
 
 

@@ -18,6 +18,7 @@ from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.journal import Journal
 from dicomweb_server.storage.sqlite import Database
 from dicomweb_server.storage.transaction import Transaction
+from dicomweb_server.storage.unplaced import Unplaced
 from dicomweb_server.storage.writer import Writer
 from tests.stored import make_new
 
@@ -53,9 +54,9 @@ class Bench:
         schema.prepare(self.database.writing)
         self.transaction = Transaction(self.database.writing)
         self.journal = Journal(folder, 0)
-        self.writer = Writer(
-            self.transaction, Commits(self.transaction, self.sync, self.journal), self.database.connect
-        )
+        unplaced = Unplaced(lambda _key, _data: None)
+        commits = Commits(self.transaction, self.sync, self.journal, unplaced)
+        self.writer = Writer(self.transaction, commits, self.database.connect)
 
     def add(self, *numbers: int, on_duplicate: OnDuplicate = OnDuplicate.KEEP, **values: Any) -> "asyncio.Task[object]":
         additions = [Addition(make_new(f"k{n}", "1", "1.1", f"1.1.{n}", **values), on_duplicate) for n in numbers]
