@@ -33,9 +33,9 @@ class SendLimits:
 
 @dataclass(slots=True)
 class Progress:
-    """Where a sending job stands. `after`: (position in the resources, series, instance) of what was sent last."""
+    """Where a sending job stands. `last`: (position in the resources, series, instance) of what was sent last."""
 
-    after: tuple[int, str, str] = (0, "", "")
+    last: tuple[int, str, str] = (0, "", "")
     completed: int = 0
     failed: int = 0
     failures: dict[str, str] = field(default_factory=dict)
@@ -45,14 +45,14 @@ class Progress:
     def of(cls, job: RunningJob) -> "Progress":
         """As the job was saved last."""
         kept = job.cursor
-        if kept is None:
+        if kept is None or "last" not in kept:  # of a server that sent in another order
             return cls()
-        return cls(tuple(kept["after"]), kept["completed"], kept["failed"], dict(kept["failures"]), kept["size"])
+        return cls(tuple(kept["last"]), kept["completed"], kept["failed"], dict(kept["failures"]), kept["size"])
 
     def cursor(self) -> dict[str, Any]:
         """To be saved."""
         return {
-            "after": list(self.after),
+            "last": list(self.last),
             "completed": self.completed,
             "failed": self.failed,
             "failures": self.failures,
@@ -124,7 +124,7 @@ class Sending:
                 await self._job.save(content=content(progress))
                 raise ServerError(Reason.PEER_FAILED, str(error)) from error
             progress.add(sent)
-            progress.after = place
+            progress.last = place
             share = (progress.completed + progress.failed) / self._total
             await self._job.save(progress=share, cursor=progress.cursor(), content=content(progress))
             if sent.failed and not permissive:
@@ -152,11 +152,11 @@ class Sending:
         """What is left, in batches; with each, where to go on after it."""
         seen: set[str] = set()
         batch: list[StoredInstance] = []
-        place, size = self.progress.after, 0
+        place, size = self.progress.last, 0
         for position, scope in enumerate(self._scopes):
-            for instance in await self._instances(scope):
+            for instance in await self._left(position, scope):
                 here = (position, instance.series_uid, instance.instance_uid)
-                if here <= self.progress.after or instance.key in seen:
+                if instance.key in seen:
                     continue
                 seen.add(instance.key)
                 if batch and (len(batch) >= self._limits.instances or size + instance.size > self._limits.size):
@@ -167,15 +167,25 @@ class Sending:
         if batch:
             yield place, batch
 
+    async def _left(self, position: int, scope: Scope) -> Sequence[StoredInstance]:
+        """What comes behind the one that was sent last; all where that is gone, since twice does no harm."""
+        at, *last = self.progress.last
+        if position < at:
+            return ()
+        found = await self._instances(scope)
+        if position > at:
+            return found
+        places = (n for n, one in enumerate(found, 1) if [one.series_uid, one.instance_uid] == last)
+        return found[next(places, 0) :]
+
     async def _instances(self, scope: Scope) -> list[StoredInstance]:
-        """In an order that does not change, whatever comes or goes meanwhile."""
+        """By series number and instance number, as whoever looks at them wants them."""
         try:
-            found = await self._retrieve.instances(scope)
+            return await self._retrieve.instances(scope)
         except ServerError as error:
             if error.reason is Reason.NOT_FOUND:  # deleted since
                 return []
             raise
-        return sorted(found, key=lambda instance: (instance.series_uid, instance.instance_uid))
 
 
 def _refused(count: int, failures: Mapping[str, str]) -> ServerError:

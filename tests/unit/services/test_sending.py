@@ -130,6 +130,40 @@ async def test_what_comes_and_goes_meanwhile_changes_nothing_of_the_rest(store: 
     assert kind.batches == [uids(0, 1), uids(2, 4)]
 
 
+async def test_they_go_by_series_and_instance_number_also_after_a_restart(store: Store) -> None:
+    await store.index.delete(Scope("1"))
+    numbers = {"1": ("10", "2", "1"), "2": ("3", None)}
+    for series, instances in numbers.items():
+        for number in instances:
+            # UIDs the other way round; what has no number comes first.
+            uid = f"1.{9 - int(series)}.{99 - int(number or 0)}"
+            new = await place_new(store.blobs, "1", uid[:3], uid, series_number=series, instance_number=number)
+            await store.index.add([new], OnDuplicate.KEEP)
+    order = ["1.8.98", "1.8.97", "1.8.89", "1.7.99", "1.7.96"]
+    kind, jobs = destination(store, instances=2)
+    kind.errors = [None, PeerAwayError("away")]
+    async with jobs.running():
+        job = await jobs.submit("Send", wanted())
+        await reach(jobs, job.id, JobState.RETRY)
+        await jobs.pause(job.id)
+        await jobs.resume(job.id)
+        await jobs.wait(job.id)
+    assert kind.batches == [order[:2], order[2:4], order[4:]]
+
+
+async def test_where_the_last_one_is_gone_its_resource_is_sent_again(store: Store) -> None:
+    kind, jobs = destination(store, instances=2)
+    kind.errors = [None, PeerAwayError("away")]
+    async with jobs.running():
+        job = await jobs.submit("Send", wanted())
+        await reach(jobs, job.id, JobState.RETRY)
+        await store.index.delete(Scope("1", "1.1", "1.1.1"))
+        await jobs.pause(job.id)
+        await jobs.resume(job.id)
+        await jobs.wait(job.id)
+    assert kind.batches == [uids(0, 1), uids(0, 2), uids(3, 4)]
+
+
 async def test_what_is_deleted_altogether_is_nothing_to_send(store: Store) -> None:
     kind, jobs = destination(store)
     async with jobs.running():
