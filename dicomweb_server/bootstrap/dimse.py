@@ -69,6 +69,8 @@ def dimse_options(settings: Settings) -> DimseOptions:
         require_identity=settings.dimse_require_user,
         worklist=settings.worklist,
         entities=tuple(map(_entity, settings.application_entities.values())),
+        fallback=settings.fallback_archive or "",
+        fallback_by_get=settings.retrieve_method == "get",
         synchronous_move=settings.synchronous_move,
         keep_associations=settings.association_close_delay,
     )

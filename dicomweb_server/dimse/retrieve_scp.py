@@ -4,10 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.answers import failed_list
 from dicomweb_server.dimse.contexts import GET_WITHOUT_BULK_DATA, QUERY_LEVELS
+from dicomweb_server.dimse.fallback import NOTHING, fetched
 from dicomweb_server.dimse.identifiers import agreed_rules
 from dicomweb_server.dimse.move_later import move_later
 from dicomweb_server.dimse.progress import Progress
@@ -24,7 +26,7 @@ async def on_c_get(operation: Operation) -> None:
     """C-GET: what the identifier names comes back on the same association (PS3.4 §C.4.3)."""
     terms, session = operation.terms, operation.session
     try:
-        operations = await _sub_operations(operation, await _named(operation))
+        _, operations = await _sub_operations(operation)
     except ServerError as error:
         operation.respond(query_status(error))
         return
@@ -55,8 +57,7 @@ async def on_c_move(operation: Operation) -> None:
     if terms.options.local_ae_title and not modality.local_ae_title:
         modality = replace(modality, local_ae_title=terms.options.local_ae_title)
     try:
-        scopes = await _named(operation)
-        operations = await _sub_operations(operation, scopes)
+        scopes, operations = await _sub_operations(operation)
         if not terms.options.synchronous_move:
             if operations.instances:
                 await move_later(operation, name, modality, scopes, len(operations.instances))
@@ -70,28 +71,35 @@ async def on_c_move(operation: Operation) -> None:
     _finish(operation, operations.tally)
 
 
-async def _named(operation: Operation) -> Sequence[Scope]:
+async def _sub_operations(operation: Operation) -> tuple[Sequence[Scope], SubOperations]:
+    """What is named, and what is to be done for it."""
     terms, abstract_syntax = operation.terms, operation.context.abstract_syntax
     identifier = await requested_identifier(operation)
     rules = agreed_rules(terms.extended.get(abstract_syntax, b""))
-    return await named_scopes(
+    naming = partial(
+        named_scopes,
         identifier,
         QUERY_LEVELS[abstract_syntax],
         terms.services,
         relational=rules.relational,
         view=terms.options.view,
     )
-
-
-async def _sub_operations(operation: Operation, scopes: Sequence[Scope]) -> SubOperations:
-    instances = await instances_of(scopes, operation.terms.services)
+    scopes, came = await naming(), NOTHING
+    if not scopes:
+        came = await fetched(operation, identifier)
+        scopes = await naming() if came != NOTHING else scopes
+    instances = await instances_of(scopes, terms.services)
     progress = Progress(asyncio.get_running_loop().time)
 
     def told(tally: Tally) -> None:
         if progress.is_due():
             operation.respond(PENDING, **tally.elements())
 
-    return SubOperations(instances, cancelled=lambda: operation.cancelled, told=told)
+    operations = SubOperations(instances, cancelled=lambda: operation.cancelled, told=told)
+    operations.tally.remaining += came.remaining  # if it was cancelled on the way
+    operations.tally.failed += came.failed
+    operations.tally.failures.update(came.failures)
+    return scopes, operations
 
 
 def _finish(operation: Operation, tally: Tally) -> None:

@@ -73,6 +73,12 @@ class WorklistSettings(RemoteSettings):
         "Refuse nodes that do not say who they are by the name and password of one of `users` (PS3.7 D.3.3.7).",
         default=False,
     )
+    fallback_archive: str | None = option(
+        "DIMSE",
+        Text("empty, or the name of a modality", optional=True),
+        "Modality from which is fetched what C-MOVE and C-GET ask for and is not here.",
+        default=None,
+    )
     synchronous_move: bool = option(
         "DIMSE",
         Toggle(),
