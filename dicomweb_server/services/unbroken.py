@@ -49,7 +49,11 @@ def _end_of(awaited: _Awaited) -> Generator[Any, None, None]:
 
 
 @coroutine
-def _rest(work: Coroutine[Any, Any, _T], awaited: _Awaited) -> Generator[Any, Any, _T]:
+def _resumed(work: Coroutine[Any, Any, _T], awaited: _Awaited) -> Generator[Any, Any, _T]:
     yield awaited
     result: _T = yield from work
     return result
+
+
+async def _rest(work: Coroutine[Any, Any, _T], awaited: _Awaited) -> _T:
+    return await _resumed(work, awaited)  # from Python 3.12 on, no generator can be a task itself
