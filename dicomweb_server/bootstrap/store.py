@@ -17,7 +17,7 @@ from dicomweb_server.bootstrap.modalities import configured_modalities
 from dicomweb_server.bootstrap.pixels import PixelWork
 from dicomweb_server.bootstrap.remotes import connect_remotes, known_peers, known_servers
 from dicomweb_server.bootstrap.routing import routing_service
-from dicomweb_server.bootstrap.worklist import worklist_service
+from dicomweb_server.bootstrap.worklist import worklist_import, worklist_service
 from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.health import OK
@@ -46,6 +46,7 @@ from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.routing import RoutingService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.services.transcoding import TranscodingService
+from dicomweb_server.services.worklist_import import WorklistImport
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
 from dicomweb_server.storage.durability import SyncMode
@@ -66,6 +67,7 @@ class OpenStore:
     services: Services
     maintenance: MaintenanceService
     routing: RoutingService
+    worklist_import: WorklistImport
     store: Store
 
     async def sweep_leftovers(self, before: float) -> None:
@@ -124,7 +126,8 @@ async def open_store(
     try:
         await connect_remotes(settings, store, services)
         maintenance = MaintenanceService(blobs, index, workers, policy.extra_tags)
-        yield OpenStore(services, maintenance, routing_service(settings, store, services), store)
+        routing, imports = routing_service(settings, store, services), worklist_import(settings, store, services)
+        yield OpenStore(services, maintenance, routing, imports, store)
     finally:
         indexing.cancel()
         await asyncio.gather(indexing, return_exceptions=True)

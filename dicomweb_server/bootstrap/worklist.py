@@ -1,6 +1,8 @@
 """Settings → the modality worklist."""
 
+from dicomweb_server.services import Services
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
+from dicomweb_server.services.worklist_import import ImportOptions, WorklistImport
 from dicomweb_server.settings import Settings
 from dicomweb_server.storage.store import Store
 from dicomweb_server.storage.worklist_folder import WorklistFolder
@@ -18,3 +20,10 @@ def worklist_service(settings: Settings, store: Store) -> WorklistService:
         interval=settings.worklist_interval,
     )
     return WorklistService(store.worklist, store.worklist, files, options)
+
+
+def worklist_import(settings: Settings, store: Store, services: Services) -> WorklistImport:
+    """The import of other worklists, not running yet."""
+    sources = settings.worklist_import if settings.worklist else ()
+    options = ImportOptions(sources, settings.worklist_import_interval, settings.worklist_import_days)
+    return WorklistImport(store.worklist, services.worklist, services.modalities, options)

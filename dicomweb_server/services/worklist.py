@@ -126,8 +126,8 @@ class WorklistService:
 
     async def schedule(self, document: Mapping[str, Any]) -> ScheduledStep:
         """Add a worklist item; ServerError(BAD_REQUEST, CANNOT_UNDERSTAND) if it is none."""
-        step_id = str(uuid.uuid4())
-        step = ScheduledStep(step_id, self._checked(document, step_id), time.time())
+        number = uuid.uuid4()
+        step = ScheduledStep(str(number), self.checked(document, number), time.time())
         await self._scheduled.put_scheduled_step(step)
         return step
 
@@ -136,7 +136,7 @@ class WorklistService:
         old = await self._own(step_id)
         if not study_uid_of(document) and study_uid_of(old.document):
             document = {**document, STUDY_INSTANCE_UID: old.document[STUDY_INSTANCE_UID]}
-        step = replace(old, document=self._checked(document, step_id))
+        step = replace(old, document=self.checked(document, uuid.UUID(step_id[-36:])))
         await self._scheduled.put_scheduled_step(step)
         return step
 
@@ -175,7 +175,8 @@ class WorklistService:
             raise ServerError(Reason.BAD_REQUEST, "this step is in a file, which only its writer changes")
         return found
 
-    def _checked(self, document: Mapping[str, Any], step_id: str) -> dict[str, Any]:
+    def checked(self, document: Mapping[str, Any], number: uuid.UUID) -> dict[str, Any]:
+        """A worklist item as it is kept, what it lacks made of a number; ServerError as of `schedule`."""
         item = {tag: attribute for tag, attribute in document.items() if tag != _CHARACTER_SET}
         if len(compose_data_set(item)) > _LARGEST_ITEM:
             raise ServerError(Reason.TOO_LARGE, f"a worklist item of more than {_LARGEST_ITEM} bytes")
@@ -185,10 +186,10 @@ class WorklistService:
         if study_uid and not is_valid_uid(study_uid):
             raise ServerError(Reason.BAD_REQUEST, "the Study Instance UID is ill-formed")
         if not study_uid and self._options.add_study_uid:
-            item[STUDY_INSTANCE_UID] = {"vr": "UI", "Value": [f"2.25.{uuid.UUID(step_id).int}"]}
+            item[STUDY_INSTANCE_UID] = {"vr": "UI", "Value": [f"2.25.{number.int}"]}
         step = dict(step_of(item))
         if not text_of(step, SCHEDULED_STEP_ID):  # by it a performed step names it
-            step[SCHEDULED_STEP_ID] = {"vr": "SH", "Value": [f"{uuid.UUID(step_id).int % 10**15:015}"]}
+            step[SCHEDULED_STEP_ID] = {"vr": "SH", "Value": [f"{number.int % 10**15:015}"]}
         if not text_of(step, SCHEDULED_STEP_STATUS):
             step[SCHEDULED_STEP_STATUS] = {"vr": "CS", "Value": [_SCHEDULED]}
         return {**item, SCHEDULED_STEP_SEQUENCE: {"vr": "SQ", "Value": [step]}}

@@ -109,6 +109,21 @@ class WorklistSettings(RemoteSettings):
         "Folder of worklist files (*.wl) that others write; those in a folder below it are for who calls by its name.",
         default=None,
     )
+    worklist_import: tuple[str, ...] = option(
+        "Worklist",
+        Several(Text("the name of a modality")),
+        "Modalities, such as the RIS, whose scheduled steps are taken over by queries of their worklists.",
+        default=(),
+    )
+    worklist_import_interval: float = option(
+        "Worklist", Seconds(10, 86400), "How often their worklists are asked.", default=300.0
+    )
+    worklist_import_days: int = option(
+        "Worklist",
+        Integer(0, 366),
+        "Steps that start from yesterday up to so many days from now are taken over.",
+        default=7,
+    )
     worklist_own_station: bool = option(
         "Worklist",
         Toggle(),
