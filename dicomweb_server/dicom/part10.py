@@ -18,6 +18,7 @@ TRANSFER_SYNTAX_UID = 0x00020010
 _FIRST_ELEMENT = PREAMBLE_LENGTH + len(MAGIC)
 _GROUP = 0x0002
 _GROUP_BYTES = b"\2\0"
+_PIXEL_DATA = b"\xe0\x7f\x10\0"  # (7FE0,0010), little endian
 _MAX_VALUE = 1 << 16  # of one file meta element; private information may be long
 _MAX_LENGTH = 1 << 20
 _SHORT = struct.Struct("<HH2sH")
@@ -63,6 +64,16 @@ def file_meta(sop_class_uid: str, instance_uid: str, transfer_syntax_uid: str, *
     if source_ae:
         body += _text_element(0x00020016, b"AE", source_ae)
     return bytes(PREAMBLE_LENGTH) + MAGIC + _GROUP_LENGTH.pack(_GROUP, 0, b"UL", 4, len(body)) + body
+
+
+def has_short_head(data: bytes, length: int) -> bool:
+    """Whether a file's last element is native Pixel Data that begins within so many bytes. Reads none before it."""
+    start = data.find(_PIXEL_DATA, 0, length)
+    if start < 0:
+        return False
+    explicit = data[start + 4 : start + 6] in (b"OW", b"OB")
+    value = start + (12 if explicit else 8)
+    return int.from_bytes(data[value - 4 : value], "little") == len(data) - value
 
 
 @lru_cache(256)

@@ -56,8 +56,8 @@ class Placement(Protocol):
 class StagingFile(Protocol):
     """A spool that takes the bytes of one instance as they arrive, hashing and counting them."""
 
-    async def write(self, chunk: bytes | memoryview) -> None:
-        """Take some more bytes. The buffer is not kept after the call returns."""
+    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
+        """Take some more bytes, which are copied before it waits for anything."""
 
     async def finish(self) -> Staged:
         """The instance is whole."""
@@ -69,8 +69,11 @@ class StagingFile(Protocol):
 class Blobs(Protocol):
     """Immutable byte strings under keys."""
 
-    def stage(self) -> StagingFile:
-        """A new spool: memory up to a limit, a file beyond it."""
+    def stage(self, *, hash_early: bool = False) -> StagingFile:
+        """A new spool: memory up to a limit, a file beyond it.
+
+        `hash_early`: what is large is hashed as it is written, and not only when it is read.
+        """
 
     def placement(self, staged: Staged) -> Placement:
         """How to write it under a new key; nothing is written yet. Whoever has placed it calls `release`."""

@@ -1,8 +1,10 @@
-"""Where groups of instances are read: few small ones here, many in another process, large ones in a thread."""
+"""Where groups of instances are read: what is read soon here, many small ones elsewhere, large ones in a thread."""
 
 import asyncio
 from collections.abc import Sequence
 
+from dicomweb_server.dicom.part10 import has_short_head
+from dicomweb_server.ports.blobs import Staged
 from dicomweb_server.services.admission import Admitted, Group, GroupReader, IngestPolicy, Refused, admit
 from dicomweb_server.services.workers import Workers
 
@@ -30,7 +32,7 @@ class GroupAdmission:
     async def admit(self, group: Group) -> Sequence[Admitted | Refused]:
         """What `admission.admit` says of each."""
         policy, reader, size = self._policy, self._reader, sum([staged.size for staged, _ in group])
-        if size <= _AT_ONCE_BYTES:
+        if size <= _AT_ONCE_BYTES or (len(group) == 1 and _is_read_soon(group[0][0])):
             return self._admit_all(group)
         if reader is not None and len(group) >= _MANY and size <= _SMALL_BYTES * len(group):
             async with self._for_many:
@@ -40,3 +42,8 @@ class GroupAdmission:
 
     def _admit_all(self, group: Group) -> Sequence[Admitted | Refused]:
         return [admit(staged, expected, self._policy) for staged, expected in group]
+
+
+def _is_read_soon(staged: Staged) -> bool:
+    """Whether an instance is hashed, and has only little besides pixels that need not be read."""
+    return staged.digest is not None and staged.data is not None and has_short_head(staged.data, _AT_ONCE_BYTES)

@@ -49,9 +49,9 @@ class FilesystemBlobs:
         self._keys = KeySequence()
         self.unplaced = Unplaced(lambda key, data: self._place(Staged(len(data), data=data), key))
 
-    def stage(self) -> SpoolFile:
+    def stage(self, *, hash_early: bool = False) -> SpoolFile:
         """Memory for a small instance, a file of the spool for a large one."""
-        return self._spool.stage()
+        return self._spool.stage(hash_early=hash_early)
 
     def placement(self, staged: Staged) -> "FilePlacement":
         """Writes, or moves from the spool."""

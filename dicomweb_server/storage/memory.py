@@ -45,9 +45,9 @@ class MemoryStagingFile:
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
 
-    async def write(self, chunk: bytes | memoryview) -> None:
+    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
         """Take some more bytes."""
-        self._chunks.append(bytes(chunk))
+        self._chunks += map(bytes, chunks)
 
     async def finish(self) -> Staged:
         """The instance is whole."""
@@ -67,8 +67,9 @@ class MemoryBlobs:
         self._times: dict[str, float] = {}
         self._keys = KeySequence()
 
-    def stage(self) -> MemoryStagingFile:
+    def stage(self, *, hash_early: bool = False) -> MemoryStagingFile:
         """A list of chunks."""
+        del hash_early  # it is hashed in any case
         return MemoryStagingFile()
 
     def placement(self, staged: Staged) -> FilePlacement:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dicomweb_server.storage.threads import Threads
 
 _IN_MEMORY = 1024 * 1024  # the largest instance that stays in memory
 _FLUSH = 1024 * 1024  # one hop to a thread for so many bytes
+_HASHED_AT_ONCE = 64 * 1024  # up to so many bytes are hashed when they are read
 
 
 class Spool:
@@ -29,9 +31,9 @@ class Spool:
         self._held: dict[int, int] = {}  # bytes of memory by token
         self._tokens = count(1)
 
-    def stage(self) -> "SpoolFile":
-        """A place for one instance."""
-        return SpoolFile(self, next(self._tokens))
+    def stage(self, *, hash_early: bool = False) -> "SpoolFile":
+        """A place for one instance. `hash_early`: as it is written, if it is not small."""
+        return SpoolFile(self, next(self._tokens), hash_early=hash_early)
 
     def charge(self, token: int, size: int) -> bool:
         """Take memory for so many more bytes; False where there is none left."""
@@ -49,20 +51,19 @@ class Spool:
         """The file of an instance that does not stay in memory."""
         return self._folder / f"{token:016x}.part"
 
-    async def append(self, path: Path, chunks: Sequence[bytes], digest: "hashlib._Hash") -> None:
-        """Write and hash in a thread."""
+    async def append(self, path: Path, data: bytes, hashed: int, digest: "hashlib._Hash") -> None:
+        """Write, and hash what is behind the first `hashed` bytes, in a thread."""
         try:
-            await self._threads.run(lambda: self._append(path, chunks, digest))
+            await self._threads.run(lambda: self._append(path, data, hashed, digest))
         except OSError as error:
             raise storage_failure(error, "writing to the spool") from error
 
-    def _append(self, path: Path, chunks: Sequence[bytes], digest: "hashlib._Hash") -> None:
-        self._reserve.require(sum(map(len, chunks)))
+    def _append(self, path: Path, data: bytes, hashed: int, digest: "hashlib._Hash") -> None:
+        self._reserve.require(len(data))
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
         try:
-            for chunk in chunks:
-                digest.update(chunk)
-                write_all(descriptor, chunk)
+            digest.update(memoryview(data)[hashed:])
+            write_all(descriptor, data)
         finally:
             os.close(descriptor)
 
@@ -113,53 +114,66 @@ class Spool:
 class SpoolFile:
     """Implements `ports.blobs.StagingFile`."""
 
-    def __init__(self, spool: Spool, token: int) -> None:
+    def __init__(self, spool: Spool, token: int, *, hash_early: bool) -> None:
         """Made by `Spool.stage`."""
         self._spool = spool
         self._token = token
-        self._chunks: list[bytes] = []
+        self._hash_early = hash_early
+        self._buffer = BytesIO()  # takes its bytes without moving those before, and gives all of them away uncopied
         self._size = 0
-        self._pending = 0  # bytes in _chunks
-        self._digest: hashlib._Hash | None = None  # once there is a file
+        self._digest: hashlib._Hash | None = None  # once something was hashed
+        self._hashed = 0  # so many bytes of the buffer
+        self._is_file = False
         self._failure: ServerError | None = None
 
-    async def write(self, chunk: bytes | memoryview) -> None:
+    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
         """Take some more bytes."""
-        length = len(chunk)
-        self._chunks.append(bytes(chunk))
+        length = sum([self._buffer.write(chunk) for chunk in chunks])
         self._size += length
-        self._pending += length
-        if self._digest is not None:
-            if self._pending >= _FLUSH:
-                await self._flush(self._digest)
+        if self._is_file:
+            if self._buffer.tell() >= _FLUSH:
+                await self._flush()
         elif self._size > _IN_MEMORY or not self._spool.charge(self._token, length):
-            self._digest = hashlib.sha256()
-            await self._flush(self._digest)
+            self._is_file = True
+            await self._flush()
             self._spool.release(self._token)
+        elif self._hash_early and self._size > _HASHED_AT_ONCE:
+            self._hash()
 
     async def finish(self) -> Staged:
         """The instance is whole."""
-        if self._digest is None:
-            data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-            self._chunks.clear()
-            return Staged(size=self._size, data=data, token=self._token)
-        await self._flush(self._digest)
+        if not self._is_file:
+            digest = self._digest.digest() if self._digest is not None else None
+            return Staged(self._size, digest, self._buffer.getvalue(), token=self._token)
+        await self._flush()
+        assert self._digest is not None
         path = self._spool.path(self._token)
         return Staged(size=self._size, digest=self._digest.digest(), path=path, token=self._token)
 
     async def discard(self) -> None:
         """Forget it."""
-        self._chunks.clear()
+        self._buffer = BytesIO()
         self._spool.release(self._token)
-        if self._digest is not None:
+        if self._is_file:
             await self._spool.remove([self._spool.path(self._token)])
 
-    async def _flush(self, digest: "hashlib._Hash") -> None:
+    def _hash(self) -> None:
+        """What was written last is in the processor's cache now."""
+        if self._digest is None:
+            self._digest = hashlib.sha256()
+        with self._buffer.getbuffer() as content, content[self._hashed :] as new:
+            self._digest.update(new)
+            self._hashed += len(new)
+
+    async def _flush(self) -> None:
         if self._failure is not None:
             raise self._failure
-        chunks, self._chunks, self._pending = self._chunks, [], 0
+        if self._digest is None:
+            self._digest = hashlib.sha256()
+        data, hashed = self._buffer.getvalue(), self._hashed
+        self._buffer, self._hashed = BytesIO(), 0
         try:
-            await self._spool.append(self._spool.path(self._token), chunks, digest)
+            await self._spool.append(self._spool.path(self._token), data, hashed, self._digest)
         except ServerError as error:
             self._failure = error
             await self.discard()

@@ -4,7 +4,13 @@ from io import BytesIO
 import pytest
 from pydicom import dcmread
 
-from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_INSTANCE_UID, TRANSFER_SYNTAX_UID, file_meta, read_file_meta
+from dicomweb_server.dicom.part10 import (
+    MEDIA_STORAGE_SOP_INSTANCE_UID,
+    TRANSFER_SYNTAX_UID,
+    file_meta,
+    has_short_head,
+    read_file_meta,
+)
 from dicomweb_server.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomweb_server.errors import Reason, ServerError
 from tests.builders import bare_dataset, make_instance
@@ -90,3 +96,24 @@ def test_endless_file_meta_is_refused() -> None:
     element = struct.pack("<HH2sH", 2, 0x13, b"SH", 0)
     with pytest.raises(ServerError, match="too long"):
         read_file_meta(bytes(128) + b"DICM" + element * 200_000)
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize(
+    ("before", "behind", "is_short"), [(100, 0, True), (1000, 0, True), (1001, 0, False), (100, 8, False)]
+)
+def test_pixel_data_that_begins_early_and_ends_the_file(
+    explicit: bool, before: int, behind: int, is_short: bool
+) -> None:
+    element = (
+        struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, 400) if explicit else struct.pack("<HHI", 0x7FE0, 0x10, 400)
+    )
+    data = bytes(before) + element + bytes(400 + behind)
+    assert has_short_head(data, 1004) is is_short
+
+
+def test_without_pixel_data_or_with_fragments_a_head_is_not_short() -> None:
+    fragments = struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF) + bytes(400)
+    assert not has_short_head(fragments, 1000)
+    assert not has_short_head(bytes(2000), 1000)
+    assert not has_short_head(bytes(100) + b"\xe0\x7f\x10\0", 1000)

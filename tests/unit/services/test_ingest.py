@@ -50,8 +50,8 @@ class Bench:
     def with_policy(self, policy: IngestPolicy) -> IngestService:
         return IngestService(self.store.blobs, self.store.index, self.threads, policy, self.meter)
 
-    async def stage(self, data: bytes) -> Staged:
-        staging = self.service.stage()
+    async def stage(self, data: bytes, *, hash_early: bool = False) -> Staged:
+        staging = self.service.stage(hash_early=hash_early)
         for start in range(0, len(data), 65_536):
             await staging.write(data[start : start + 65_536])
         return await staging.finish()
@@ -363,3 +363,11 @@ async def test_damaged_bytes_always_have_an_outcome(
     [outcome] = await bench.send(damage(data, position % len(data)))
     assert outcome.reason is None or outcome.detail
     assert outcome.reason is not Reason.INTERNAL
+
+
+async def test_a_large_image_that_is_hashed_needs_no_worker(bench: Bench) -> None:
+    bench.threads.close()
+    image = make_instance(rows=500, columns=400)
+    assert (await bench.service.ingest(await bench.stage(image, hash_early=True), ORIGIN)).status is Status.STORED
+    other = make_instance(rows=500, columns=401)
+    assert (await bench.service.ingest(await bench.stage(other), ORIGIN)).reason is Reason.INTERNAL

@@ -78,10 +78,24 @@ async def test_memory_does_not_grow_with_the_instance(blobs: FilesystemBlobs) ->
     staging = blobs.stage()
     for _ in range(64):
         await staging.write(b"x" * MEGABYTE)
-        assert sum(map(len, staging._chunks)) <= 2 * MEGABYTE
+        assert len(staging._buffer.getvalue()) <= 2 * MEGABYTE
     staged = await staging.finish()
     assert staged.size == 64 * MEGABYTE
     await staging.discard()
+
+
+@pytest.mark.parametrize("size", [60_000, 70_000, MEGABYTE, 3 * MEGABYTE + 5])
+@pytest.mark.parametrize("step", [999, 70_000, 4 * MEGABYTE])
+async def test_what_is_hashed_early_has_the_same_digest(blobs: FilesystemBlobs, size: int, step: int) -> None:
+    content = os.urandom(size)
+    staging = blobs.stage(hash_early=True)
+    for start in range(0, size, step):
+        middle = start + step // 3
+        await staging.write(memoryview(content)[start:middle], bytearray(content[middle : start + step]))
+    staged = await staging.finish()
+    assert staged.digest == (hashlib.sha256(content).digest() if size > 64 * 1024 else None)
+    [key] = place(blobs, staged)
+    assert await blobs.read(key) == content
 
 
 async def test_no_room_is_told_and_nothing_is_left(
