@@ -13,6 +13,7 @@ from dicomweb_server.dicom.dictionary import public_vr
 from dicomweb_server.dicom.main_tags import MAIN_TAGS
 from dicomweb_server.dicom.orthanc_json import TagFormat, formatted
 from dicomweb_server.dicom.query_keys import (
+    LEVEL_NAMES,
     PATIENT_ID,
     SERIES_UID,
     STUDY_UID,
@@ -29,6 +30,7 @@ from dicomweb_server.rest.body import Members, object_body
 from dicomweb_server.rest.context import Context
 from dicomweb_server.rest.modality_wishes import failed, peer_for, wishes
 from dicomweb_server.rest.table import JSON, Table, row
+from dicomweb_server.services.comparison import Comparison, compared
 from dicomweb_server.services.modalities import PeerError
 from dicomweb_server.services.queries import KeptQuery
 
@@ -58,6 +60,24 @@ async def find_worklist(request: Request, context: Context) -> Response:
     matches = await _collected(peer_for(context, wanted).worklist(keys))
     form = format_of(members) if is_wrapped else TagFormat.SIMPLE
     return json_answer([formatted(match, form, limit=0) for match in matches])
+
+
+async def compare(request: Request, context: Context) -> Response:
+    """The same search here and there."""
+    members = await object_body(request, context)
+    level = level_named(members.text("Level", "Study"))
+    keys = normalized(keys_of(members.members("Query").all), level)
+    found = await _compared(context, wishes(request, members), level, keys)
+    return json_answer(
+        {
+            "Level": LEVEL_NAMES[level],
+            "Here": len(found.here),
+            "There": len(found.there),
+            "MissingHere": found.missing_here,
+            "MissingThere": found.missing_there,
+            "Different": {uid: [found.here[uid], found.there[uid]] for uid in found.different},
+        }
+    )
 
 
 async def find(request: Request, context: Context) -> Response:
@@ -107,6 +127,15 @@ def format_of(members: Members) -> TagFormat:
     if members.flag("Full"):
         return TagFormat.FULL
     return TagFormat.SHORT if members.flag("Short") else TagFormat.SIMPLE
+
+
+async def _compared(context: Context, wanted: Match, level: Level, keys: Keys) -> Comparison:
+    if level is Level.PATIENT:
+        raise ServerError(Reason.BAD_REQUEST, "Level must be Study, Series or Instance")
+    try:
+        return await compared(context.services.search, peer_for(context, wanted), level, keys)
+    except PeerError as error:
+        raise failed(error) from error
 
 
 async def _collected(matches: AsyncIterator[Match]) -> list[Match]:
@@ -162,6 +191,14 @@ OPERATIONS: Table = (
         "/modalities/{name}/find-worklist",
         find_worklist,
         "C-FIND of the worklist",
+        consumes=(JSON,),
+        errors=_FAILS,
+    ),
+    row(
+        "POST",
+        "/modalities/{name}/compare",
+        compare,
+        "The same search here and there: what only one has, and of what they have unlike much",
         consumes=(JSON,),
         errors=_FAILS,
     ),

@@ -20,6 +20,7 @@ from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.gettable import storage_proposals
 from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.peer import DimsePeer
+from dicomweb_server.services.comparison import compared
 from dicomweb_server.services.modalities import Attributes, PeerError, Reference, Transfer
 from dicomweb_server.services.retrieve import Scope, StoredInstance
 from tests.app.dimse_harness import AE_TITLE, CT, EXPLICIT, Node, needs_dcmtk, open_node
@@ -223,3 +224,21 @@ def test_contexts_for_what_is_fetched(classes: list[str]) -> None:
     assert 0 < len(proposals) <= 127
     assert len(set(proposals)) == len(proposals)
     assert CT in {uid for uid, _ in proposals} or len(classes) == 500
+
+
+async def test_comparing_two_archives(tmp_path: Path) -> None:
+    async with open_node(tmp_path / "here") as here, open_node(tmp_path / "there") as there:
+        both, only_here, only_there = study(2, PatientName="Müller^A"), study(1), study(1)
+        (stored, *_) = await fill(here, *both)
+        (ours,) = await fill(here, *only_here)
+        await fill(there, both[0])
+        (theirs,) = await fill(there, *only_there)
+        found = await compared(here.services.search, peer(here, there.port), Level.STUDY, {})
+        assert found.missing_here == [theirs.StudyInstanceUID]
+        assert found.missing_there == [ours.StudyInstanceUID]
+        assert found.different == [stored.StudyInstanceUID]
+        named = keys(StudyInstanceUID=stored.StudyInstanceUID, SeriesInstanceUID=stored.SeriesInstanceUID)
+        found = await compared(here.services.search, peer(here, there.port), Level.INSTANCE, named)
+        assert (len(found.here), len(found.there), len(found.missing_there)) == (2, 1, 1)
+        by_name = await compared(here.services.search, peer(here, there.port), Level.STUDY, keys(PatientName="Müller*"))
+        assert (len(by_name.here), len(by_name.there)) == (1, 1)

@@ -12,6 +12,7 @@ from dicomweb_server.services.modalities import PeerAwayError, PeerError, Refere
 from tests.app.fake_remotes import FakeRemote, open_with_remote
 from tests.app.rest_harness import Rest
 from tests.app.test_rest_sending import ended, load, uid
+from tests.builders import make_instance
 
 Opened = tuple[Rest, FakeRemote]
 
@@ -321,3 +322,47 @@ async def test_answers_without_end_are_given_up_and_the_oldest_queries_forgotten
     monkeypatch.setattr("dicomweb_server.services.queries._MOST_ANSWERS", 1)
     last = await queried(opened, match())
     assert await rest.json("/queries") == [last.removeprefix("/queries/")]
+
+
+async def test_a_comparison_tells_what_only_one_has(opened: Opened) -> None:
+    rest, remote = opened
+    for study, count in (("1.1", 2), ("1.2", 1), ("1.3", 1)):
+        files = [make_instance(StudyInstanceUID=study, PatientID="P1", StudyDate="20240102") for _ in range(count)]
+        await rest.store_by_dicomweb(*files)
+    await rest.store_by_dicomweb(make_instance(StudyInstanceUID="1.9", StudyDate="20230101"))
+    counted = {"1.2": 1, "1.1": 3, "1.4": 1}
+    remote.matches = [match(uid) | {"00201208": {"vr": "IS", "Value": [count]}} for uid, count in counted.items()]
+    remote.matches.append(match("1.3"))  # it does not tell how many
+    body: dict[str, Any] = {"Query": {"StudyDate": "20240101-", "StudyDescription": ""}}
+    response = await rest.post("/modalities/pacs/compare", body)
+    assert response.json() == {
+        "Level": "Study",
+        "Here": 3,
+        "There": 4,
+        "MissingHere": ["1.4"],
+        "MissingThere": [],
+        "Different": {"1.1": [2, 3]},
+    }
+    assert remote.asked[-1][2]["00080020"]["Value"] == ["20240101-"]
+    assert set(remote.asked[-1][2]) == {"0020000D", "00201208", "00080020", "00081030"}
+
+    remote.matches = []
+    body = {"Level": "Instance", "Query": {"StudyInstanceUID": "1.2"}}
+    answer = (await rest.post("/modalities/pacs/compare", body)).json()
+    assert (answer["Here"], answer["There"], len(answer["MissingThere"])) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"Level": "Patient"}, 400),
+        ({"Query": {"ProcedureCodeSequence": [{"CodeValue": "1"}]}}, 400),
+        ({"Query": {"NoSuch": ""}}, 400),
+        ({"Query": {"StudyDate": "yesterday"}}, 400),
+    ],
+)
+async def test_what_cannot_be_compared(opened: Opened, body: dict[str, Any], status: int) -> None:
+    rest, remote = opened
+    assert (await rest.post("/modalities/pacs/compare", body)).status_code == status
+    remote.refusal = PeerError("no")
+    assert (await rest.post("/modalities/pacs/compare", {})).status_code == 500
