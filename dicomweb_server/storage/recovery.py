@@ -64,9 +64,9 @@ def _store_again(transaction: Transaction, groups: Sequence[Group], blobs: Path,
 def _known(transaction: Transaction, keys: Sequence[str]) -> set[str]:
     listed = orjson.dumps(list(keys)).decode()
     rows = transaction.connection.execute(
-        "SELECT key FROM instance WHERE key IN (SELECT value FROM json_each(?1)) "
-        "UNION SELECT key FROM garbage WHERE key IN (SELECT value FROM json_each(?1))",
-        (listed,),
+        "SELECT key FROM instance WHERE key IN (SELECT value FROM json_each(?)) "
+        "UNION SELECT key FROM garbage WHERE key IN (SELECT value FROM json_each(?))",
+        (listed, listed),
     )
     return {key for (key,) in rows}
 
