@@ -22,6 +22,8 @@ def configured_modalities(settings: Settings) -> dict[str, Modality]:
             known.timeout,
             known.local_ae_title,
             known.transcoding,
+            known.max_associations,
+            known.bandwidth,
         )
         for name, known in settings.modalities.items()
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.items import MOST_CONTEXTS
+from dicomweb_server.dimse.limits import DestinationLimits, Limits
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.outgoing import proposals
 from dicomweb_server.dimse.pool import AssociationPool, Proposal
@@ -20,6 +21,7 @@ class Destinations:
     def __init__(self, user: ServiceUser, pool: AssociationPool) -> None:
         self._user = user
         self._pool = pool
+        self.limits = DestinationLimits()
 
     async def send(self, modality: Modality, operations: SubOperations, originator: Originator | None = None) -> None:
         """Run the sub-operations; those for which the destination is not there count as failed.
@@ -30,7 +32,8 @@ class Destinations:
             if operations.cancelled():
                 return
             queue = deque(instances)
-            run = _Batch(self._user, self._pool, modality, operations, originator, proposed, queue)
+            limits = self.limits.of(modality)
+            run = _Batch(self._user, self._pool, modality, operations, originator, proposed, queue, limits)
             while await run.send():
                 pass
             if not operations.cancelled():
@@ -49,7 +52,9 @@ class _Batch:
         originator: Originator | None,
         proposed: Sequence[Proposal],
         queue: deque[StoredInstance],
+        limits: Limits,
     ) -> None:
+        self._limits = limits
         self._user = user
         self._pool = pool
         self._modality = modality
@@ -64,8 +69,7 @@ class _Batch:
         """Send what is in the queue; True if it is worth another try, for a kept association was there no more."""
         self._was_stale = False
         opening = {
-            asyncio.create_task(self._pool.take(self._modality, self._proposed))
-            for _ in range(min(self._modality.associations, len(self._queue)))
+            asyncio.create_task(self._taken()) for _ in range(min(self._modality.associations, len(self._queue)))
         }
         sending: set[asyncio.Task[None]] = set()
         try:
@@ -75,7 +79,9 @@ class _Batch:
                     opening.discard(opened)
                     association = self._opened(opened)
                     if association is not None:
-                        sending.add(asyncio.create_task(self._send_on(association)))
+                        sent = asyncio.create_task(self._send_on(association))
+                        sent.add_done_callback(self._let_go)
+                        sending.add(sent)
                 for ended in [task for task in sending if task.done()]:
                     sending.discard(ended)
                     ended.result()
@@ -84,6 +90,19 @@ class _Batch:
                 task.cancel()
             await asyncio.gather(*opening, *sending, return_exceptions=True)
         return self._was_stale and bool(self._queue) and not self._operations.cancelled()
+
+    async def _taken(self) -> RequestedAssociation:
+        if self._limits.slots is not None:
+            await self._limits.slots.acquire()
+        try:
+            return await self._pool.take(self._modality, self._proposed)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self, _: object = None) -> None:
+        if self._limits.slots is not None:
+            self._limits.slots.release()
 
     def _opened(self, task: asyncio.Task[RequestedAssociation]) -> RequestedAssociation | None:
         try:
@@ -101,6 +120,7 @@ class _Batch:
             seconds,
             self._originator,
             transcoding=self._modality.transcoding,
+            pace=self._limits.pace,
         )
         sender.may_be_stale = association.is_reused
         try:

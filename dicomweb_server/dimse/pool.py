@@ -37,7 +37,10 @@ class AssociationPool:
             if idle.association.is_open and wanted.keys() <= set(idle.proposals):
                 idle.association.is_reused = True
                 return idle.association
-            self._release(idle.association)
+            if modality.max_associations:  # there must not be two of them meanwhile
+                await idle.association.release()
+            else:
+                self._release(idle.association)
             # What was sent a moment ago will be sent again: have contexts for both.
             both = dict.fromkeys(idle.proposals) | wanted
             wanted = both if len(both) <= MOST_CONTEXTS else wanted

@@ -31,7 +31,8 @@ async def on_c_get(operation: Operation) -> None:
         operation.respond(query_status(error))
         return
     contexts = [context for context in terms.contexts if context.requestor_is_scp]
-    nodes = with_title(terms.origin.calling_ae_title, terms.options).values()
+    nodes = list(with_title(terms.origin.calling_ae_title, terms.options).values())
+    limits = [terms.destinations.limits.of(node) for node in nodes] if terms.destinations is not None else []
     sender = Sender(
         session.exchange,
         contexts,
@@ -39,6 +40,7 @@ async def on_c_get(operation: Operation) -> None:
         terms.options.timeouts.response,
         transcoding=all(node.transcoding for node in nodes),
         bulk_data=operation.context.abstract_syntax != GET_WITHOUT_BULK_DATA,
+        pace=next((each.pace for each in limits), None),
     )
     # One more than may be outstanding: it reads what comes next meanwhile.
     await operations.run(sender, deque(operations.instances), terms.own_operations + 1)

@@ -13,6 +13,7 @@ from dicomweb_server.dimse.commitment import CommitmentRequest
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.exchange import Exchange
+from dicomweb_server.dimse.limits import DestinationLimits
 from dicomweb_server.dimse.message import Command, CommandField, encode_response
 from dicomweb_server.dimse.meter import SCP, Meter
 from dicomweb_server.dimse.negotiation import Context
@@ -38,6 +39,10 @@ class ReportQueue(Protocol):
 
 class Outbound(Protocol):
     """Sends instances to modalities."""
+
+    @property
+    def limits(self) -> DestinationLimits:
+        """What they can bear."""
 
     async def send(self, modality: Modality, operations: SubOperations, originator: Originator | None = None) -> None:
         """Run the sub-operations."""

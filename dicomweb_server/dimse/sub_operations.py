@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from dicomweb_server.dicom.part10 import read_file_meta
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.exchange import Exchange, Pieces
+from dicomweb_server.dimse.limits import Pace
 from dicomweb_server.dimse.message import Command, CommandField
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.outgoing import bare_context, chosen_context
@@ -83,11 +84,13 @@ class Sender:
         *,
         transcoding: bool = True,
         bulk_data: bool = True,
+        pace: Pace | None = None,
     ) -> None:
         """`contexts`: those in which we may send; `seconds`: to wait for each response.
 
         `bulk_data`: False leaves out pixels and the like (PS3.4 annex Z).
         """
+        self._pace = pace
         self._transcoding = transcoding
         self._bulk_data = bulk_data
         self._exchange = exchange
@@ -115,6 +118,8 @@ class Sender:
             async with self._exchange.turn() as turn:
                 if cancelled():
                     return None
+                if self._pace is not None and isinstance(pieces, Sequence):
+                    await self._pace.take(sum(map(len, pieces)))
                 message = await self._exchange.request(outgoing, self._seconds, turn)
                 self.may_be_stale = False
         except ServerError as error:  # its blob is damaged, or it cannot be re-encoded
@@ -153,7 +158,8 @@ class Sender:
             return [memoryview(data)[read_file_meta(data)[1] :]]
         head = await retrieve.contents.read(content.part(0, _HEAD))
         start = read_file_meta(head)[1]
-        return self._stream(content.part(start, content.size - start))
+        stream = self._stream(content.part(start, content.size - start))
+        return stream if self._pace is None else self._pace.paced(stream)
 
     def _stream(self, content: Content) -> AsyncIterator[bytes | memoryview]:
         return self._services.retrieve.contents.stream(content)

@@ -56,7 +56,8 @@ class Modality:
 
     `local_ae_title`: what we call ourselves to it, if not by the server's; `timeout`: seconds to wait for each of its
     answers, None is the server's; `transcoding`: whether it may get other transfer syntaxes than what is stored;
-    `associations`: that we open to it at one time to send.
+    `associations`: on which we send at one time what one request wants; `max_associations`: what all want together;
+    `bandwidth`: bytes that we send in a second; 0 is no limit.
     """
 
     ae_title: str
@@ -69,6 +70,8 @@ class Modality:
     timeout: float | None = None
     local_ae_title: str = ""
     transcoding: bool = True
+    max_associations: int = 0
+    bandwidth: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ _PERMISSIONS: Mapping[str, tuple[Service, ...]] = {
 _LIST = ("AET", "Host", "Port", "Manufacturer")
 _MOST_SECONDS = 3600
 _MOST_ASSOCIATIONS = 16
+_MOST_ASSOCIATIONS_IN_ALL = 1000
+_MOST_BANDWIDTH = 2**40
 
 
 def read_modality(raw: Any) -> Modality:
@@ -55,6 +57,8 @@ def read_modality(raw: Any) -> Modality:
         timeout=_number(raw, "Timeout", 0, 0, _MOST_SECONDS) or None,
         local_ae_title=_matching(local, _AE_TITLE, "LocalAet: an AE title") if local else "",
         transcoding=_flag(raw, "AllowTranscoding", default=True),
+        max_associations=_number(raw, "MaxAssociations", 0, 0, _MOST_ASSOCIATIONS_IN_ALL),
+        bandwidth=_number(raw, "Bandwidth", 0, 0, _MOST_BANDWIDTH),
     )
 
 
@@ -73,6 +77,8 @@ def written_modality(modality: Modality) -> dict[str, Any]:
         "Timeout": round(modality.timeout or 0),
         "AllowTranscoding": modality.transcoding,
         "Associations": modality.associations,
+        "MaxAssociations": modality.max_associations,
+        "Bandwidth": modality.bandwidth,
         **permissions,
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dicomweb_server.services.orthanc_modalities import FORMER_MANUFACTURERS
-from dicomweb_server.settings.kinds import Choice, Integer, Seconds, Several, Text, Toggle
+from dicomweb_server.settings.kinds import Choice, Integer, Seconds, Several, Size, Text, Toggle
 
 OPERATIONS = ("echo", "store", "find", "worklist", "get", "move", "commitment", "mpps")
 MANUFACTURERS = ("Generic", "GenericNoWildcardInDates", "GenericNoUniversalWildcard", "Vitrea", "GE")
@@ -12,10 +12,15 @@ AE_TITLE = Text("an AE title: 1 to 16 printable ASCII characters, no backslash",
 _HOST = Text("a host name or address", r"[A-Za-z0-9._:%-]{1,253}")
 _PORT = Integer(1, 65535)
 _NEEDED = frozenset({"ae_title", "host", "port"})
-_KNOWN = _NEEDED | {"allow", "tls", "manufacturer", "timeout", "local_ae_title", "transcoding", "associations"}
+_KNOWN = _NEEDED | {
+    *("allow", "tls", "manufacturer", "timeout", "local_ae_title", "transcoding", "associations", "max_associations"),
+    "bandwidth",
+}
 _OPERATIONS = Several(Choice(OPERATIONS))
 _TIMEOUT = Seconds(0, 3600)
 _ASSOCIATIONS = Integer(1, 16)
+_MAX_ASSOCIATIONS = Integer(0, 1000)
+_BANDWIDTH = Size(0, 2**40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Modality:
     local_ae_title: str = ""
     transcoding: bool = True
     associations: int = 1
+    max_associations: int = 0
+    bandwidth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Modalities:
 
     allowed: str = (
         "a table of name = { ae_title, host, port, allow, tls, manufacturer, timeout, local_ae_title, transcoding, "
-        "associations } (as text: NAME=AETITLE@host:port, separated by commas)"
+        "associations, max_associations, bandwidth } (as text: NAME=AETITLE@host:port, separated by commas)"
     )
 
     def read(self, raw: object) -> dict[str, Modality]:
@@ -76,6 +83,8 @@ def _modality(name: str, raw: object) -> Modality:
         local_ae_title=str(AE_TITLE.read(raw["local_ae_title"])) if raw.get("local_ae_title") else "",
         transcoding=Toggle().read(raw.get("transcoding", True)),
         associations=_ASSOCIATIONS.read(raw.get("associations", 1)),
+        max_associations=_MAX_ASSOCIATIONS.read(raw.get("max_associations", 0)),
+        bandwidth=_BANDWIDTH.read(raw.get("bandwidth", 0)),
     )
 
 

@@ -21,7 +21,8 @@ def test_a_list_is_a_node_that_may_do_everything() -> None:
 def test_an_object_says_all() -> None:
     said = {
         "AllowStore": False, "AllowFindWorklist": False, "AllowNAction": False, "UseDicomTls": True, "LocalAet": "ME",
-        "Timeout": 7, "AllowTranscoding": False, "Associations": 3, "Unknown": 5,
+        "Timeout": 7, "AllowTranscoding": False, "Associations": 3, "MaxAssociations": 4, "Bandwidth": 1000,
+        "Unknown": 5,
     }  # fmt: skip
     assert read_modality(NODE | said) == Modality(
         "A",
@@ -33,6 +34,8 @@ def test_an_object_says_all() -> None:
         timeout=7,
         local_ae_title="ME",
         transcoding=False,
+        max_associations=4,
+        bandwidth=1000,
     )
 
 
@@ -55,6 +58,7 @@ def test_what_is_kept_comes_back() -> None:
         NODE | {"Host": "a/b"}, NODE | {"Port": 0}, NODE | {"Port": 65536}, NODE | {"Port": True}, NODE | {"Port": 1.5},
         NODE | {"Port": "x"}, NODE | {"Manufacturer": "Acme"}, NODE | {"AllowEcho": "yes"}, NODE | {"Timeout": -1},
         NODE | {"LocalAet": "x" * 17}, NODE | {"UseDicomTls": 1}, NODE | {"Associations": 0},
+        NODE | {"MaxAssociations": -1}, NODE | {"Bandwidth": "fast"},
     ],
 )  # fmt: skip
 def test_what_is_none_is_refused_in_words(raw: Any) -> None:
