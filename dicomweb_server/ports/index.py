@@ -43,7 +43,8 @@ class Added(Enum):
 class NewInstance:
     """One instance to add. Its blob is under `key`, not yet durable; if that is "", `placement` writes it.
 
-    The index calls `placement` if it really adds the instance, so that nothing is written for what is known.
+    The index calls `placement` if it really adds the instance, so that nothing is written for what is known. `digest`:
+    SHA-256; b"" if the index is to compute it of the bytes that `placement` has in memory.
     """
 
     parsed: ParsedInstance

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import mmap
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -59,9 +59,9 @@ Group = Sequence[tuple[Staged, str | None]]  # what is staged in memory, and the
 class Admitted:
     """An instance that may be stored."""
 
-    staged: Staged  # with its digest
+    staged: Staged
     parsed: ParsedInstance
-    digest: bytes
+    digest: bytes  # b"": it is in memory and was not hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,22 @@ class GroupReader(Protocol):
 
 def admit(staged: Staged, expected_study_uid: str | None, policy: IngestPolicy) -> Admitted | Refused:
     """Parse, hash and judge one instance; never raises."""
+    return _admitted(staged, expected_study_uid, policy, _with_digest)
+
+
+def admit_unhashed(staged: Staged, expected_study_uid: str | None, policy: IngestPolicy) -> Admitted | Refused:
+    """The same, but what is in memory is hashed by the index, which may do that after the answer."""
+    return _admitted(staged, expected_study_uid, policy, lambda one: one if one.data is not None else _with_digest(one))
+
+
+def _admitted(
+    staged: Staged, expected_study_uid: str | None, policy: IngestPolicy, hashed: Callable[[Staged], Staged]
+) -> Admitted | Refused:
     try:
         if staged.size > policy.max_instance_size:
             detail = f"the instance has {staged.size} bytes, the limit is {policy.max_instance_size}"
             return Refused(Reason.TOO_LARGE, detail)
-        staged = _with_digest(_without_preamble(staged, policy))
+        staged = hashed(_without_preamble(staged, policy))
         parsed = _parse(staged, policy)
     except ServerError as error:
         return Refused(error.reason, error.detail, _named_in_file_meta(staged))
@@ -124,8 +135,7 @@ def _judge(
     is_accepted = not policy.accepted_sop_classes or sop_class_uid in policy.accepted_sop_classes
     if not is_accepted or sop_class_uid in policy.rejected_sop_classes:
         return Refused(Reason.UNSUPPORTED_SOP_CLASS, f"this server does not store SOP class {sop_class_uid}", record)
-    assert staged.digest is not None
-    return Admitted(staged, parsed, staged.digest)
+    return Admitted(staged, parsed, staged.digest or b"")
 
 
 def _parse(staged: Staged, policy: IngestPolicy) -> ParsedInstance:

@@ -1,6 +1,7 @@
 """Additions: adds instances, and the parents they need, inside the writer's transaction."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 import orjson
@@ -34,6 +35,20 @@ class Addition(NamedTuple):
 
     new: NewInstance
     on_duplicate: OnDuplicate
+
+
+def hashed(addition: Addition) -> Addition:
+    """The same with its digest. Not for the event loop: half a megabyte takes 0.3 ms."""
+    new = addition.new
+    if new.digest:
+        return addition
+    assert new.placement is not None
+    assert new.placement.data is not None
+    digest = sha256(new.placement.data).digest()
+    return Addition(
+        NewInstance(new.parsed, new.key, new.size, digest, new.origin, new.received, new.placement),
+        addition.on_duplicate,
+    )
 
 
 class _Stored(NamedTuple):

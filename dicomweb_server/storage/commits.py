@@ -63,7 +63,7 @@ class Commits:
                 self._waiting.append(None)
                 return
             received = self._transaction.ledger.time if new.received is None else new.received
-            entries.append(Entry(new.placed(), new.digest, received, addition.on_duplicate, new.origin, data))
+            entries.append(Entry(new.placed(), received, addition.on_duplicate, new.origin, data))
         if entries:
             self._waiting.append(Group(self._transaction.revision, entries))
 

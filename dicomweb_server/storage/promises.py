@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from dicomweb_server.ports.index import NewInstance
-from dicomweb_server.storage.additions import Addition
+from dicomweb_server.storage.additions import Addition, hashed
 from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.journal_format import Entry
 from dicomweb_server.storage.sqlite import Connection
@@ -162,6 +162,7 @@ class Promises:
                     self._promise(connection, offers)
                     self._settle(offers)
                     _answer(offers)
+                    _hash(offers)
                     self._commits.make_room(self._queue.empty)
                 if self._is_due():
                     self._nudge()
@@ -254,6 +255,13 @@ def _tell(offers: Sequence[Offer]) -> None:
             offer.future.set_result(offer.is_promised)
 
 
+def _hash(offers: Sequence[Offer]) -> None:
+    """For the rows, while the senders prepare what they send next; the writer does it where it comes first."""
+    for offer in offers:
+        if offer.is_promised:
+            offer.additions = list(map(hashed, offer.additions))
+
+
 def _is_small(addition: Addition) -> bool:
     """Whether its bytes are in memory, and not yet in a file."""
     new = addition.new
@@ -280,11 +288,11 @@ def _entry(addition: Addition, now: float) -> Entry:
     assert placement is not None
     assert placement.data is not None
     received = now if new.received is None else new.received
-    return Entry(placement.choose_key(), new.digest, received, addition.on_duplicate, new.origin, placement.data)
+    return Entry(placement.choose_key(), received, addition.on_duplicate, new.origin, placement.data)
 
 
 def _under_key(addition: Addition, entry: Entry) -> Addition:
     """The same as recovery would make it of the journal: somebody else makes the file."""
     new = addition.new
-    made = NewInstance(new.parsed, entry.key, new.size, new.digest, new.origin, entry.received)
+    made = NewInstance(new.parsed, entry.key, new.size, new.digest, new.origin, entry.received, new.placement)
     return Addition(made, addition.on_duplicate)

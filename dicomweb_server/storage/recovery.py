@@ -77,8 +77,9 @@ def _addition(entry: Entry, blobs: Path, extra_tags: frozenset[int]) -> Addition
 
     size, origin = len(entry.data), entry.origin
     parsed = parse_instance(entry.data, extra=extra_tags)
-    placement = FilePlacement(Staged(size, entry.digest, entry.data), lambda _: entry.key, place)
-    new = NewInstance(parsed, "", size, entry.digest, origin, entry.received, placement)
+    digest = hashlib.sha256(entry.data).digest()
+    placement = FilePlacement(Staged(size, digest, entry.data), lambda _: entry.key, place)
+    new = NewInstance(parsed, "", size, digest, origin, entry.received, placement)
     return Addition(new, entry.on_duplicate)
 
 

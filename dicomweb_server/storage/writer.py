@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Added
-from dicomweb_server.storage.additions import Addition
+from dicomweb_server.storage.additions import Addition, hashed
 from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.promises import Promises
@@ -200,7 +200,8 @@ class Writer:
         if not offers:
             return True
         try:
-            self._transaction.keep([addition for offer in offers for addition in offer.additions], offers[-1].number)
+            additions = [hashed(addition) for offer in offers for addition in offer.additions]
+            self._transaction.keep(additions, offers[-1].number)
         except (ServerError, OSError, MemoryError, sqlite3.Error) as error:
             if self._promises.not_kept():
                 _log.warning(
@@ -227,8 +228,8 @@ class Writer:
                 self._commit([operation])
 
     def _run(self, group: list[Operation]) -> None:
+        additions = [hashed(addition) for operation in group for addition in operation.additions]
         with self._transaction.open(time.time()) as transaction:
-            additions = [addition for operation in group for addition in operation.additions]
             added = transaction.add(additions) if additions else []
             start = 0
             for operation in group:

@@ -188,6 +188,7 @@ async def test_what_is_not_there_answers_404(archive: Archive) -> None:
 
 async def test_a_lost_file_does_not_hide_the_others(archive: Archive) -> None:
     instances = await series(archive)
+    assert archive.store.blobs.unplaced.place_all()
     for file in (archive.store.blobs._folder).rglob("*.dcm"):
         if file.read_bytes() == instances[1].data:
             file.unlink()

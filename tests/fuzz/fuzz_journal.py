@@ -1,7 +1,5 @@
 """Whatever became of a journal: what is read of it is whole, and reads the same when it is written again."""
 
-import hashlib
-
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.ports.index import OnDuplicate
 from dicomweb_server.storage.journal_format import STAMP, Entry, Group, decode, encode
@@ -10,9 +8,6 @@ from dicomweb_server.storage.journal_format import STAMP, Entry, Group, decode, 
 def fuzz(data: bytes) -> None:
     """Read, write anew, and read again."""
     groups = list(decode(data))
-    for group in groups:
-        for entry in group.entries:
-            assert hashlib.sha256(entry.data).digest() == entry.digest
     stamp = bytes(STAMP)
     again = b"".join(piece for number, group in enumerate(groups) for piece in encode(group, stamp, number))
     assert list(decode(again)) == groups
@@ -21,7 +16,7 @@ def fuzz(data: bytes) -> None:
 def seeds() -> list[bytes]:
     """Chains of one and of two groups, one of them with what an earlier turn has left."""
     entries = [
-        Entry(f"{n:032x}", hashlib.sha256(data).digest(), 1.0 + n, OnDuplicate.KEEP, Origin("stow", user="u"), data)
+        Entry(f"{n:032x}", 1.0 + n, OnDuplicate.KEEP, Origin("stow", user="u"), data)
         for n, data in enumerate((b"", b"a" * 50, b"b" * 5000))
     ]
     one = b"".join(encode(Group(1, entries[:1]), b"1" * STAMP, 0))

@@ -365,9 +365,11 @@ async def test_damaged_bytes_always_have_an_outcome(
     assert outcome.reason is not Reason.INTERNAL
 
 
-async def test_a_large_image_that_is_hashed_needs_no_worker(bench: Bench) -> None:
+async def test_a_large_image_with_a_short_head_needs_no_worker(bench: Bench) -> None:
     bench.threads.close()
-    image = make_instance(rows=500, columns=400)
-    assert (await bench.service.ingest(await bench.stage(image, hash_early=True), ORIGIN)).status is Status.STORED
-    other = make_instance(rows=500, columns=401)
+    for hash_early in (True, False):
+        image = make_instance(rows=500, columns=400)
+        staged = await bench.stage(image, hash_early=hash_early)
+        assert (await bench.service.ingest(staged, ORIGIN)).status is Status.STORED
+    other = make_instance(rows=500, columns=401, TextValue="x" * 70_000)
     assert (await bench.service.ingest(await bench.stage(other), ORIGIN)).reason is Reason.INTERNAL

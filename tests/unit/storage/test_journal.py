@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +26,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def group(revision: int, size: int = 10_000) -> Group:
     data = bytes([revision % 256]) * size
-    digest = hashlib.sha256(data).digest()
-    return Group(revision, [Entry(f"{revision:032x}", digest, 1.0, OnDuplicate.KEEP, Origin("dimse"), data)])
+    return Group(revision, [Entry(f"{revision:032x}", 1.0, OnDuplicate.KEEP, Origin("dimse"), data)])
 
 
 def found(folder: Path) -> list[int]:

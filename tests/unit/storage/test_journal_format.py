@@ -1,9 +1,12 @@
 """What is read back from a journal: whole groups from its beginning, whatever became of the rest."""
 
 import hashlib
+import struct
+import zlib
 
 from hypothesis import given
 from hypothesis import strategies as st
+from xxhash import xxh3_128_hexdigest
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.ports.index import OnDuplicate
@@ -18,7 +21,7 @@ def entry(
     labels: tuple[tuple[int, str], ...] = (),
 ) -> Entry:
     origin = Origin("dimse", address, "CALLING", "CALLED", "user", labels)
-    return Entry(key, hashlib.sha256(data).digest(), received, OnDuplicate.REPLACE, origin, data)
+    return Entry(key, received, OnDuplicate.REPLACE, origin, data)
 
 
 entries = st.builds(
@@ -83,6 +86,17 @@ def test_lengths_that_lie_are_not_believed() -> None:
         lying = bytearray(head)
         lying[position] = 0xFF
         assert list(decode(bytes(lying) + content)) == []
+
+
+def test_an_earlier_format_is_read() -> None:
+    """It had the SHA-256 of each instance, and knew no labels."""
+    [_, listed, *data] = encode(written := Group(7, [entry(b"x" * 5000), entry(b"")], 3), b"s" * STAMP, 0)
+    for one in written.entries:
+        listed = listed.replace(xxh3_128_hexdigest(one.data).encode(), hashlib.sha256(one.data).hexdigest().encode())
+    rest = struct.pack(f"<{STAMP}sQQII", b"s" * STAMP, 0, 7, len(listed), 5000) + listed
+    content = b"DWJ1" + struct.pack("<I", zlib.crc32(rest)) + rest + b"".join(data)
+    assert list(decode(content)) == [written]
+    assert list(decode(content.replace(b"x", b"y", 1))) == []
 
 
 def test_nothing_is_found_in_nothing() -> None:
