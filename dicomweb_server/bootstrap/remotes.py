@@ -11,6 +11,7 @@ from dicomweb_server.services.fetching import GetKind, MoveKind, WadoKind
 from dicomweb_server.services.jobs import JobKind
 from dicomweb_server.services.notifying import NotificationKind
 from dicomweb_server.services.passing_on import StepReportKind
+from dicomweb_server.services.priors import PriorsKind, PriorsOptions
 from dicomweb_server.services.sending import Means, SendLimits
 from dicomweb_server.services.sending_kinds import ModalityStoreKind, PeerStoreKind, StowKind
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
@@ -38,10 +39,22 @@ def remote_kinds(settings: Settings, services: Services) -> Sequence[JobKind]:
         PeerStoreKind(services.peers, means),
         StowKind(services.dicomweb_servers, stow_means),
         NotificationKind(services.modalities, retrieve, settings.ae_title, retry_for),
+        PriorsKind(services.modalities, services.search, _priors_options(settings)),
         StepReportKind(services.modalities, services.jobs, retry_for),
         MoveKind(services.modalities, retry_for),
         GetKind(services.modalities, retry_for),
         WadoKind(services.dicomweb_servers, retry_for),
+    )
+
+
+def _priors_options(settings: Settings) -> PriorsOptions:
+    return PriorsOptions(
+        settings.priors_newest,
+        settings.priors_years,
+        settings.priors_same_modality,
+        settings.retrieve_method == "get",
+        settings.ae_title,
+        settings.retry_for,
     )
 
 

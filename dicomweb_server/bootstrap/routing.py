@@ -15,7 +15,7 @@ def routing_service(settings: Settings, store: Store, services: Services) -> Rou
 
 
 def _rule(settings: Settings, name: str, route: Route) -> RoutingRule:
-    known = settings.modalities.get(route.destination) if route.via is Via.MODALITY else None
+    known = settings.modalities.get(route.destination) if route.via in (Via.MODALITY, Via.PRIORS) else None
     return RoutingRule(
         name=name,
         destination=Destination(route.via, route.destination, known.ae_title if known else ""),

@@ -178,7 +178,7 @@ def _services(
         exports=ExportService(store.exports, is_kept=settings.log_exports),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),
-        worklist=worklist_service(settings, store),
+        worklist=worklist_service(settings, store, jobs),
         performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward)),
         queries=Queries(settings.kept_queries),
     )

@@ -1,6 +1,8 @@
 """Settings → the modality worklist."""
 
 from dicomweb_server.services import Services
+from dicomweb_server.services.jobs import JobService
+from dicomweb_server.services.priors import PriorsOfSteps
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
 from dicomweb_server.services.worklist_import import ImportOptions, WorklistImport
 from dicomweb_server.settings import Settings
@@ -8,7 +10,7 @@ from dicomweb_server.storage.store import Store
 from dicomweb_server.storage.worklist_folder import WorklistFolder
 
 
-def worklist_service(settings: Settings, store: Store) -> WorklistService:
+def worklist_service(settings: Settings, store: Store, jobs: JobService) -> WorklistService:
     """The worklist over an open store, and over a folder if there is one."""
     files = WorklistFolder(settings.worklist_folder) if settings.worklist_folder is not None else None
     options = WorklistOptions(
@@ -19,7 +21,8 @@ def worklist_service(settings: Settings, store: Store) -> WorklistService:
         keep=settings.worklist_keep,
         interval=settings.worklist_interval,
     )
-    return WorklistService(store.worklist, store.worklist, files, options)
+    priors = PriorsOfSteps(jobs, settings.worklist_priors)
+    return WorklistService(store.worklist, store.worklist, files, options, priors)
 
 
 def worklist_import(settings: Settings, store: Store, services: Services) -> WorklistImport:

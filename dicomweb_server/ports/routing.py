@@ -18,6 +18,7 @@ class Via(Enum):
     PEER = "Peer"
     DICOMWEB = "Server"
     NOTICE = "Notified"  # a modality that is only told what can be had here
+    PRIORS = "Archive"  # a modality from which earlier studies of the patient are fetched
 
 
 @dataclass(frozen=True, slots=True)

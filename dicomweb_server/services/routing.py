@@ -23,6 +23,7 @@ from dicomweb_server.ports.index import Scope
 from dicomweb_server.ports.routing import RoutedJob, RoutingLog, Via
 from dicomweb_server.services.jobs import Job, JobService
 from dicomweb_server.services.notifying import NOTIFICATION
+from dicomweb_server.services.priors import PRIORS
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.sending import written_scopes
@@ -45,6 +46,7 @@ _JOB_TYPE = {
     Via.PEER: PEER_STORE,
     Via.DICOMWEB: STOW,
     Via.NOTICE: NOTIFICATION,
+    Via.PRIORS: PRIORS,
 }
 
 
@@ -61,7 +63,8 @@ class Destination:
 class RoutingRule:
     """What goes where. `level`: instances as they come, or series and studies once they are stable.
 
-    `match`: matching keys as of a search (QIDO-RS); all must match. `senders`: AE titles it must come from; empty: any.
+    Priors are fetched for studies that are new. `match`: matching keys as of a search (QIDO-RS); all must match.
+    `senders`: AE titles it must come from; empty: any.
     """
 
     name: str
@@ -72,6 +75,8 @@ class RoutingRule:
 
     def concerns(self, change: Change) -> bool:
         """Whether a change is one that the rule waits for."""
+        if self.destination.via is Via.PRIORS:
+            return change.level is Level.STUDY and change.kind is ChangeKind.ADDED
         if self.level is Level.INSTANCE:
             return change.level is Level.INSTANCE and change.kind in (ChangeKind.ADDED, ChangeKind.REPLACED)
         return change.level is self.level and change.kind is ChangeKind.STABLE

@@ -37,6 +37,7 @@ from dicomweb_server.ports.worklist import (
     StepReference,
     StepStart,
 )
+from dicomweb_server.services.priors import PriorsOfSteps
 
 __all__ = ["ScheduledStep", "WorklistOptions", "WorklistSearch", "WorklistService"]
 
@@ -88,7 +89,9 @@ class WorklistService:
         performed: PerformedSteps,
         files: ScheduledStepFiles | None = None,
         options: WorklistOptions | None = None,
+        priors: PriorsOfSteps | None = None,
     ) -> None:
+        self._priors = priors
         self._scheduled = scheduled
         self._performed = performed
         self._files = files
@@ -128,8 +131,14 @@ class WorklistService:
         """Add a worklist item; ServerError(BAD_REQUEST, CANNOT_UNDERSTAND) if it is none."""
         number = uuid.uuid4()
         step = ScheduledStep(str(number), self.checked(document, number), time.time())
-        await self._scheduled.put_scheduled_step(step)
+        await self.put(step)
         return step
+
+    async def put(self, step: ScheduledStep) -> None:
+        """Add one that was checked; whoever prepares its patient's earlier studies is told."""
+        await self._scheduled.put_scheduled_step(step)
+        if self._priors is not None:
+            await self._priors.scheduled(step.document)
 
     async def reschedule(self, step_id: str, document: Mapping[str, Any]) -> ScheduledStep:
         """Replace a worklist item of ours; ServerError as `schedule`, NOT_FOUND, or BAD_REQUEST for one in a file."""

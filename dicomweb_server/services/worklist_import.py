@@ -77,9 +77,12 @@ class WorklistImport:
         counts = {"new": 0, "changed": 0, "removed": 0}
         for step_id, step in found.items():
             old = known.get(step_id)
-            if old is None or old.document != step.document:
+            if old is None:
+                await self._worklist.put(step)
+                counts["new"] += 1
+            elif old.document != step.document:
                 await self._scheduled.put_scheduled_step(step)
-                counts["new" if old is None else "changed"] += 1
+                counts["changed"] += 1
         gone = [step_id for step_id in known if step_id not in found]
         counts["removed"] = await self._scheduled.remove_scheduled_steps(gone) if gone else 0
         if counts["new"]:  # what is done already is not offered again

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dicomweb_server.settings.kinds import Integer, Toggle
+from dicomweb_server.settings.kinds import Integer, Several, Text, Toggle
 from dicomweb_server.settings.option import option
 from dicomweb_server.settings.routes import Route, Routes
 from dicomweb_server.settings.worklist_options import WorklistSettings
@@ -24,6 +24,21 @@ class JobSettings(WorklistSettings):
     )
     save_jobs: bool = option(
         _GROUP, Toggle(), "Keep jobs over a restart, where they go on; otherwise forget them.", default=True
+    )
+    priors_newest: int = option(
+        _GROUP, Integer(0, 10_000), "How many earlier studies of a patient are fetched by routes; 0 is all.", default=5
+    )
+    priors_years: int = option(
+        _GROUP, Integer(0, 100), "How old, in years, these may be; 0 is no such limit.", default=5
+    )
+    priors_same_modality: bool = option(
+        _GROUP, Toggle(), "Fetch only those that have a modality of the new study.", default=False
+    )
+    worklist_priors: tuple[str, ...] = option(
+        _GROUP,
+        Several(Text("the name of a modality")),
+        "Modalities from which earlier studies of a patient are fetched when a step is scheduled.",
+        default=(),
     )
     routes: Mapping[str, Route] = option(
         _GROUP, Routes(), "Rules by which what arrives is sent on; see Routing.", default={}

@@ -10,7 +10,13 @@ from dicomweb_server.settings.kinds import Several
 from dicomweb_server.settings.modalities import AE_TITLE
 from dicomweb_server.settings.tables import as_table
 
-_VIA = {"modality": Via.MODALITY, "peer": Via.PEER, "dicomweb": Via.DICOMWEB, "notify": Via.NOTICE}
+_VIA = {
+    "modality": Via.MODALITY,
+    "peer": Via.PEER,
+    "dicomweb": Via.DICOMWEB,
+    "notify": Via.NOTICE,
+    "priors": Via.PRIORS,
+}
 _LEVELS = {"instance": Level.INSTANCE, "series": Level.SERIES, "study": Level.STUDY}
 _SENDERS = Several(AE_TITLE)
 _KNOWN = frozenset({"to", "when", "match", "from"})
@@ -32,9 +38,9 @@ class Routes:
     """A table of rules by name; as text `NAME=KIND:DESTINATION` separated by commas."""
 
     allowed: str = (
-        "a table of name = { to, when, match, from }: to is modality:NAME, peer:NAME, dicomweb:NAME or notify:NAME, "
-        "when one of instance, series, study, match a table of attribute = value, from a list of AE titles "
-        "(as text: NAME=KIND:DESTINATION, separated by commas)"
+        "a table of name = { to, when, match, from }: to is modality:NAME, peer:NAME, dicomweb:NAME, notify:NAME "
+        "or priors:NAME, when one of instance, series, study, match a table of attribute = value, from a list of AE "
+        "titles (as text: NAME=KIND:DESTINATION, separated by commas)"
     )
 
     def read(self, raw: object) -> dict[str, Route]:
@@ -48,7 +54,11 @@ def _route(name: str, raw: object) -> Route:
     via, colon, destination = str(raw["to"]).partition(":")
     when, match = str(raw.get("when", "instance")), raw.get("match", {})
     if via not in _VIA or not colon or not destination:
-        raise ValueError(f"route {name}: to is not modality:NAME, peer:NAME, dicomweb:NAME or notify:NAME")
+        raise ValueError(f"route {name}: to is not modality:NAME, peer:NAME, dicomweb:NAME, notify:NAME or priors:NAME")
+    if _VIA[via] is Via.PRIORS:  # they are wanted before the study is complete
+        if "when" in raw:
+            raise ValueError(f"route {name}: priors are fetched when a study begins to come, there is no when")
+        when = "study"
     if when not in _LEVELS:
         raise ValueError(f"route {name}: when is not instance, series or study")
     if not isinstance(match, Mapping):

@@ -19,6 +19,7 @@ def test_a_table_and_a_text() -> None:
     keys = (("ModalitiesInStudy", "CT"), ("StudyDescription", "*HEAD*"))
     assert Routes().read(table) == {"heads": Route(Via.MODALITY, "pacs", Level.STUDY, keys, ("CT1",))}
     assert Routes().read("a=peer:x, b=dicomweb:y") == {"a": Route(Via.PEER, "x"), "b": Route(Via.DICOMWEB, "y")}
+    assert Routes().read("a=priors:x") == {"a": Route(Via.PRIORS, "x", Level.STUDY)}
     assert Routes().read({}) == {}
 
 
@@ -39,6 +40,7 @@ def test_a_table_and_a_text() -> None:
         {"a": {"to": "modality:x", "match": {"limit": "5"}}},
         {"a": {"to": "modality:x", "from": ["much too long to be an AE title"]}},
         {"a": {"to": "modality:x", "else": "y"}},
+        {"a": {"to": "priors:x", "when": "study"}},
     ],
 )
 def test_what_is_no_route(wrong: object) -> None:
