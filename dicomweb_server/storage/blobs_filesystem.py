@@ -14,6 +14,7 @@ from pathlib import Path
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Make, Staged
 from dicomweb_server.storage.data_folder import PRIVATE_FILE, PRIVATE_FOLDER
+from dicomweb_server.storage.direct_files import DirectFiles
 from dicomweb_server.storage.durability import Durability
 from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.peeking import Peeker
@@ -24,6 +25,7 @@ from dicomweb_server.storage.unplaced import Unplaced
 
 MEMORY_BUDGET = 128 * 1024 * 1024
 _CHUNK = 256 * 1024
+_DIRECT_FROM = 64 * 1024  # what is smaller costs less by way of the page cache
 _THREADS = 4
 
 
@@ -47,7 +49,8 @@ class FilesystemBlobs:
         self._spool = Spool(spool, self._threads, memory_budget, self._reserve)
         self._peeker = Peeker(folder)
         self._keys = KeySequence()
-        self.unplaced = Unplaced(lambda key, data: self._place(Staged(len(data), data=data), key))
+        direct = DirectFiles()
+        self.unplaced = Unplaced(lambda key, data: self._place(Staged(len(data), data=data), key, direct))
 
     def stage(self, *, hash_early: bool = False) -> SpoolFile:
         """Memory for a small instance, a file of the spool for a large one."""
@@ -155,10 +158,10 @@ class FilesystemBlobs:
             raise storage_failure(error, "writing a blob") from error
         return self._keys.next()
 
-    def _place(self, staged: Staged, key: str) -> None:
+    def _place(self, staged: Staged, key: str, direct: DirectFiles | None = None) -> None:
         path = self._path(key)
         try:
-            put(staged, path)
+            put(staged, path, direct)
         except OSError as error:
             path.unlink(missing_ok=True)  # nothing half placed may stay
             raise storage_failure(error, "writing a blob") from error
@@ -256,19 +259,21 @@ def relative_path(key: str) -> str:
     return f"{key[:6]}/{key[6:8]}/{key}.dcm"
 
 
-def put(one: Staged, path: Path) -> None:
-    """Make the file of a blob, which must not be there yet, and its folders."""
+def put(one: Staged, path: Path, direct: DirectFiles | None = None) -> None:
+    """Make the file of a blob, which must not be there yet, and its folders; `direct`: thus, if it is large."""
     try:
-        _put_into_folder(one, path)
+        _put_into_folder(one, path, direct)
     except FileNotFoundError:
         for folder in (path.parent.parent, path.parent):
             folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-        _put_into_folder(one, path)
+        _put_into_folder(one, path, direct)
 
 
-def _put_into_folder(one: Staged, path: Path) -> None:
+def _put_into_folder(one: Staged, path: Path, direct: DirectFiles | None) -> None:
     if one.path is not None:
         one.path.rename(path)
+        return
+    if direct is not None and one.size >= _DIRECT_FROM and direct.make(path, one.data or b""):
         return
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
     try:

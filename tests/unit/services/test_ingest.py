@@ -123,7 +123,7 @@ async def test_identical_bytes_write_nothing(
     await bench.send(data, service=service)
     before = await bench.files(), await bench.store.index.last_change()
 
-    def put(staged: object, path: object) -> None:
+    def put(staged: object, *_: object) -> None:
         raise AssertionError("something was written")
 
     monkeypatch.setattr(blobs_filesystem, "put", put)
@@ -221,7 +221,7 @@ async def test_an_unexpected_failure_is_told_without_patient_data(
 
 
 async def test_no_room_for_blobs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(staged: Staged, path: Path) -> None:
+    def full(staged: Staged, path: Path, _: object) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -242,7 +242,7 @@ async def test_no_room_for_blobs(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 async def test_one_that_cannot_be_written_fails_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     put, second = blobs_filesystem.put, numbered(2, **LARGE)
 
-    def fail(staged: Staged, path: Path) -> None:
+    def fail(staged: Staged, path: Path, _: object) -> None:
         if staged.digest == sha256(second).digest():
             raise OSError(errno.EIO, "Input/output error")
         put(staged, path)
