@@ -26,7 +26,7 @@ async def on_c_store(operation: Operation) -> None:
     if not (is_valid_uid(request.sop_class_uid) and is_valid_uid(request.sop_instance_uid)):
         operation.respond(store_status(Reason.MISSING_UID, "a UID of the command is ill-formed"))
         return
-    staging = services.ingest.stage(hash_early=True)
+    staging = services.ingest.stage()
     try:
         mismatch = await _spool(operation, staging)
         staged = await staging.finish()

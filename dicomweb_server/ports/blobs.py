@@ -69,11 +69,8 @@ class StagingFile(Protocol):
 class Blobs(Protocol):
     """Immutable byte strings under keys."""
 
-    def stage(self, *, hash_early: bool = False) -> StagingFile:
-        """A new spool: memory up to a limit, a file beyond it.
-
-        `hash_early`: what is large is hashed as it is written, and not only when it is read.
-        """
+    def stage(self) -> StagingFile:
+        """A new spool: memory up to a limit, a file beyond it."""
 
     def placement(self, staged: Staged) -> Placement:
         """How to write it under a new key; nothing is written yet. Whoever has placed it calls `release`."""

@@ -144,9 +144,9 @@ class IngestService:
         if self._reader is not None:
             self._reader.start()
 
-    def stage(self, *, hash_early: bool = False) -> StagingFile:
-        """A spool for the bytes of one instance. `hash_early`: as they come, which takes time of the event loop."""
-        return self._blobs.stage(hash_early=hash_early)
+    def stage(self) -> StagingFile:
+        """A spool for the bytes of one instance."""
+        return self._blobs.stage()
 
     async def ingest(self, staged: Staged, origin: Origin, expected_study_uid: str | None = None) -> IngestOutcome:
         """Store one instance; never raises for what is wrong with it."""

@@ -52,9 +52,9 @@ class FilesystemBlobs:
         direct = DirectFiles()
         self.unplaced = Unplaced(lambda key, data: self._place(Staged(len(data), data=data), key, direct))
 
-    def stage(self, *, hash_early: bool = False) -> SpoolFile:
+    def stage(self) -> SpoolFile:
         """Memory for a small instance, a file of the spool for a large one."""
-        return self._spool.stage(hash_early=hash_early)
+        return self._spool.stage()
 
     def placement(self, staged: Staged) -> "FilePlacement":
         """Writes, or moves from the spool."""

@@ -67,9 +67,8 @@ class MemoryBlobs:
         self._times: dict[str, float] = {}
         self._keys = KeySequence()
 
-    def stage(self, *, hash_early: bool = False) -> MemoryStagingFile:
+    def stage(self) -> MemoryStagingFile:
         """A list of chunks."""
-        del hash_early  # it is hashed in any case
         return MemoryStagingFile()
 
     def placement(self, staged: Staged) -> FilePlacement:

@@ -16,7 +16,6 @@ from dicomweb_server.storage.threads import Threads
 
 _IN_MEMORY = 1024 * 1024  # the largest instance that stays in memory
 _FLUSH = 1024 * 1024  # one hop to a thread for so many bytes
-_HASHED_AT_ONCE = 64 * 1024  # up to so many bytes are hashed when they are read
 
 
 class Spool:
@@ -31,9 +30,9 @@ class Spool:
         self._held: dict[int, int] = {}  # bytes of memory by token
         self._tokens = count(1)
 
-    def stage(self, *, hash_early: bool = False) -> "SpoolFile":
-        """A place for one instance. `hash_early`: as it is written, if it is not small."""
-        return SpoolFile(self, next(self._tokens), hash_early=hash_early)
+    def stage(self) -> "SpoolFile":
+        """A place for one instance."""
+        return SpoolFile(self, next(self._tokens))
 
     def charge(self, token: int, size: int) -> bool:
         """Take memory for so many more bytes; False where there is none left."""
@@ -51,18 +50,18 @@ class Spool:
         """The file of an instance that does not stay in memory."""
         return self._folder / f"{token:016x}.part"
 
-    async def append(self, path: Path, data: bytes, hashed: int, digest: "hashlib._Hash") -> None:
-        """Write, and hash what is behind the first `hashed` bytes, in a thread."""
+    async def append(self, path: Path, data: bytes, digest: "hashlib._Hash") -> None:
+        """Write and hash in a thread."""
         try:
-            await self._threads.run(lambda: self._append(path, data, hashed, digest))
+            await self._threads.run(lambda: self._append(path, data, digest))
         except OSError as error:
             raise storage_failure(error, "writing to the spool") from error
 
-    def _append(self, path: Path, data: bytes, hashed: int, digest: "hashlib._Hash") -> None:
+    def _append(self, path: Path, data: bytes, digest: "hashlib._Hash") -> None:
         self._reserve.require(len(data))
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
         try:
-            digest.update(memoryview(data)[hashed:])
+            digest.update(data)
             write_all(descriptor, data)
         finally:
             os.close(descriptor)
@@ -114,39 +113,32 @@ class Spool:
 class SpoolFile:
     """Implements `ports.blobs.StagingFile`."""
 
-    def __init__(self, spool: Spool, token: int, *, hash_early: bool) -> None:
+    def __init__(self, spool: Spool, token: int) -> None:
         """Made by `Spool.stage`."""
         self._spool = spool
         self._token = token
-        self._hash_early = hash_early
         self._buffer = BytesIO()  # takes its bytes without moving those before, and gives all of them away uncopied
         self._size = 0
-        self._digest: hashlib._Hash | None = None  # once something was hashed
-        self._hashed = 0  # so many bytes of the buffer
-        self._is_file = False
+        self._digest: hashlib._Hash | None = None  # once there is a file
         self._failure: ServerError | None = None
 
     async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
         """Take some more bytes."""
         length = sum([self._buffer.write(chunk) for chunk in chunks])
         self._size += length
-        if self._is_file:
+        if self._digest is not None:
             if self._buffer.tell() >= _FLUSH:
-                await self._flush()
+                await self._flush(self._digest)
         elif self._size > _IN_MEMORY or not self._spool.charge(self._token, length):
-            self._is_file = True
-            await self._flush()
+            self._digest = hashlib.sha256()
+            await self._flush(self._digest)
             self._spool.release(self._token)
-        elif self._hash_early and self._size > _HASHED_AT_ONCE:
-            self._hash()
 
     async def finish(self) -> Staged:
         """The instance is whole."""
-        if not self._is_file:
-            digest = self._digest.digest() if self._digest is not None else None
-            return Staged(self._size, digest, self._buffer.getvalue(), token=self._token)
-        await self._flush()
-        assert self._digest is not None
+        if self._digest is None:
+            return Staged(size=self._size, data=self._buffer.getvalue(), token=self._token)
+        await self._flush(self._digest)
         path = self._spool.path(self._token)
         return Staged(size=self._size, digest=self._digest.digest(), path=path, token=self._token)
 
@@ -154,26 +146,15 @@ class SpoolFile:
         """Forget it."""
         self._buffer = BytesIO()
         self._spool.release(self._token)
-        if self._is_file:
+        if self._digest is not None:
             await self._spool.remove([self._spool.path(self._token)])
 
-    def _hash(self) -> None:
-        """What was written last is in the processor's cache now."""
-        if self._digest is None:
-            self._digest = hashlib.sha256()
-        with self._buffer.getbuffer() as content, content[self._hashed :] as new:
-            self._digest.update(new)
-            self._hashed += len(new)
-
-    async def _flush(self) -> None:
+    async def _flush(self, digest: "hashlib._Hash") -> None:
         if self._failure is not None:
             raise self._failure
-        if self._digest is None:
-            self._digest = hashlib.sha256()
-        data, hashed = self._buffer.getvalue(), self._hashed
-        self._buffer, self._hashed = BytesIO(), 0
+        data, self._buffer = self._buffer.getvalue(), BytesIO()
         try:
-            await self._spool.append(self._spool.path(self._token), data, hashed, self._digest)
+            await self._spool.append(self._spool.path(self._token), data, digest)
         except ServerError as error:
             self._failure = error
             await self.discard()
