@@ -38,7 +38,7 @@ async def on_n_action(operation: Operation) -> None:
         operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
         return
     try:
-        owed = await terms.reports.take(wanted, terms.origin.calling_ae_title)
+        owed = await terms.reports.take(wanted, terms.origin.calling_ae_title, terms.options.local_ae_title)
     except ServerError as error:  # it cannot be kept, so it may not be answered
         operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))
         return

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dicomweb_server.dimse.admission import with_title
@@ -38,10 +39,10 @@ class Reports:
         for owed in await self._services.commitments.table.owed():
             self._begin(self._report(owed, None, None))
 
-    async def take(self, request: CommitmentRequest, calling_ae_title: str) -> OwedReport:
+    async def take(self, request: CommitmentRequest, calling_ae_title: str, local_ae_title: str) -> OwedReport:
         """Keep a request, so that it will be answered whatever comes."""
         table = self._services.commitments.table
-        return await table.add_owed(request.transaction_uid, calling_ae_title, request.references)
+        return await table.add_owed(request.transaction_uid, calling_ae_title, request.references, local_ae_title)
 
     def begin(self, owed: OwedReport, exchange: Exchange, context: Context) -> None:
         """Verify and report, in the background."""
@@ -63,7 +64,7 @@ class Reports:
         try:
             reasons = await refused(owed.references, self._services)
             request = CommitmentRequest(owed.transaction_uid, owed.references)
-            report = CommitmentReport(request, reasons, self._options.ae_title)
+            report = CommitmentReport(request, reasons, owed.local_ae_title or self._options.ae_title)
             delivered = exchange is not None and context is not None and await self._told(report, exchange, context)
             delivered = delivered or await self._delivered(report, owed)
             await self._services.commitments.table.remove_owed(owed.number)
@@ -82,6 +83,7 @@ class Reports:
             modality = next(iter(with_title(owed.ae_title, self._options).values()), None)
             if modality is None:
                 return False
+            modality = replace(modality, local_ae_title=modality.local_ae_title or owed.local_ae_title)
             if await self._told_anew(report, modality):
                 return True
             await self._services.commitments.table.note_attempts(owed.number, attempt + 1)

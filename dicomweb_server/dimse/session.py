@@ -30,8 +30,8 @@ logger = logging.getLogger("dicomweb_server.dimse")
 class ReportQueue(Protocol):
     """Verifies and reports storage commitment in the background."""
 
-    async def take(self, request: CommitmentRequest, calling_ae_title: str) -> OwedReport:
-        """Keep a request, so that it will be answered whatever comes."""
+    async def take(self, request: CommitmentRequest, calling_ae_title: str, local_ae_title: str) -> OwedReport:
+        """Keep a request, so that it will be answered whatever comes; `local_ae_title`: of an entity of ours, or ""."""
 
     def begin(self, owed: OwedReport, exchange: Exchange, context: Context) -> None:
         """Verify and report."""

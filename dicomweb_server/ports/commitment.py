@@ -9,7 +9,10 @@ from dicomweb_server.ports.peers import Reference
 
 @dataclass(frozen=True, slots=True)
 class OwedReport:
-    """A request of storage commitment whose report has not been delivered. `created`: seconds of the epoch."""
+    """A request of storage commitment whose report has not been delivered. `created`: seconds of the epoch.
+
+    `local_ae_title`: of the AE of ours that was asked, "" if it is the server's own.
+    """
 
     number: int
     transaction_uid: str
@@ -17,6 +20,7 @@ class OwedReport:
     references: tuple[Reference, ...]
     created: float
     attempts: int = 0
+    local_ae_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,9 @@ class AskedCommitment:
 class CommitmentTable(Protocol):
     """Both kinds. What is written is durable when a method returns."""
 
-    async def add_owed(self, transaction_uid: str, ae_title: str, references: Sequence[Reference]) -> OwedReport:
+    async def add_owed(
+        self, transaction_uid: str, ae_title: str, references: Sequence[Reference], local_ae_title: str = ""
+    ) -> OwedReport:
         """Keep a request."""
 
     async def owed(self) -> Sequence[OwedReport]:

@@ -38,25 +38,26 @@ class SqliteCommitments:
         self._database = database
         self._writer = writer
 
-    async def add_owed(self, transaction_uid: str, ae_title: str, references: Sequence[Reference]) -> OwedReport:
+    async def add_owed(
+        self, transaction_uid: str, ae_title: str, references: Sequence[Reference], local_ae_title: str = ""
+    ) -> OwedReport:
         """In the next transaction."""
         created = time.time()
-        row = (transaction_uid, ae_title, orjson.dumps(_pairs(references)).decode(), created)
+        document = {"local": local_ae_title, "references": _pairs(references)} if local_ae_title else _pairs(references)
+        row = (transaction_uid, ae_title, orjson.dumps(document).decode(), created)
 
         def add(transaction: Transaction) -> int:
             number: int = transaction.connection.execute(_ADD_OWED, row).fetchone()[0]
             return number
 
-        return OwedReport(await self._writer.change(add), transaction_uid, ae_title, tuple(references), created)
+        number = await self._writer.change(add)
+        return OwedReport(number, transaction_uid, ae_title, tuple(references), created, local_ae_title=local_ae_title)
 
     async def owed(self) -> Sequence[OwedReport]:
         """By their numbers."""
 
         def read(connection: Connection) -> list[OwedReport]:
-            return [
-                OwedReport(number, uid, ae_title, _references(orjson.loads(document)), created, attempts)
-                for number, uid, ae_title, document, created, attempts in connection.execute(_OWED)
-            ]
+            return [_owed(*row) for row in connection.execute(_OWED)]
 
         return await self._database.read(read)
 
@@ -106,6 +107,13 @@ class SqliteCommitments:
             transaction.connection.execute(statement, row)
 
         await self._writer.change(change)
+
+
+def _owed(number: int, uid: str, ae_title: str, text: str, created: float, attempts: int) -> OwedReport:
+    document: Any = orjson.loads(text)
+    if isinstance(document, list):
+        return OwedReport(number, uid, ae_title, _references(document), created, attempts)
+    return OwedReport(number, uid, ae_title, _references(document["references"]), created, attempts, document["local"])
 
 
 def _pairs(references: Iterable[Reference]) -> list[list[str]]:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from pynetdicom import AE, build_context, build_role
+from pynetdicom import AE, build_context, build_role, evt
 
 from conformance.commitment import COMMITMENT_INSTANCE, Report, Reports, request
 from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, Service
-from dicomweb_server.dimse.options import Modality
+from dicomweb_server.dimse.options import ApplicationEntity, Modality
 from tests.app.dimse_harness import AE_TITLE, open_node
 from tests.app.dimse_peers import IMPATIENT, fill, study
 
@@ -31,12 +31,13 @@ def ask(
     stay: float = 3.0,
     action_type: int = 1,
     instance: str = COMMITMENT_INSTANCE,
+    called: str = AE_TITLE,
 ) -> tuple[int, Report | None]:
     """The status of the N-ACTION, and what is told on the same association if the asker stays."""
     reports, told = Reports(), None
     contexts = [build_context(STORAGE_COMMITMENT)]
     association = AE("ASKER").associate(
-        "127.0.0.1", port, contexts, ae_title=AE_TITLE, evt_handlers=list(reports.handlers)
+        "127.0.0.1", port, contexts, ae_title=called, evt_handlers=list(reports.handlers)
     )
     assert association.is_established
     status, _ = association.send_n_action(dataset, action_type, STORAGE_COMMITMENT, instance)
@@ -47,11 +48,16 @@ def ask(
 
 
 @contextmanager
-def listening_asker(port: int) -> Iterator[Reports]:
-    """Takes reports on associations of the one who was asked."""
+def listening_asker(port: int, callers: list[str] | None = None) -> Iterator[Reports]:
+    """Takes reports on associations of the one who was asked; `callers`: as whom that calls."""
+
+    def accepted(event: Any) -> None:
+        if callers is not None:
+            callers.append(event.assoc.requestor.ae_title)
+
     reports, ae = Reports(), AE("ASKER")
     ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
-    with listening(ae, port, reports.handlers):
+    with listening(ae, port, [*reports.handlers, (evt.EVT_ACCEPTED, accepted)]):
         yield reports
 
 
@@ -132,6 +138,31 @@ async def test_what_is_not_delivered_survives_a_restart(tmp_path: Path, monkeypa
             async with asyncio.timeout(3):
                 while await node.services.commitments.table.owed():  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
+
+
+async def test_an_entity_reports_as_who_was_asked_also_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicomweb_server.dimse.reports.WAITS", (0.1, 100))
+    port = free_port()
+    options: dict[str, Any] = {
+        "modalities": {"asker": Modality("ASKER", "127.0.0.1", port)},
+        "entities": (ApplicationEntity("WARD"),),
+        "timeouts": IMPATIENT,
+    }
+    callers: list[str] = []
+    async with open_node(tmp_path, **options) as node:
+        stored = await fill(node, *study(2))
+        _, told = await asyncio.to_thread(ask, node.port, action("2.25.5", stored), called="WARD")
+        assert told is not None
+        assert told[1].RetrieveAETitle == "WARD"
+        await asyncio.to_thread(ask, node.port, action("2.25.9", stored), stay=0, called="WARD")
+        await asyncio.sleep(0.3)
+    with listening_asker(port, callers) as reports:
+        async with open_node(tmp_path, **options):
+            _, report = await asyncio.to_thread(reports.next, 5)
+    assert (report.TransactionUID, report.RetrieveAETitle) == ("2.25.9", "WARD")
+    assert callers == ["WARD"]
 
 
 @pytest.mark.parametrize(
