@@ -27,6 +27,7 @@ from dicomweb_server.services import Services
 from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.associations import Associations
+from dicomweb_server.services.availability import AvailabilityService
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.creation import CreationService
@@ -178,6 +179,14 @@ def _services(
         exports=ExportService(store.exports, is_kept=settings.log_exports),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),
+        availability=AvailabilityService(
+            jobs,
+            modalities,
+            retrieve,
+            settings.fetch_available,
+            ae_title=settings.ae_title,
+            by_get=settings.retrieve_method == "get",
+        ),
         worklist=worklist_service(settings, store, jobs),
         performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward)),
         queries=Queries(settings.kept_queries),

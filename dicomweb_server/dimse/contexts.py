@@ -114,6 +114,7 @@ SERVICES: Mapping[str, Service] = {
     MODALITY_WORKLIST: Service.WORKLIST,
     PERFORMED_STEP: Service.MPPS,
     PERFORMED_STEP_RETRIEVE: Service.MPPS,
+    INSTANCE_AVAILABILITY: Service.AVAILABILITY,
     **dict.fromkeys(STORAGE_CLASSES, Service.STORE),
     **{uid: _QUERY_SERVICES[uid.rpartition(".")[2]] for uid in QUERY_LEVELS},
 }
@@ -161,7 +162,7 @@ class Contexts:
             return Support(_IDENTIFIER_SYNTAXES, extended=retrieve_information)
         if service is Service.COMMITMENT:  # whom we asked may report as SCP on an association of its own
             return Support(_IDENTIFIER_SYNTAXES, scu=True)
-        return Support(_IDENTIFIER_SYNTAXES if service is Service.MPPS else _NATIVE)
+        return Support(_NATIVE if service is Service.ECHO else _IDENTIFIER_SYNTAXES)
 
     def service_of(self, abstract_syntax: str) -> Service | None:
         """The service that an abstract syntax belongs to, None if it has none here."""
@@ -178,7 +179,12 @@ class Contexts:
 
 def operation_name(service: Service) -> str:
     """What the operation of a service is called in PS3.7."""
-    others = {Service.COMMITMENT: "N-ACTION", Service.WORKLIST: "C-FIND", Service.MPPS: "N-CREATE, N-SET, N-GET"}
+    others = {
+        Service.COMMITMENT: "N-ACTION",
+        Service.WORKLIST: "C-FIND",
+        Service.MPPS: "N-CREATE, N-SET, N-GET",
+        Service.AVAILABILITY: "N-CREATE",
+    }
     return others.get(service, f"C-{service.name}")
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from dicomweb_server.dicom.availability import INSTANCE_AVAILABILITY
+from dicomweb_server.dimse.availability_scp import on_availability
 from dicomweb_server.dimse.commitment_scp import on_n_action
 from dicomweb_server.dimse.contexts import PERFORMED_STEP, SERVICES, Service, is_storage
 from dicomweb_server.dimse.message import CommandField
@@ -23,6 +25,14 @@ async def on_any_c_find(operation: Operation) -> None:
         await on_c_find(operation)
 
 
+async def on_any_n_create(operation: Operation) -> None:
+    """N-CREATE: a performed step begins, or a node tells what it has."""
+    if operation.context.abstract_syntax == INSTANCE_AVAILABILITY:
+        await on_availability(operation)
+    else:
+        await on_n_create(operation)
+
+
 async def on_c_echo(operation: Operation) -> None:
     """C-ECHO: we are here (PS3.7 §9.3.5)."""
     operation.respond(SUCCESS)
@@ -32,6 +42,7 @@ def _serves(*services: Service) -> Callable[[str], bool]:
     return lambda abstract_syntax: SERVICES.get(abstract_syntax) in services
 
 
+_CREATED = frozenset({PERFORMED_STEP, INSTANCE_AVAILABILITY})
 HANDLERS: Mapping[int, Handler] = {
     CommandField.C_ECHO_RQ: Handler("C-ECHO", on_c_echo, _serves(Service.ECHO)),
     CommandField.C_STORE_RQ: Handler("C-STORE", on_c_store, is_storage, needs_dataset=True),
@@ -40,7 +51,7 @@ HANDLERS: Mapping[int, Handler] = {
     ),
     CommandField.C_MOVE_RQ: Handler("C-MOVE", on_c_move, _serves(Service.MOVE), needs_dataset=True, long=True),
     CommandField.C_GET_RQ: Handler("C-GET", on_c_get, _serves(Service.GET), needs_dataset=True, long=True),
-    CommandField.N_CREATE_RQ: Handler("N-CREATE", on_n_create, PERFORMED_STEP.__eq__, needs_dataset=True),
+    CommandField.N_CREATE_RQ: Handler("N-CREATE", on_any_n_create, _CREATED.__contains__, needs_dataset=True),
     CommandField.N_SET_RQ: Handler("N-SET", on_n_set, PERFORMED_STEP.__eq__, needs_dataset=True),
     CommandField.N_GET_RQ: Handler("N-GET", on_n_get, _serves(Service.MPPS)),
     CommandField.N_EVENT_REPORT_RQ: N_EVENT_REPORT,

@@ -15,6 +15,7 @@ from dicomweb_server.dimse.status import (
     ATTRIBUTES_NOT_USED,
     DUPLICATE_INSTANCE,
     INVALID_ARGUMENT,
+    INVALID_OBJECT_INSTANCE,
     INVALID_VALUE,
     MISSING_ATTRIBUTE,
     NO_SUCH_INSTANCE,
@@ -42,7 +43,7 @@ async def on_n_create(operation: Operation) -> None:
     """A step has begun; a UID is made for it if the modality gave none (PS3.7 §10.1.5.1.4)."""
     instance_uid = operation.request.affected_sop_instance_uid or f"2.25.{uuid.uuid4().int}"
     if not is_valid_uid(instance_uid):
-        operation.respond(Status(0x0117, "the SOP Instance UID is ill-formed"))
+        operation.respond(INVALID_OBJECT_INSTANCE)
         return
     try:
         await operation.terms.services.performed.begin(instance_uid, await _report(operation))

@@ -40,6 +40,7 @@ NO_SUCH_INSTANCE = Status(0x0112)
 INVALID_ARGUMENT = Status(0x0115)
 INVALID_VALUE = Status(0x0106)
 MISSING_ATTRIBUTE = Status(0x0120)
+INVALID_OBJECT_INSTANCE = Status(0x0117, "the SOP Instance UID is ill-formed")
 DUPLICATE_INSTANCE = Status(0x0111)
 ATTRIBUTES_NOT_USED = Status(0x0107)  # a warning: the rest was
 NO_SUCH_ACTION = Status(0x0123)

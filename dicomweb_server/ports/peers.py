@@ -38,6 +38,7 @@ class Service(Enum):
     MOVE = "move"
     COMMITMENT = "commitment"  # storage commitment
     MPPS = "mpps"  # modality performed procedure steps
+    AVAILABILITY = "availability"  # Instance Availability Notification
 
 
 class Manufacturer(Enum):

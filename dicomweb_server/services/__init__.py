@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.annotations import AnnotationService
     from dicomweb_server.services.archives import ArchiveService
     from dicomweb_server.services.associations import Associations
+    from dicomweb_server.services.availability import AvailabilityService
     from dicomweb_server.services.changes import ChangeService
     from dicomweb_server.services.commitment import CommitmentService
     from dicomweb_server.services.creation import CreationService
@@ -52,6 +53,7 @@ class Services:
     jobs: JobService
     exports: ExportService
     commitments: CommitmentService
+    availability: AvailabilityService
     worklist: WorklistService
     performed: PerformedStepService
     archives: ArchiveService

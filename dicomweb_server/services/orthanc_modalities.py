@@ -23,7 +23,7 @@ _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _PERMISSIONS: Mapping[str, tuple[Service, ...]] = {
     "AllowEcho": (Service.ECHO,),
-    "AllowStore": (Service.STORE,),
+    "AllowStore": (Service.STORE, Service.AVAILABILITY),
     "AllowFind": (Service.FIND,),
     "AllowFindWorklist": (Service.WORKLIST, Service.MPPS),
     "AllowGet": (Service.GET,),

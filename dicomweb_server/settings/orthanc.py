@@ -161,6 +161,7 @@ def _modality(name: str, raw: object) -> dict[str, object]:
         allow = [word for flag, word in _OPERATION_FLAGS.items() if _flag(f"{name}.{flag}", raw.get(flag, True))]
         if "worklist" in allow:  # whose order it is may tell what became of it
             allow.append("mpps")
+        allow += ["availability"] if "store" in allow else []
         found = {ours: raw[theirs] for theirs, ours in _MODALITY_NAMES.items() if theirs in raw}
         return found | {"allow": allow}
     raise SettingsError(f'{name} is not allowed; allowed is ["AET", "host", port] or an object with AET, Host and Port')

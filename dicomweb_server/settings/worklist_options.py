@@ -79,6 +79,12 @@ class WorklistSettings(RemoteSettings):
         "Modality from which is fetched what C-MOVE and C-GET ask for and is not here.",
         default=None,
     )
+    fetch_available: tuple[str, ...] = option(
+        "DIMSE",
+        Several(Text("the name of a modality")),
+        "Modalities from which is fetched what they tell that they have (Instance Availability Notification).",
+        default=(),
+    )
     synchronous_move: bool = option(
         "DIMSE",
         Toggle(),

@@ -7,6 +7,7 @@ from dicomweb_server.services.acceptance import Acceptance
 from dicomweb_server.services.annotations import AnnotationService
 from dicomweb_server.services.archives import ArchiveService
 from dicomweb_server.services.associations import Associations
+from dicomweb_server.services.availability import AvailabilityService
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
 from dicomweb_server.services.creation import CreationService
@@ -43,7 +44,7 @@ def services_on(
     """One of each."""
     retrieve = RetrieveService(store.index, store.blobs, workers)
     pixels = PixelService(retrieve, store.blobs, workers, InlineWorkers(), memory=1 << 24)
-    modalities = Modalities()
+    modalities, jobs = Modalities(), JobService(store.jobs)
     resources = ResourceService(store.resources, store.index)
     ingest = IngestService(store.blobs, store.index, workers, policy)
     transcoding = TranscodingService(retrieve, store.blobs, workers, pixels, store.transcoded)
@@ -56,7 +57,7 @@ def services_on(
         transcoding=transcoding,
         rendering=RenderingService(retrieve, store.blobs, workers, pixels, store.derived),
         delete=DeleteService(store.blobs, store.index, grace=0, derived=(store.derived, store.transcoded)),
-        jobs=JobService(store.jobs),
+        jobs=jobs,
         exports=ExportService(store.exports, is_kept=True),
         modalities=modalities,
         associations=Associations(),
@@ -65,6 +66,7 @@ def services_on(
         queries=Queries(),
         commitments=CommitmentService(store.commitments, modalities),
         edits=edit_service(store, workers, transcoding, policy),
+        availability=AvailabilityService(jobs, modalities, retrieve),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
         resources=resources,

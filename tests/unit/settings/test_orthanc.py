@@ -183,10 +183,10 @@ def test_modalities_as_list_and_object(tmp_path: Path) -> None:
     ).modalities
     assert (modalities["a"].ae_title, modalities["a"].host, modalities["a"].port) == ("AAA", "10.0.0.1", 104)
     assert modalities["b"].allow == OPERATIONS
-    assert modalities["c"].allow == ("echo", "store", "get", "worklist", "commitment", "mpps")
+    assert modalities["c"].allow == ("echo", "store", "get", "worklist", "commitment", "mpps", "availability")
     assert modalities["b"].manufacturer == "GenericNoWildcardInDates"
     d = modalities["d"]
-    assert d.allow == ("echo", "store", "find", "get", "move")
+    assert d.allow == ("echo", "store", "find", "get", "move", "availability")
     assert (d.manufacturer, d.tls, d.timeout, d.local_ae_title, d.transcoding) == ("GE", True, 7, "US", False)
     with pytest.raises(SettingsError, match="modalities"):
         settings_of(tmp_path, DicomModalities={"a": ["AAA", "10.0.0.1", 104, "Nobody"]})

@@ -1,0 +1,46 @@
+"""N-CREATE of Instance Availability Notification (PS3.4 annex R): what other nodes say that they have."""
+
+import uuid
+
+from dicomweb_server.dicom.availability import read_availability
+from dicomweb_server.dicom.data_set_json import data_set_json
+from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.dimse.admission import with_title
+from dicomweb_server.dimse.session import Operation
+from dicomweb_server.dimse.status import (
+    INVALID_ARGUMENT,
+    INVALID_OBJECT_INSTANCE,
+    MISSING_ATTRIBUTE,
+    PROCESSING_FAILURE,
+    SUCCESS,
+    Status,
+    comment,
+)
+from dicomweb_server.errors import Reason, ServerError
+
+_LARGEST_NOTICE = 16 << 20  # with every instance of a study in it
+
+
+async def on_availability(operation: Operation) -> None:
+    """Notices are not kept: what is told may be fetched, and that is all that they are for."""
+    instance_uid = operation.request.affected_sop_instance_uid or f"2.25.{uuid.uuid4().int}"
+    if not is_valid_uid(instance_uid):
+        operation.respond(INVALID_OBJECT_INSTANCE)
+        return
+    data = await operation.dataset.whole(_LARGEST_NOTICE)
+    try:
+        if data is None:
+            raise ServerError(Reason.TOO_LARGE, f"the notice has more than {_LARGEST_NOTICE} bytes")
+        told = read_availability(data_set_json(data, operation.context.transfer_syntax))
+    except ServerError as error:
+        code = MISSING_ATTRIBUTE if error.reason is Reason.BAD_REQUEST else INVALID_ARGUMENT
+        operation.respond(Status(code.code, comment(error.detail)))
+        return
+    terms = operation.terms
+    try:
+        names = list(with_title(terms.origin.calling_ae_title, terms.options))
+        await terms.services.availability.told(names, told)
+    except ServerError as error:
+        operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))
+        return
+    operation.respond(SUCCESS, affected_sop_instance_uid=instance_uid)
