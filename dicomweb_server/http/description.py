@@ -39,7 +39,8 @@ class Description:
 
     `produces`, `consumes`: media types, the default first, as Accept and Content-Type name them. `success`: statuses in
     words. `errors`: statuses that come with a problem, or, if also in `told`, with what success comes with. `bodies`:
-    the schema of a media type where it is not what other operations answer with.
+    the schema of a media type where it is not what other operations answer with. `may_be_empty`: a request without
+    a body means something, too.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Description:
     errors: Sequence[int] = (400, 404, 406)
     told: Sequence[int] = ()
     bodies: Mapping[str, Schema] = field(default_factory=dict)
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _operation(
         "responses": {str(status): _response(status, said, own, form) for status in _statuses(operation)},
     }
     if said.consumes:
-        described["requestBody"] = {"required": True, "content": _content(said.consumes, bodies)}
+        described["requestBody"] = {"required": not said.may_be_empty, "content": _content(said.consumes, bodies)}
     return described
 
 

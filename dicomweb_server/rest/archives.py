@@ -131,8 +131,9 @@ def _pair(path: str, endpoints: tuple[Any, Any], layout: Layout, what: str, para
     get, post = (partial(endpoint, layout=layout) for endpoint in endpoints)
     return [
         row("GET", path, get, what, *parameters, produces=(ZIP,), errors=(404,)),
-        row("POST", path, post, f"{what}, or a job for it", produces=(ZIP, JSON), consumes=(JSON,), errors=(404,)),
-    ]
+        row("POST", path, post, f"{what}, or a job for it", produces=(ZIP, JSON), consumes=(JSON,),
+            may_be_empty="{id}" in path, errors=(404,)),
+    ]  # fmt: skip
 
 
 async def export(request: Request, context: Context) -> Response:

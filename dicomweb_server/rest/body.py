@@ -28,18 +28,16 @@ async def text_body(request: Request, limit: int = _MAX_TEXT) -> str:
 
 async def json_body(request: Request, context: Context, limit: int | None = None) -> Any:
     """A body in JSON, whatever its Content-Type says."""
-    body = await whole_body(request, limit or context.options.max_json_size)
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ServerError(Reason.BAD_REQUEST, f"the body is not valid JSON: {_said(error)}") from None
+    return _parsed(await whole_body(request, limit or context.options.max_json_size))
 
 
 async def any_body(request: Request, context: Context, limit: int | None = None) -> Any:
     """A body in JSON, or nothing at all, which is None."""
     body = await whole_body(request, limit or context.options.max_json_size)
-    if not body.strip():
-        return None
+    return _parsed(body) if body.strip() else None
+
+
+def _parsed(body: bytes | str) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -53,10 +51,7 @@ def _said(error: orjson.JSONDecodeError) -> str:
 
 def text_list(said: str) -> list[str]:
     """A list of texts in JSON."""
-    try:
-        found = orjson.loads(said)
-    except orjson.JSONDecodeError as error:
-        raise ServerError(Reason.BAD_REQUEST, f"the body is not valid JSON: {_said(error)}") from None
+    found = _parsed(said)
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise ServerError(Reason.BAD_REQUEST, "the body must be a list of texts")
     return found
@@ -69,13 +64,8 @@ async def object_body(request: Request, context: Context, limit: int | None = No
 
 async def optional_object_body(request: Request, context: Context, limit: int | None = None) -> "Members":
     """A body that is a JSON object, or nothing at all, which stands for an empty one."""
-    body = await whole_body(request, limit or context.options.max_json_size)
-    if not body.strip():
-        return Members({})
-    try:
-        return Members(orjson.loads(body))
-    except orjson.JSONDecodeError as error:
-        raise ServerError(Reason.BAD_REQUEST, f"the body is not valid JSON: {_said(error)}") from None
+    body = await any_body(request, context, limit)
+    return Members({} if body is None else body)
 
 
 class Members:

@@ -64,6 +64,6 @@ _ROUTES = RemoteRoutes(
 OPERATIONS: Table = (
     *_ROUTES.table(),
     *_ROUTES.configuration(),
-    row("POST", "/modalities/{name}/echo", echo, "C-ECHO", consumes=(JSON,), errors=_FAILS),
+    row("POST", "/modalities/{name}/echo", echo, "C-ECHO", consumes=(JSON,), may_be_empty=True, errors=_FAILS),
     row("POST", "/tools/dicom-echo", echo_any, "C-ECHO to any node", consumes=(JSON,), errors=_FAILS),
 )

@@ -177,7 +177,7 @@ OPERATIONS: Table = (
     row("GET", "/queries/{id}/answers/{index}/content", show_answer, "One answer", *_FORMS),
     *(
         row("POST", f"/queries/{{id}}/answers/{{index}}/{name}", _searched_below(level), summary,
-            consumes=(JSON,), errors=_FAILS)
+            consumes=(JSON,), may_be_empty=True, errors=_FAILS)
         for name, level, summary in (
             ("query-studies", Level.STUDY, "Search the studies of an answer"),
             ("query-series", Level.SERIES, "Search the series of an answer"),

@@ -82,16 +82,11 @@ def _numbers(element: Mapping[str, Any] | None) -> list[float]:
 _SUMMARY = "Read the files below again, and write anew what the index says of them"
 OPERATIONS: Table = (
     *(
-        row("POST", f"/{name}/{{id}}/reconstruct", reconstruct, _SUMMARY, produces=(TEXT,), consumes=(JSON,))
-        for name in LEVELS
-    ),
-    row(
-        "POST",
-        "/tools/reconstruct",
-        reconstruct_all,
-        "Read all files again; answered when that is done",
-        produces=(TEXT,),
-        consumes=(JSON,),
+        row("POST", path, endpoint, summary, produces=(TEXT,), consumes=(JSON,), may_be_empty=True)
+        for path, endpoint, summary in (
+            *((f"/{name}/{{id}}/reconstruct", reconstruct, _SUMMARY) for name in LEVELS),
+            ("/tools/reconstruct", reconstruct_all, "Read all files again; answered when that is done"),
+        )
     ),
     row("GET", "/series/{id}/ordered-slices", ordered_slices, "The slices in their order in space (deprecated)"),
 )

@@ -44,6 +44,7 @@ def row(
     tag: str = "",
     produces: Sequence[str] = (JSON,),
     consumes: Sequence[str] = (),
+    may_be_empty: bool = False,
     success: Mapping[int, str] = _DONE,
     errors: Sequence[int] = (),
 ) -> Row:
@@ -59,6 +60,7 @@ def row(
         success=success,
         produces=produces,
         consumes=consumes,
+        may_be_empty=may_be_empty or tuple(consumes) == (TEXT,),
         parameters=parameters,
         errors=sorted({*usual, *errors}),
     )
