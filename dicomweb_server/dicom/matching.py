@@ -11,22 +11,13 @@ from typing import Any
 from dicomweb_server.dicom.comparable import NUMBER_VRS, comparable, number
 from dicomweb_server.dicom.folding import fold
 from dicomweb_server.dicom.query import Match, MatchKind, Query
+from dicomweb_server.dicom.timezone import DATE_TIME_PAIRS, adjusted
 from dicomweb_server.dicom.wildcard import wildcard
 
-__all__ = ["DATE_TIME_PAIRS", "JsonObject", "fold", "key_words", "matches", "private_tag"]
+__all__ = ["JsonObject", "fold", "key_words", "matches", "private_tag"]
 
 JsonObject = Mapping[str, Any]
 
-# The dates and times that make one moment, for combined date-time matching (PS3.4 C.2.2.2.5.4).
-DATE_TIME_PAIRS = (
-    (0x00400002, 0x00400003),
-    (0x00080020, 0x00080030),
-    (0x00080021, 0x00080031),
-    (0x00080022, 0x00080032),
-    (0x00080023, 0x00080033),
-    (0x00400244, 0x00400245),
-    (0x00400250, 0x00400251),
-)
 _WORD_ENDS = re.compile(r"[\^= ,\-\\]+")
 _KEY_WORD_ENDS = re.compile(r"[\^= ,\-\\*?]+")
 
@@ -34,6 +25,8 @@ _KEY_WORD_ENDS = re.compile(r"[\^= ,\-\\*?]+")
 def matches(document: JsonObject, query: Query) -> bool:
     """Whether one data set matches all keys of the query; its level and parents are the caller's matter."""
     rules = _Rules(query.fuzzy, query.combined_datetime)
+    if query.timezone is not None:
+        document = adjusted(document, query.timezone)
     return _all_match(document, [(match.path, match) for match in query.matches], rules)
 
 

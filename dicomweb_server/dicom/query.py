@@ -75,7 +75,8 @@ class Query:
     The attributes of parents that were not named are answered too (PS3.18 §10.6.1.2). `fuzzy`: person names match
     by the beginnings of their words. `combined_datetime`: a range of dates and its range of times are one interval.
     `count_total`: tell how many match in all. `only_included`: answers have what is in `include` and the keys, not what
-    QIDO-RS returns by default. `view`: nothing else is there. Two equal queries have equal answers at one state of the
+    QIDO-RS returns by default. `view`: nothing else is there. `timezone`: in which the dates and times of the keys are
+    meant, minutes from UTC; None: as they are written. Two equal queries have equal answers at one state of the
     index.
     """
 
@@ -93,3 +94,4 @@ class Query:
     order: tuple[Order, ...] = field(default=())
     count_total: bool = False
     view: View | None = None
+    timezone: int | None = None

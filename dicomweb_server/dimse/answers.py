@@ -50,8 +50,10 @@ class AnswerEncoder:
         transfer_syntax_uid: str,
         character_set: str = "",
         web_root: str = "",
+        change: Callable[[Attributes], Attributes] | None = None,
     ) -> None:
-        """`constants`: elements that all answers have, tag → (VR, text), also instead of a key."""
+        """`constants`: elements that all answers have, tag → (VR, text), or instead of a key; `change`: of a match."""
+        self._change = change
         self._web_root = web_root.encode("ascii")  # of the Retrieve URLs in matches
         self._head = _head(transfer_syntax_uid)
         self._label = character_set if character_set in _CODECS else _UTF_8
@@ -67,6 +69,8 @@ class AnswerEncoder:
     def encode(self, match: bytes) -> bytes:
         """The identifier that answers with one match."""
         attributes: Attributes = orjson.loads(match.replace(b"\1", self._web_root))
+        if self._change is not None:
+            attributes = self._change(attributes)
         if match.isascii():
             return b"".join(self._elements(self._plan, attributes, "ascii"))
         label = self._label

@@ -35,6 +35,7 @@ __all__ = [
     "operation_name",
     "query_class",
     "retrieve_information",
+    "worklist_information",
 ]
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -124,7 +125,9 @@ _IDENTIFIER_SYNTAXES = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_
 _NATIVE = frozenset(NATIVE)
 # Service class application information of C-FIND (PS3.4 table C.5-1): relational queries, combined date-time, fuzzy
 # names, time zone, enhanced multi-frame conversion, empty value, multiple value.
-_FIND_INFORMATION = (1, 1, 1, 0, 0, 1, 1)
+_FIND_INFORMATION = (1, 1, 1, 1, 0, 1, 1)
+# Of the worklist: no time zone.
+_WORKLIST_INFORMATION = (1, 1, 1, 0, 0, 1, 1)
 # Of C-MOVE and C-GET (table C.5-3): relational retrieval, enhanced multi-frame conversion.
 _RETRIEVE_INFORMATION = (1, 0)
 _STORABLE = frozenset(TRANSFER_SYNTAXES)
@@ -156,8 +159,10 @@ class Contexts:
             return Support(self.syntaxes or _STORABLE, scp=is_allowed, scu=may_get, sent=_STORABLE)
         if not is_allowed:
             return ContextResult.USER_REJECTION
-        if service in (Service.FIND, Service.WORKLIST):
+        if service is Service.FIND:
             return Support(_IDENTIFIER_SYNTAXES, extended=find_information)
+        if service is Service.WORKLIST:
+            return Support(_IDENTIFIER_SYNTAXES, extended=worklist_information)
         if service in (Service.MOVE, Service.GET):
             return Support(_IDENTIFIER_SYNTAXES, extended=retrieve_information)
         if service is Service.COMMITMENT:  # whom we asked may report as SCP on an association of its own
@@ -191,6 +196,11 @@ def operation_name(service: Service) -> str:
 def find_information(proposed: bytes) -> bytes:
     """Our answer to the extended negotiation of C-FIND: what was proposed, as far as it is supported."""
     return _agreed(proposed, _FIND_INFORMATION)
+
+
+def worklist_information(proposed: bytes) -> bytes:
+    """The same for the worklist."""
+    return _agreed(proposed, _WORKLIST_INFORMATION)
 
 
 def retrieve_information(proposed: bytes) -> bytes:

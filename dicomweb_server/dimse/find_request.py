@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.query import Query, View
+from dicomweb_server.dicom.query import Include, Query, View
+from dicomweb_server.dicom.timezone import PARTNERS, adjusted, offset_minutes
 from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.identifiers import (
     AVAILABILITY,
     QUERY_LEVEL,
     RETRIEVE_AE_TITLE,
     RETRIEVE_URL,
+    TIMEZONE,
     UNIQUE_KEYS,
     Identifier,
     RequestKey,
@@ -21,6 +23,7 @@ from dicomweb_server.dimse.identifiers import (
     query_level,
     require_parents,
 )
+from dicomweb_server.errors import Reason, ServerError
 
 # Numbers of what a patient has in all, also beyond a view.
 _OF_PATIENTS = frozenset({0x00201200, 0x00201202, 0x00201204})
@@ -39,7 +42,9 @@ class FindRequest:
 
     def encoder(self, transfer_syntax_uid: str) -> AnswerEncoder:
         """What writes the answers."""
-        return AnswerEncoder(self.keys, self.constants, transfer_syntax_uid, self.character_set, self.web_root)
+        zone = self.query.timezone
+        change = None if zone is None else lambda match: dict(adjusted(match, zone))
+        return AnswerEncoder(self.keys, self.constants, transfer_syntax_uid, self.character_set, self.web_root, change)
 
 
 def find_request(
@@ -64,14 +69,29 @@ def find_request(
     for tag in unique:
         answered.setdefault(tag, RequestKey(tag, "LO" if tag == UNIQUE_KEYS[Level.PATIENT] else "UI", ""))
     keys = tuple(answered.values())
+    query = replace(find_query(Identifier(identifier.level, keys), level, rules), view=view)
+    zone = _timezone(identifier) if rules.timezone else None
+    if zone is not None:
+        needed = {TIMEZONE, *(PARTNERS[tag] for tag in answered if tag in PARTNERS)} - set(answered)
+        query = replace(query, timezone=zone, include=(*query.include, *(Include((tag,)) for tag in sorted(needed))))
+        keys = (*keys, RequestKey(TIMEZONE, "SH", ""))
     return FindRequest(
-        replace(find_query(Identifier(identifier.level, keys), level, rules), view=view),
+        query,
         len(asked) == sum(key.tag in answered for key in asked),
         keys,
         _constants(identifier, keys, retrieve_ae_title),
         identifier.character_set,
         web_root,
     )
+
+
+def _timezone(identifier: Identifier) -> int | None:
+    """The zone that the dates and times of the keys are meant in, if one is given (PS3.4 §C.4.1.1.3.1)."""
+    given = "".join(identifier.values(TIMEZONE)[:1])
+    minutes = offset_minutes(given)
+    if given and minutes is None:
+        raise ServerError(Reason.BAD_REQUEST, "Timezone Offset From UTC is none such as +0100")
+    return minutes
 
 
 def _constants(

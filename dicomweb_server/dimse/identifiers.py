@@ -23,8 +23,9 @@ QUERY_LEVEL = 0x00080052
 RETRIEVE_AE_TITLE = 0x00080054
 AVAILABILITY = 0x00080056
 RETRIEVE_URL = 0x00081190
+TIMEZONE = 0x00080201
 # Not matched: they say how the query or its answer is meant (PS3.4 §C.4.1.1.3).
-_NO_KEYS = frozenset({CHARACTER_SET, QUERY_LEVEL, 0x00080053, RETRIEVE_AE_TITLE, AVAILABILITY, 0x00080201})
+_NO_KEYS = frozenset({CHARACTER_SET, QUERY_LEVEL, 0x00080053, RETRIEVE_AE_TITLE, AVAILABILITY, TIMEZONE})
 # Retired ones that old devices still send: neither matched nor answered.
 _IGNORED = frozenset({0x00080001, 0x00080010})
 
@@ -77,6 +78,7 @@ class Rules:
     relational: bool = False
     combined_datetime: bool = False
     fuzzy: bool = False
+    timezone: bool = False
     empty_value: bool = False
     multiple_value: bool = False
 
@@ -84,7 +86,7 @@ class Rules:
 def agreed_rules(information: bytes) -> Rules:
     """The rules that our answer to the extended negotiation stands for."""
     agreed = [value == 1 for value in information.ljust(7, b"\0")]
-    return Rules(agreed[0], agreed[1], agreed[2], agreed[5], agreed[6])
+    return Rules(agreed[0], agreed[1], agreed[2], agreed[3], agreed[5], agreed[6])
 
 
 def read_identifier(data: bytes, transfer_syntax_uid: str) -> Identifier:

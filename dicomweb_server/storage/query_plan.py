@@ -6,9 +6,10 @@ from enum import Enum
 
 from dicomweb_server.dicom.attributes import BY_TAG, Level
 from dicomweb_server.dicom.information_levels import COMPUTED
-from dicomweb_server.dicom.matching import DATE_TIME_PAIRS, matches
+from dicomweb_server.dicom.matching import matches
 from dicomweb_server.dicom.query import Match, MatchKind, Query, View
 from dicomweb_server.dicom.searchable import REQUEST_ATTRIBUTES, REQUEST_ITEMS, path_text
+from dicomweb_server.dicom.timezone import DATE_TIME_PAIRS, PARTNERS, a_day_wider
 from dicomweb_server.storage import trigrams
 from dicomweb_server.storage.query_terms import Comparison, Term, list_term, text_term
 from dicomweb_server.storage.tables import FOLDED, INTEGER_VRS
@@ -117,6 +118,9 @@ class _Planning:
 
     def add(self, match: Match) -> None:
         """Decide on one match."""
+        # Elsewhere it may be another day, and is another time.
+        is_shifted = self._query.timezone is not None and len(match.path) == 1 and match.path[0] in PARTNERS
+        sought = a_day_wider(match) if is_shifted else match
         if match.path == (_AVAILABILITY,):
             online = {"00080056": {"vr": "CS", "Value": ["ONLINE"]}}
             term: Term | None = Term((), ())
@@ -124,13 +128,13 @@ class _Planning:
                 term = Term((Comparison.NEVER,), ())
             source: Source | None = Source(self._query.level, Kind.UID, "", "id")
         else:
-            source = self._source(match)
-            term = self._term(match, source) if source else None
+            source = None if sought is None else self._source(sought)
+            term = None if sought is None or source is None else self._term(sought, source)
         is_time = match.path[0] in self._times
         if source is not None and term is not None and not is_time:
             self._add_condition(source, term)
         # The dates of combined intervals narrow the candidates, the times cannot.
-        if source is None or term is None or is_time or match.path[0] in self._dates:
+        if source is None or term is None or is_time or is_shifted or match.path[0] in self._dates:
             self._verified.append(match)
 
     def finish(self) -> Plan:

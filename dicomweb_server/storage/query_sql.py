@@ -17,6 +17,7 @@ import orjson
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.matching import matches
 from dicomweb_server.dicom.query import Query
+from dicomweb_server.dicom.timezone import PARTNERS, TIMEZONE
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Page
 from dicomweb_server.storage.query_answer import Field, all_fields, fields_of
@@ -247,6 +248,8 @@ def _verified(connection: Connection, prepared: _Prepared, ids: list[int]) -> se
     question = replace(found.query, matches=found.verified)
     depth = max(found.depth, found.query.level)
     tags = {match.path[0] for match in found.verified}
+    if found.query.timezone is not None:
+        tags |= {PARTNERS[tag] for tag in tags if tag in PARTNERS} | {int(TIMEZONE, 16)}
     fields = tuple(field for field in all_fields(depth, prepared.odd_paths) if field.tag in tags)
     statement = documents_statement(found.shape, fields, depth, with_metadata=found.needs_metadata)
     first = len(found.values) - found.values_below

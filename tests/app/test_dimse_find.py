@@ -145,7 +145,7 @@ async def test_extended_negotiation_is_answered_truthfully(tmp_path: Path) -> No
         return bytes(answered)
 
     async with open_node(tmp_path) as node:
-        assert await asyncio.to_thread(negotiate, node.port) == b"\1\1\1\0\0\1\1"
+        assert await asyncio.to_thread(negotiate, node.port) == b"\1\1\1\1\0\1\1"
 
 
 async def test_only_who_may(tmp_path: Path) -> None:

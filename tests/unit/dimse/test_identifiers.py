@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.folding import fold
 from dicomweb_server.dicom.query import Include, Match, MatchKind
-from dicomweb_server.dimse.contexts import QUERY_LEVELS, find_information
+from dicomweb_server.dimse.contexts import QUERY_LEVELS, find_information, worklist_information
 from dicomweb_server.dimse.find_request import FindRequest, find_request
 from dicomweb_server.dimse.identifiers import Rules, agreed_rules, read_identifier
 from dicomweb_server.errors import Reason, ServerError
@@ -140,13 +140,14 @@ def test_negotiated_rules_reach_the_query() -> None:
 
 
 def test_what_extended_negotiation_agrees_on() -> None:
-    assert find_information(b"\1\1\1\1\1\1\1") == b"\1\1\1\0\0\1\1"
+    assert find_information(b"\1\1\1\1\1\1\1") == b"\1\1\1\1\0\1\1"
+    assert worklist_information(b"\1\1\1\1\1\1\1") == b"\1\1\1\0\0\1\1"
     assert find_information(b"\1") == b"\1"
-    assert find_information(b"\0\1\2\1\1") == b"\0\1\0\0\0"
-    assert find_information(b"\1" * 20) == b"\1\1\1\0\0\1\1"
+    assert find_information(b"\0\1\2\1\1") == b"\0\1\0\1\0"
+    assert find_information(b"\1" * 20) == b"\1\1\1\1\0\1\1"
     assert agreed_rules(b"") == Rules()
     assert agreed_rules(b"\1\0\1") == Rules(relational=True, fuzzy=True)
-    assert agreed_rules(b"\1\1\1\0\0\1\1") == Rules(*[True] * 5)
+    assert agreed_rules(b"\1\1\1\1\0\1\1") == Rules(*[True] * 6)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """SQL finds what `dicom.matching` says, whatever is stored and asked."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -94,6 +95,7 @@ def stores(draw: st.DrawFn) -> list[Made]:
             "StudyDate": draw(st.sampled_from(_DATES)),
             "StudyTime": draw(st.sampled_from(_TIMES)),
             "AccessionNumber": draw(st.sampled_from(_TEXTS)),
+            "TimezoneOffsetFromUTC": draw(st.sampled_from(["", "", "+0100", "-1000", "+0530", "CET"])),
         }
         for series in range(draw(st.integers(1, 3))):
             of_series = {
@@ -213,3 +215,31 @@ def test_sql_agrees_with_the_matcher(
                 assert page.remaining == max(0, len(everything) - offset - limit)
             counted = ask(connection, level, (*pairs, ("limit", str(limit)), ("count", "true")))
             assert counted.total == len(everything)
+
+
+_MOMENTS = ("StudyDate", "StudyTime", "ContentDate", "AccessionNumber")
+
+
+@st.composite
+def _moments(draw: st.DrawFn) -> Pairs:
+    names = draw(st.lists(st.sampled_from(_MOMENTS), min_size=1, max_size=3, unique=True))
+    pairs = [(name, draw(st.sampled_from(_KEYS[name]))) for name in names]
+    return (*pairs, *((option, draw(st.sampled_from(["true", "false"]))) for option in _OPTIONS))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    stores(),
+    st.lists(st.tuples(st.sampled_from(list(Level)[1:]), _moments(), st.integers(-720, 840)), min_size=5, max_size=15),
+)
+def test_sql_agrees_in_a_time_zone(instances: list[Made], asked: list[tuple[Level, Pairs, int]]) -> None:
+    documents = computed(instances)
+    with stored(instances) as connection:
+        for level, pairs, zone in asked:
+            try:
+                query = replace(search_request(level, pairs).query, timezone=zone)
+            except ServerError:
+                continue
+            tag = UID_TAG[level]
+            expected = {d[tag]["Value"][0] for d in documents if matches(d, query)}
+            assert set(uids(find(connection, query), level)) == expected, (pairs, zone)
