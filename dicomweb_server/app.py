@@ -128,6 +128,7 @@ async def _warm_up(store: OpenStore, others: Deferred) -> None:
     Not while clients that waited for the server to start need all processors; who needs it then is served all the same.
     """
     await lull()
+    await store.store.warm_up()
     await others.made()
     store.services.ingest.warm_up()
     await store.services.rendering.warm_up()

@@ -130,9 +130,14 @@ class Commits:
             self._unplaced.place_all()
             self.sync()
 
+    def lay_out_journal(self) -> bool:
+        """A step of it, between what is appended; False if there is nothing to do."""
+        with self._flushing:
+            return not self._is_closed and self._journal.lay_out()
+
     def close(self) -> None:
         """Wait for the sync under way."""
-        with self._keeping:
+        with self._flushing, self._keeping:
             self._is_closed = True
             self._keeping.notify_all()
         thread = self._freeing

@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 JOURNAL_SIZE = 64 * 1024 * 1024
 _GROWTH = 1024 * 1024
+_PLENTY = 1024 * 1024 * 1024  # of room, where a journal may be larger than need be
 _DIRECT: int = getattr(os, "O_DIRECT", 0)  # Linux; saves a copy and a tenth to a fifth of the time
 _NAMES = ("journal-0", "journal-1")
 
@@ -48,6 +49,10 @@ class Journal:
         self._full = file
         self._current = 1 - self._current
         return self._files[self._current].append(groups)
+
+    def lay_out(self) -> bool:
+        """Make one of the files a step larger, so that nobody waits for that; False if there is nothing to do."""
+        return any(file.lay_out() for file in self._files)
 
     @property
     def is_usable(self) -> bool:
@@ -120,6 +125,11 @@ class JournalFile:
         self._end += size
         return True
 
+    def lay_out(self) -> bool:
+        """Grow a step before it is needed, if there is plenty of room; False if there is nothing to do."""
+        room = os.fstatvfs(self._descriptor)
+        return self._size < self._limit and room.f_bavail * room.f_frsize > _PLENTY and self._grow()
+
     @property
     def is_usable(self) -> bool:
         """Whether it may have anything at all."""
@@ -146,18 +156,24 @@ class JournalFile:
         os.close(self._descriptor)
 
     def _has_room(self, end: int) -> bool:
-        """Grow as far as need be and may be, with zeros, so that later turns find all of it allocated."""
+        """Grow as far as need be and may be."""
         if end > self._limit:
             return False
+        while end > self._size and self._grow():
+            pass
+        return end <= self._limit
+
+    def _grow(self) -> bool:
+        """A step, of zeros, so that whoever appends finds it allocated; False if that is not possible."""
+        growth = min(_GROWTH, self._limit - self._size)
         try:
-            while end > self._size:
-                growth = min(_GROWTH, self._limit - self._size)
-                self._write([bytes(growth)], growth, self._size)
-                self._size += growth
+            self._write([bytes(growth)], growth, self._size)
         except OSError as error:
             _log.warning("the journal stays at %d bytes, for growing failed: %s", self._size, error.strerror)
             self._limit = self._size
-        return end <= self._limit
+            return False
+        self._size += growth
+        return True
 
     def _write(self, pieces: Sequence[bytes], size: int, offset: int) -> None:
         """Write whole blocks; returns when they are on the disk."""

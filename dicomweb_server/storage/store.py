@@ -173,6 +173,11 @@ class Store:
         await self._writer.change(lambda transaction: transaction.set_state("trusted", "1"))
         self.leftovers = Leftovers.UNACKNOWLEDGED
 
+    async def warm_up(self) -> None:
+        """Lay the journal out, which the first senders would have to wait for."""
+        while await asyncio.to_thread(self._commits.lay_out_journal):
+            pass
+
     @property
     def damage(self) -> ServerError | None:
         """Why nothing can be written any more, if so; for the health check."""

@@ -18,7 +18,7 @@ _AGE = 5.0  # seconds that a file may wait where they do not
 _RETRY = 1.0  # seconds after a failure
 # What may wait. Beyond the half of it who brings new ones makes files as long as nobody waits for him.
 _MOST = 4096
-_LARGEST = 32 * 1024 * 1024
+_LARGEST = 64 * 1024 * 1024
 
 
 class Unplaced:

@@ -157,3 +157,11 @@ async def test_after_a_sync_that_failed_in_the_background_nothing_is_taken(bench
     with pytest.raises(ServerError, match="syncing to disk"):
         bench.store._commits.flush()
     assert [group.revision for group in bench.journal.groups()] != []  # the next start has them
+
+
+async def test_the_journal_is_laid_out_on_request(bench: Bench, tmp_path: Path) -> None:
+    await bench.store.warm_up()
+    sizes = [path.stat().st_size for path in sorted(tmp_path.glob("journal-*"))]  # noqa: ASYNC240 - nothing else runs
+    assert sizes == [2**16] * 2
+    bench.store._commits.close()
+    assert not bench.store._commits.lay_out_journal()

@@ -88,6 +88,29 @@ def test_nothing_is_written_before_it_is_needed(journal: Journal, tmp_path: Path
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
 
 
+def test_it_is_laid_out_in_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes() -> list[int]:
+        return [(tmp_path / f"journal-{number}").stat().st_size for number in range(2)]
+
+    monkeypatch.setattr("dicomweb_server.storage.journal._GROWTH", SIZE // 2)
+    journal = Journal(tmp_path, 2 * SIZE)
+    assert journal.append([group(1)])
+    steps = [sizes()]
+    while journal.lay_out():
+        steps.append(sizes())
+    assert steps == [[SIZE // 2, 0], [SIZE, 0], [SIZE, SIZE // 2], [SIZE, SIZE]]
+    assert journal.append([group(2)])
+    assert sizes() == [SIZE, SIZE]
+    assert found(tmp_path) == [1, 2]
+    journal.close()
+
+
+def test_it_is_not_laid_out_where_there_is_little_room(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = os.statvfs("/")
+    monkeypatch.setattr("dicomweb_server.storage.journal._PLENTY", room.f_blocks * room.f_frsize * 1000)
+    assert not journal.lay_out()
+
+
 def test_what_is_large_is_not_taken(journal: Journal) -> None:
     assert not journal.append([group(1, 2 * SIZE)])
     assert not journal.append([group(n, 60_000) for n in range(1, 6)])
