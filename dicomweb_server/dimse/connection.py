@@ -1,10 +1,10 @@
 """The sockets: one association on asyncio, plain or TLS, in either role. Deadlines in every state; knows no service."""
 
 import asyncio
-import socket
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
+from dicomweb_server.dimse.advance import Advance
 from dicomweb_server.dimse.association import EVENT_OF_PDU, Artim, Association, Event, Role, Send, State, Step, Tell
 from dicomweb_server.dimse.deadline import Deadline
 from dicomweb_server.dimse.ending import AssociationLostError, End, Ending
@@ -31,8 +31,8 @@ from dicomweb_server.dimse.pdu import (
     fragments,
 )
 from dicomweb_server.dimse.streaming import Inbox, Message
+from dicomweb_server.dimse.tcp import Tcp
 
-_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _PAUSE_ABOVE = 1 << 20  # bytes that wait for a handler
 _RESUME_BELOW = 256 * 1024
 _KEEP_BUFFER = 5.0  # seconds after which an idle association gives memory back
@@ -67,7 +67,7 @@ class Connection(asyncio.BufferedProtocol):
         self._inbox = Inbox(self._waiting_changed)
         self._deadline = Deadline(self._expired)
         self._transport: asyncio.Transport | None = None
-        self._socket: Any = None
+        self._tcp = Tcp()
         self._deaf = False  # what comes is no PDUs any more
         self._reading_paused = False
         self._busy = 0
@@ -115,12 +115,21 @@ class Connection(asyncio.BufferedProtocol):
         """Send whole P-DATA PDUs; AssociationLostError where no more can be sent."""
         if not self.association.allows(Event.DATA_REQUESTED) or self._transport is None:
             raise AssociationLostError(self._why_lost())
+        self.settle()
         if isinstance(pdus, list):
             self.bytes_sent += sum(map(len, pdus))
             self._transport.writelines(pdus)
         else:
             self.bytes_sent += len(pdus)
             self._transport.write(pdus)
+
+    def in_advance(self, pdus: bytes) -> Advance | None:
+        """Whole P-DATA PDUs that another thread may send until something else is; None where that cannot be."""
+        return self._tcp.in_advance(pdus) if self.association.allows(Event.DATA_REQUESTED) else None
+
+    def settle(self) -> None:
+        """What no other thread has begun to send in advance, none will."""
+        self.bytes_sent += self._tcp.settle()
 
     async def drain(self) -> None:
         """Wait until the peer has taken most of what was written."""
@@ -180,20 +189,11 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open."""
         self._transport = cast(asyncio.Transport, transport)
-        self._socket = transport.get_extra_info("socket")
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
-        if self._socket is not None and self._socket.family in (socket.AF_INET, socket.AF_INET6):
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        else:
-            self._socket = None
+        self.address = self._tcp.open(self._transport)
         if self._made is not None:
             self._made(self)
-        if self.association.role is Role.ACCEPTOR:
-            self._apply(self.association.on(Event.CONNECTION_INDICATED))
-        else:
-            self.association.on(Event.ASSOCIATE_REQUESTED)
+        is_ours = self.association.role is Role.REQUESTOR
+        self._apply(self.association.on(Event.ASSOCIATE_REQUESTED if is_ours else Event.CONNECTION_INDICATED))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to receive into."""
@@ -232,6 +232,7 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline.stop()
         self._settle()
         self._transport = None
+        self._tcp.close()
         if not self.closed.done():
             self.closed.set_result(None)
         if self._ended is not None:
@@ -282,6 +283,7 @@ class Connection(asyncio.BufferedProtocol):
         elif step.send is Send.ABORT_BY_USER:
             pdu = encode_abort(AbortSource.USER)
         if step.send is not None and self._transport is not None:
+            self.settle()
             self.bytes_sent += len(pdu)
             self._transport.write(pdu)
         if step.tell is not None:
@@ -364,10 +366,8 @@ class Connection(asyncio.BufferedProtocol):
             soon = min(self.timeouts.idle, _KEEP_BUFFER)
             self._idle_left = self.timeouts.idle - soon
             self._deadline.set(soon, _NEXT_MESSAGE)
-        if unfinished and self._socket is not None and _QUICK_ACK is not None:
-            # A sender with Nagle's algorithm on waits for our acknowledgement before its last, short segment, and the
-            # kernel falls back to delaying it by 40 ms after every answer of ours.
-            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+        if unfinished:
+            self._tcp.acknowledge_now()
 
     def _expired(self, awaited: str) -> None:
         if awaited is _NEXT_MESSAGE and self._idle_left:

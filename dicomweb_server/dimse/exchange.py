@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Self
 
+from dicomweb_server.dimse.advance import Advance
 from dicomweb_server.dimse.connection import Connection
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.fragmenting import command_pdus, data_pdus, largest_fragment, message_pdus
@@ -94,6 +95,12 @@ class Exchange:
             self._write(command_pdus(context_id, command, self._largest))
         else:
             self._write(message_pdus(context_id, command, dataset, self._largest))
+
+    def in_advance(self, context_id: int, command: bytes) -> Advance | None:
+        """A message with no data set that another thread may send; None where the loop has to."""
+        if self._gate.locked():
+            return None
+        return self.connection.in_advance(command_pdus(context_id, command, self._largest))
 
     def send_all(self, context_id: int, command: bytes, datasets: Sequence[bytes]) -> None:
         """Send the same command with each of several small data sets, at once."""

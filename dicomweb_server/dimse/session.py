@@ -5,9 +5,10 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dimse.advance import Advance
 from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.commitment import CommitmentRequest
 from dicomweb_server.dimse.connection import Connection
@@ -76,6 +77,7 @@ class Operation:
         self.data = message.data
         self.cancelled = False
         self.final: Status | None = None
+        self._advance: Advance | None = None
 
     @property
     def dataset(self) -> DataStream:
@@ -83,8 +85,25 @@ class Operation:
         assert self.data is not None
         return self.data
 
+    def in_advance(self, status: Status) -> Callable[[], None] | None:
+        """For any thread to call once: sends a final response of this status before `respond` does; None: wait for it.
+
+        Where several operations are under way at a time, the responses of others could be in between.
+        """
+        if self.terms.most_operations > 1:
+            return None
+        comment: dict[str, Any] = {"error_comment": status.comment} if status.comment else {}
+        command = encode_response(self.request, status.code, **comment)
+        self._advance = self.session.exchange.in_advance(self.context.context_id, command)
+        return None if self._advance is None else self._advance.send
+
     def respond(self, status: Status, dataset: bytes | None = None, /, **elements: object) -> None:
-        """Send a response; `elements` are further ones of its command set."""
+        """Send a response, unless that was done in advance; `elements` are further ones of its command set."""
+        if self._advance is not None:
+            self.session.connection.settle()
+            if self._advance.sent:
+                self.final = status
+                return
         if status.comment:
             elements["error_comment"] = status.comment
         command = encode_response(self.request, status.code, has_dataset=dataset is not None, **elements)

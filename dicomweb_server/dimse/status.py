@@ -99,6 +99,11 @@ def store_outcome_status(outcome: IngestOutcome, mismatch: str = "") -> Status:
         return store_status(outcome.reason, outcome.detail)
     if outcome.status is IngestStatus.KEPT:
         return Status(0xB000, "another instance with this UID was stored before and kept")
+    return stored_status(mismatch)
+
+
+def stored_status(mismatch: str = "") -> Status:
+    """An instance is stored; `mismatch`: what its command said of it that is not true."""
     return Status(0xB007, mismatch) if mismatch else SUCCESS
 
 

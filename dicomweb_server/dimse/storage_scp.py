@@ -7,7 +7,7 @@ from dicomweb_server.dicom.uids import is_valid_uid, transfer_syntax
 from dicomweb_server.dimse.options import OnMismatch
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.stated_identity import stated_identity
-from dicomweb_server.dimse.status import store_outcome_status, store_status
+from dicomweb_server.dimse.status import store_outcome_status, store_status, stored_status
 from dicomweb_server.errors import Reason, ServerError
 
 _HEAD = 64 * 1024  # bytes of a data set in which its identity is looked for
@@ -39,7 +39,8 @@ async def on_c_store(operation: Operation) -> None:
     except BaseException:
         await staging.discard()
         raise
-    outcome = await services.ingest.ingest(staged, operation.terms.origin)
+    stored = operation.in_advance(stored_status(mismatch))
+    outcome = await services.ingest.ingest(staged, operation.terms.origin, when_stored=stored)
     operation.respond(store_outcome_status(outcome, mismatch=mismatch))
 
 

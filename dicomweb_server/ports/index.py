@@ -1,6 +1,6 @@
 """Index: what is stored, under which identifiers, and where; the port that SQLite implements."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -44,7 +44,8 @@ class NewInstance:
     """One instance to add. Its blob is under `key`, not yet durable; if that is "", `placement` writes it.
 
     The index calls `placement` if it really adds the instance, so that nothing is written for what is known. `digest`:
-    SHA-256; b"" if the index is to compute it of the bytes that `placement` has in memory.
+    SHA-256; b"" if the index is to compute it of the bytes that `placement` has in memory. `when_stored`: perhaps
+    called in another thread, as soon as it is certain that `Index.add` will answer STORED.
     """
 
     parsed: ParsedInstance
@@ -54,6 +55,7 @@ class NewInstance:
     origin: Origin
     received: float | None = None  # seconds of the epoch; None: now
     placement: Placement | None = None
+    when_stored: Callable[[], None] | None = None
 
     def placed(self) -> str:
         """The key, after the blob was written if need be."""

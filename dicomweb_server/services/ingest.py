@@ -95,6 +95,7 @@ class _Item:
     staged: Staged
     origin: Origin
     admitted: Admitted | None = None
+    when_stored: Callable[[], None] | None = None
     placement: Placement | None = None
     outcome: IngestOutcome | None = None
 
@@ -111,7 +112,7 @@ class _Item:
         admitted = self.admitted
         assert admitted is not None
         return NewInstance(
-            admitted.parsed, "", self.staged.size, admitted.digest, self.origin, placement=self.placement
+            admitted.parsed, "", self.staged.size, admitted.digest, self.origin, None, self.placement, self.when_stored
         )
 
 
@@ -148,15 +149,27 @@ class IngestService:
         """A spool for the bytes of one instance."""
         return self._blobs.stage()
 
-    async def ingest(self, staged: Staged, origin: Origin, expected_study_uid: str | None = None) -> IngestOutcome:
-        """Store one instance; never raises for what is wrong with it."""
-        return (await self.ingest_batch([staged], origin, expected_study_uid))[0]
+    async def ingest(
+        self,
+        staged: Staged,
+        origin: Origin,
+        expected_study_uid: str | None = None,
+        when_stored: Callable[[], None] | None = None,
+    ) -> IngestOutcome:
+        """Store one instance; never raises for what is wrong with it.
+
+        `when_stored`: perhaps called in another thread, as soon as it is certain that the outcome will be STORED.
+        """
+        return (await self._unbroken([_Item(staged, origin, when_stored=when_stored)], expected_study_uid))[0]
 
     async def ingest_batch(
         self, staged: Sequence[Staged], origin: Origin, expected_study_uid: str | None = None
     ) -> list[IngestOutcome]:
         """Store instances together; outcomes in their order. Goes on to the end even if the caller is cancelled."""
-        work = self._ingested(staged, origin, expected_study_uid)
+        return await self._unbroken([_Item(one, origin) for one in staged], expected_study_uid)
+
+    async def _unbroken(self, items: list[_Item], expected_study_uid: str | None) -> list[IngestOutcome]:
+        work = self._ingested(items, expected_study_uid)
         if self._transcoder is None:
             return await Unbroken(work, self._go_on)
         return await asyncio.shield(self._go_on(work))
@@ -173,11 +186,8 @@ class IngestService:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _ingested(
-        self, staged: Sequence[Staged], origin: Origin, expected_study_uid: str | None
-    ) -> list[IngestOutcome]:
+    async def _ingested(self, items: list[_Item], expected_study_uid: str | None) -> list[IngestOutcome]:
         """Give every instance its outcome."""
-        items = [_Item(one, origin) for one in staged]
         self._under_way += 1
         try:
             if self._transcoder is not None:

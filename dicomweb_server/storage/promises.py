@@ -8,6 +8,7 @@ Where rows cannot follow (no room, say), the journal keeps what it has, and noth
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -45,12 +46,13 @@ Uids = tuple[str, str, str]
 class Offer:
     """Instances of one caller, who waits to be told whether they are promised; if not, nothing was done."""
 
-    __slots__ = ("additions", "future", "is_promised", "loop", "number", "size", "uids")
+    __slots__ = ("additions", "future", "is_promised", "loop", "number", "size", "uids", "when_promised")
 
     def __init__(self, additions: Sequence[Addition], uids: Sequence[Uids], size: int) -> None:
         self.additions = additions
         self.uids = uids
         self.size = size
+        self.when_promised = [told for addition in additions if (told := addition.new.when_stored) is not None]
         self.number = 0  # of the promise
         self.is_promised = False
         self.loop = asyncio.get_running_loop()
@@ -244,6 +246,9 @@ class Promises:
 
 
 def _answer(offers: Sequence[Offer]) -> None:
+    for told in [told for offer in offers if offer.is_promised for told in offer.when_promised]:
+        with contextlib.suppress(Exception):  # an edge: the thread must live
+            told()
     for loop in {offer.loop for offer in offers}:
         if not loop.is_closed():
             loop.call_soon_threadsafe(_tell, [offer for offer in offers if offer.loop is loop])
