@@ -16,6 +16,7 @@ _TURN = 0.01  # seconds between two looks at what is there
 _PAUSE = 0.05  # seconds without anything new: the senders pause
 _AGE = 5.0  # seconds that a file may wait where they do not
 _RETRY = 1.0  # seconds after a failure
+_LARGE = 64 * 1024  # such files take little processor time, and are needed soon: they fill the journal
 # What may wait. Beyond the half of it who brings new ones makes files as long as nobody waits for him.
 _MOST = 4096
 _LARGEST = 64 * 1024 * 1024
@@ -64,8 +65,13 @@ class Unplaced:
         return all([self._place(key) for key in list(self._waiting)])
 
     def make_room(self, is_idle: Callable[[], bool]) -> None:
-        """For whoever brings new ones: make files until no more wait than may, and half of that while he `is_idle`."""
-        while (self._is_beyond(1) or (self._is_beyond(2) and is_idle())) and self._place_first():
+        """For whoever brings new ones: make files until no more wait than may.
+
+        While he `is_idle`: until half of that waits, and the oldest is not large.
+        """
+        while (self._is_beyond(1) or ((self._is_beyond(2) or self._is_first_large()) and is_idle())) and (
+            self._place_first()
+        ):
             pass
 
     def forget(self, keys: Iterable[str]) -> None:
@@ -107,6 +113,10 @@ class Unplaced:
     def _oldest(self) -> float:
         with self._state:
             return next((came for _, came in self._waiting.values()), self._last)
+
+    def _is_first_large(self) -> bool:
+        with self._state:
+            return len(next(iter(self._waiting.values()), (b"",))[0]) >= _LARGE
 
     def _is_beyond(self, part: int) -> bool:
         """Whether more waits than may, divided by `part`."""

@@ -88,6 +88,20 @@ def test_who_brings_many_makes_files_of_the_oldest(
     assert list(files.made) == ["0", "1", "2", "3"]
 
 
+def test_large_files_are_made_while_nobody_waits(
+    waiting: Unplaced, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unplaced, "_LARGE", 10)
+    waiting.add([("1", bytes(10)), ("2", bytes(9)), ("3", bytes(10))])
+    waiting.make_room(lambda: False)
+    assert list(files.made) == []
+    waiting.make_room(lambda: True)
+    assert list(files.made) == ["1"]
+    waiting.place_all()
+    waiting.make_room(lambda: True)  # there is nothing
+    assert list(files.made) == ["1", "2", "3"]
+
+
 def test_all_of_a_moment_are_made(waiting: Unplaced, files: Files) -> None:
     waiting.add([("1", b"a"), ("2", b"b")])
     assert waiting.place_all()
