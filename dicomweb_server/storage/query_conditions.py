@@ -124,13 +124,21 @@ def _below(shape: Shape, binds: Binds) -> Expression:
 
 
 def _in_view(level: Level, view: View) -> Expression:
-    """Whether a study is one of those that the view has; whether a patient has such a study."""
+    """Whether a study is one of those that the view has; whether a patient has such a study.
+
+    Looked up for each candidate: what a view has may be most of what there is.
+    """
     named = select(func.json_each(orjson.dumps(view.labels).decode()).table_valued("value").c.value)
-    labelled = select(label.c.owner).where(label.c.level == int(Level.STUDY), label.c.label.in_(named))
-    if view.constraint is LabelsConstraint.ALL:
-        labelled = labelled.group_by(label.c.owner).having(func.count() >= len(set(view.labels)))
-    is_visible = study.c.id.not_in(labelled) if view.constraint is LabelsConstraint.NONE else study.c.id.in_(labelled)
-    return patient.c.id.in_(select(study.c.patient).where(is_visible)) if level is Level.PATIENT else is_visible
+    counted = select(func.count()).where(
+        label.c.level == int(Level.STUDY), label.c.owner == study.c.id, label.c.label.in_(named)
+    )
+    number = counted.correlate(study).scalar_subquery()
+    is_visible: Expression = number >= (len(set(view.labels)) if view.constraint is LabelsConstraint.ALL else 1)
+    if view.constraint is LabelsConstraint.NONE:
+        is_visible = number == 0
+    if level is not Level.PATIENT:
+        return is_visible
+    return exists(select(literal_column("1")).where(study.c.patient == patient.c.id, is_visible).correlate(patient))
 
 
 def _expression(condition: Condition, binds: Binds) -> Expression:
