@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -12,7 +13,7 @@ from dicomweb_server.dimse.contexts import GET_WITHOUT_BULK_DATA, QUERY_LEVELS
 from dicomweb_server.dimse.fallback import NOTHING, fetched
 from dicomweb_server.dimse.identifiers import agreed_rules
 from dicomweb_server.dimse.move_later import move_later
-from dicomweb_server.dimse.progress import Progress
+from dicomweb_server.dimse.progress import Progress, told_again
 from dicomweb_server.dimse.query_scp import requested_identifier
 from dicomweb_server.dimse.retrieval import instances_of, named_scopes
 from dicomweb_server.dimse.session import Operation
@@ -43,7 +44,8 @@ async def on_c_get(operation: Operation) -> None:
         pace=next((each.pace for each in limits), None),
     )
     # One more than may be outstanding: it reads what comes next meanwhile.
-    await operations.run(sender, deque(operations.instances), terms.own_operations + 1)
+    async with _told_again(operation, operations.tally):
+        await operations.run(sender, deque(operations.instances), terms.own_operations + 1)
     _finish(operation, operations.tally)
 
 
@@ -69,7 +71,8 @@ async def on_c_move(operation: Operation) -> None:
         operation.respond(query_status(error))
         return
     originator = Originator(terms.origin.calling_ae_title, operation.request.message_id or 0)
-    await terms.destinations.send(modality, operations, originator)
+    async with _told_again(operation, operations.tally):
+        await terms.destinations.send(modality, operations, originator)
     _finish(operation, operations.tally)
 
 
@@ -102,6 +105,10 @@ async def _sub_operations(operation: Operation) -> tuple[Sequence[Scope], SubOpe
     operations.tally.failed += came.failed
     operations.tally.failures.update(came.failures)
     return scopes, operations
+
+
+def _told_again(operation: Operation, tally: Tally) -> AbstractAsyncContextManager[None]:
+    return told_again(lambda: operation.respond(PENDING, **tally.elements()))
 
 
 def _finish(operation: Operation, tally: Tally) -> None:

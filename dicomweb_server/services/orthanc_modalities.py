@@ -18,6 +18,8 @@ FORMER_MANUFACTURERS: Mapping[str, str] = {
     "StoreScp": "Generic",
     "SyngoVia": "GenericNoWildcardInDates",
     "AgfaImpax": "GenericNoWildcardInDates",
+    # A newer name; what is special about it is not known here.
+    "SiemensSyngoCT": "Generic",
 }
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}")
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")

@@ -70,6 +70,26 @@ async def test_move_counters_and_origin(tmp_path: Path) -> None:
         assert origins == [("MOVER", 5)] * 4
 
 
+async def test_who_waits_is_told_though_nothing_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_server.dimse.progress._SILENCE", 0.1)
+    port = free_port()
+
+    def store(event: Any) -> int:
+        time.sleep(0.55)
+        return 0x0000
+
+    async with open_node(tmp_path, modalities=sink(port)) as node:
+        (stored, *_) = await fill(node, *study(2))
+        with receiver(port, [build_context(CT)], store):
+            asked = identifier("STUDY", StudyInstanceUID=stored.StudyInstanceUID)
+            *pending, (last, _) = await asyncio.to_thread(move, node.port, asked)
+    assert counters(last) == (None, 2, 0, 0)
+    told = [counters(status) for status, _ in pending]
+    assert told.count((2, 0, 0, 0)) >= 2
+    assert told.count((1, 1, 0, 0)) >= 2
+    assert told == sorted(told, reverse=True)
+
+
 @pytest.mark.parametrize("associations", [1, 3])
 async def test_move_with_failures_and_warnings(tmp_path: Path, associations: int) -> None:
     port = free_port()

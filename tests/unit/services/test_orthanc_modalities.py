@@ -15,6 +15,7 @@ NODE = {"AET": "A", "Host": "h", "Port": 104}
 def test_a_list_is_a_node_that_may_do_everything() -> None:
     assert read_modality(["A", "h", 104]) == Modality("A", "h", 104)
     assert read_modality(["A", "h", "104", "Vitrea"]) == Modality("A", "h", 104, manufacturer=Manufacturer.VITREA)
+    assert read_modality(["A", "h", 104, "SiemensSyngoCT"]) == Modality("A", "h", 104)
     assert read_modality(["A", "h", 104, "AgfaImpax"]).manufacturer is Manufacturer.NO_WILDCARD_IN_DATES
 
 
