@@ -224,9 +224,15 @@ class Promises:
         if connection.execute(_HAS_SERIES, (study_uid, series_uid)).fetchone():
             return connection.execute(_HAS_INSTANCE, (study_uid, series_uid, instance_uid)).fetchone() is not None
         if len(self._series) >= _MOST_SERIES:
-            self._series.clear()  # by the only thread that looks into it
+            self._forget_series()
         self._series[study_uid, series_uid] = set()
         return False
+
+    def _forget_series(self) -> None:
+        """Forget all but those of which instances are owed: the index does not know these instances yet."""
+        with self._state:
+            owed = {uids[:2] for offer in self._owed for uids in offer.uids}
+            self._series = {series: known for series, known in self._series.items() if series in owed}
 
     def _settle(self, offers: Sequence[Offer]) -> None:
         with self._state:
