@@ -10,14 +10,12 @@ from dicomweb_server.dimse.stated_identity import stated_identity
 from dicomweb_server.dimse.status import store_outcome_status, store_status, stored_status
 from dicomweb_server.errors import Reason, ServerError
 
-_HEAD = 64 * 1024  # bytes of a data set in which its identity is looked for
-
 
 class Spool(Protocol):
     """Takes the bytes of an instance."""
 
-    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
-        """Take some more; they are copied before it waits for anything."""
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """Take some more."""
 
 
 async def on_c_store(operation: Operation) -> None:
@@ -54,12 +52,13 @@ async def _spool(operation: Operation, staging: Spool) -> str:
     while chunks := await operation.dataset.read():
         if first:
             first = False
-            stated = stated_identity(bytes(chunks[0][:_HEAD]), transfer_syntax(transfer_syntax_uid).encoding)
+            stated = stated_identity(chunks[0], transfer_syntax(transfer_syntax_uid).encoding)
             if stated is not None and stated != identity:
                 mismatch = "UIDs of the command and the data set differ"
                 if options.on_mismatch is OnMismatch.REFUSE:
                     raise ServerError(Reason.MISMATCHED_IDENTITY, mismatch)
         if operation.dataset.size > options.largest_instance:
             raise ServerError(Reason.TOO_LARGE, f"the data set has more than {options.largest_instance} bytes")
-        await staging.write(*chunks)
+        for chunk in chunks:
+            await staging.write(chunk)
     return mismatch

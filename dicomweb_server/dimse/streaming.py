@@ -16,9 +16,6 @@ _JOINED = 64 * 1024
 MESSAGE_COST = 1024  # what a waiting message counts besides its data set
 
 
-Chunk = bytes | bytearray | memoryview
-
-
 class DataStream:
     """The data set of one message. Its chunks are taken once, in order."""
 
@@ -26,7 +23,7 @@ class DataStream:
         """`taken` is told how many bytes do not wait any more; `over` gets the pause of a reader who can go on."""
         self.size = 0  # of what has arrived, taken or not
         self._taken = taken
-        self._chunks: list[Chunk] = []
+        self._chunks: list[bytes | bytearray] = []
         self._waiting = 0
         self._ended = False
         self._dropped = False
@@ -39,11 +36,8 @@ class DataStream:
         """Whether there is enough for a reader to do."""
         return self._ended or self._waiting >= WAKE_AT or self._error is not None
 
-    async def read(self) -> list[Chunk]:
-        """The next chunks, [] at the end. AssociationLostError if the rest will never come.
-
-        They are good until the reader waits for anything: what it has not copied until then is overwritten.
-        """
+    async def read(self) -> list[bytes]:
+        """The next chunks, [] at the end. AssociationLostError if the rest will never come."""
         if not self.ready:
             self._pause = Pause(asyncio.get_running_loop())
             await self._pause
@@ -52,13 +46,13 @@ class DataStream:
         chunks, self._chunks = self._chunks, []
         taken, self._waiting = self._waiting, 0
         self._taken(taken)
-        return chunks
+        return [bytes(chunk) for chunk in chunks]  # what is bytes already is not copied
 
     async def whole(self, limit: int) -> bytes | None:
         """All of it, None (and the rest dropped) if it is longer than `limit`."""
         parts: list[bytes] = []
         while chunks := await self.read():
-            parts += map(bytes, chunks)  # what is bytes already is not copied
+            parts += chunks
             if self.size > limit:
                 self.drop()
                 return None
@@ -72,7 +66,7 @@ class DataStream:
         self._taken(taken)
 
     def feed(self, fragment: memoryview, *, last: bool) -> int:
-        """Take a fragment, for which `secure` is called soon; how many bytes now wait for a reader because of it."""
+        """Take a fragment, which is copied; how many bytes now wait for a reader because of it."""
         length = len(fragment)
         self.size += length
         kept = 0
@@ -85,10 +79,6 @@ class DataStream:
         self._wake()
         return kept
 
-    def secure(self) -> None:
-        """The buffer of the fragments will be overwritten: copy what was not taken."""
-        self._chunks = [bytes(chunk) if isinstance(chunk, memoryview) else chunk for chunk in self._chunks]
-
     def fail(self, error: AssociationLostError) -> None:
         """The rest will never come."""
         if not self._ended:
@@ -97,7 +87,7 @@ class DataStream:
 
     def _keep(self, fragment: memoryview, length: int) -> None:
         if length >= _JOIN_BELOW:
-            self._chunks.append(fragment)
+            self._chunks.append(bytes(fragment))
             return
         last = self._chunks[-1] if self._chunks else None
         if isinstance(last, bytearray) and len(last) < _JOINED:
@@ -125,8 +115,7 @@ class Message:
 class Inbox:
     """Puts fragments together into messages (PS3.7 §6.3, PS3.8 annex E) and keeps them until they are received.
 
-    Whoever waits goes on within `resume`, or after `close`. Until `resume` has returned, the fragments stay as they
-    are: so a reader who waits takes them from where they were received, and others find copies.
+    Whoever waits goes on within `resume`, or after `close`.
     """
 
     def __init__(self, waiting_changed: Callable[[int], None]) -> None:
@@ -136,7 +125,6 @@ class Inbox:
         self._messages: deque[Message] = deque()
         self._pause: Pause | None = None  # of who waits for a message
         self._over: list[Pause] = []  # of all who need not wait any more
-        self._fed: dict[DataStream, None] = {}  # since the last `resume`
         self._closed = False
         self._waiting = 0
         self._command = bytearray()
@@ -177,8 +165,6 @@ class Inbox:
         """All that has come so far was fed: let those go on who waited for it."""
         while self._over:
             self._over.pop().end()
-        while self._fed:
-            self._fed.popitem()[0].secure()
 
     def close(self, error: AssociationLostError) -> None:
         """No more bytes will come. What is whole can still be received."""
@@ -221,7 +207,6 @@ class Inbox:
         message = self._partial
         if message is None or message.data is None:
             raise PduError(AbortReason.UNEXPECTED_PARAMETER, "a data set came without a command that announces it")
-        self._fed[message.data] = None
         self._account(message.data.feed(fragment, last=last))
         if not self._queued and message.data.ready:
             self._queued = True

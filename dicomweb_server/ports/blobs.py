@@ -56,8 +56,8 @@ class Placement(Protocol):
 class StagingFile(Protocol):
     """A spool that takes the bytes of one instance as they arrive, hashing and counting them."""
 
-    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
-        """Take some more bytes, which are copied before it waits for anything."""
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """Take some more bytes. The buffer is not kept after the call returns."""
 
     async def finish(self) -> Staged:
         """The instance is whole."""

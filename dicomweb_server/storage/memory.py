@@ -45,9 +45,9 @@ class MemoryStagingFile:
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
 
-    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
+    async def write(self, chunk: bytes | memoryview) -> None:
         """Take some more bytes."""
-        self._chunks += map(bytes, chunks)
+        self._chunks.append(bytes(chunk))
 
     async def finish(self) -> Staged:
         """The instance is whole."""

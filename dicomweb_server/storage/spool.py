@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from io import BytesIO
 from itertools import count
 from pathlib import Path
 
@@ -50,19 +49,20 @@ class Spool:
         """The file of an instance that does not stay in memory."""
         return self._folder / f"{token:016x}.part"
 
-    async def append(self, path: Path, data: bytes, digest: "hashlib._Hash") -> None:
+    async def append(self, path: Path, chunks: Sequence[bytes], digest: "hashlib._Hash") -> None:
         """Write and hash in a thread."""
         try:
-            await self._threads.run(lambda: self._append(path, data, digest))
+            await self._threads.run(lambda: self._append(path, chunks, digest))
         except OSError as error:
             raise storage_failure(error, "writing to the spool") from error
 
-    def _append(self, path: Path, data: bytes, digest: "hashlib._Hash") -> None:
-        self._reserve.require(len(data))
+    def _append(self, path: Path, chunks: Sequence[bytes], digest: "hashlib._Hash") -> None:
+        self._reserve.require(sum(map(len, chunks)))
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE)
         try:
-            digest.update(data)
-            write_all(descriptor, data)
+            for chunk in chunks:
+                digest.update(chunk)
+                write_all(descriptor, chunk)
         finally:
             os.close(descriptor)
 
@@ -117,17 +117,21 @@ class SpoolFile:
         """Made by `Spool.stage`."""
         self._spool = spool
         self._token = token
-        self._buffer = BytesIO()  # takes its bytes without moving those before, and gives all of them away uncopied
+        # Put together at the end: a BytesIO copies less, but grows by moving what it has, and takes five times as long.
+        self._chunks: list[bytes] = []
         self._size = 0
+        self._pending = 0  # bytes in _chunks
         self._digest: hashlib._Hash | None = None  # once there is a file
         self._failure: ServerError | None = None
 
-    async def write(self, *chunks: bytes | bytearray | memoryview) -> None:
+    async def write(self, chunk: bytes | memoryview) -> None:
         """Take some more bytes."""
-        length = sum([self._buffer.write(chunk) for chunk in chunks])
+        length = len(chunk)
+        self._chunks.append(bytes(chunk))  # what is bytes already is not copied
         self._size += length
+        self._pending += length
         if self._digest is not None:
-            if self._buffer.tell() >= _FLUSH:
+            if self._pending >= _FLUSH:
                 await self._flush(self._digest)
         elif self._size > _IN_MEMORY or not self._spool.charge(self._token, length):
             self._digest = hashlib.sha256()
@@ -137,14 +141,16 @@ class SpoolFile:
     async def finish(self) -> Staged:
         """The instance is whole."""
         if self._digest is None:
-            return Staged(size=self._size, data=self._buffer.getvalue(), token=self._token)
+            data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+            self._chunks.clear()
+            return Staged(size=self._size, data=data, token=self._token)
         await self._flush(self._digest)
         path = self._spool.path(self._token)
         return Staged(size=self._size, digest=self._digest.digest(), path=path, token=self._token)
 
     async def discard(self) -> None:
         """Forget it."""
-        self._buffer = BytesIO()
+        self._chunks.clear()
         self._spool.release(self._token)
         if self._digest is not None:
             await self._spool.remove([self._spool.path(self._token)])
@@ -152,9 +158,9 @@ class SpoolFile:
     async def _flush(self, digest: "hashlib._Hash") -> None:
         if self._failure is not None:
             raise self._failure
-        data, self._buffer = self._buffer.getvalue(), BytesIO()
+        chunks, self._chunks, self._pending = self._chunks, [], 0
         try:
-            await self._spool.append(self._spool.path(self._token), data, digest)
+            await self._spool.append(self._spool.path(self._token), chunks, digest)
         except ServerError as error:
             self._failure = error
             await self.discard()

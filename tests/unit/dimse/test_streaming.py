@@ -133,31 +133,6 @@ async def test_a_large_data_set_can_be_read_before_it_is_whole() -> None:
     assert await message.data.read() == []
 
 
-async def test_chunks_outlive_the_buffer_unless_a_reader_waits_for_them() -> None:
-    target, buffer, taken, goes_on = inbox(), bytearray(WAKE_AT), [], asyncio.Event()
-
-    async def read() -> None:
-        message = await target.receive()
-        assert message is not None
-        assert message.data is not None
-        while chunks := await message.data.read():
-            taken.append([(type(chunk), bytes(chunk[:1])) for chunk in chunks])
-            await goes_on.wait()
-
-    reader = asyncio.create_task(read())
-    target.feed(1, COMMAND | LAST, memoryview(STORE))
-    for number, last in ((1, 0), (2, 0), (3, LAST)):
-        await asyncio.sleep(0)
-        buffer[:] = bytes((number,)) * WAKE_AT
-        target.feed(1, last, memoryview(buffer))
-        asyncio.get_running_loop().call_soon(target.resume)  # as a transport calls, in no task
-        await asyncio.sleep(0)
-    buffer[:] = bytes(WAKE_AT)
-    goes_on.set()
-    await reader
-    assert taken == [[(memoryview, b"\1")], [(bytes, b"\2"), (bytes, b"\3")]]
-
-
 async def test_waiting_bytes_are_counted_until_they_are_taken() -> None:
     waiting: list[int] = []
     target = inbox(waiting)
