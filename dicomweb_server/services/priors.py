@@ -15,7 +15,7 @@ from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.peers import Attributes, Peer, PeerAwayError, PeerError, Watch
 from dicomweb_server.ports.routing import Via
-from dicomweb_server.services.jobs import JobService, RunningJob
+from dicomweb_server.services.jobs import JobRetry, JobService, RunningJob
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.sending import later_or_failed
@@ -28,6 +28,7 @@ _ASKED = {
     _INSTANCES: "IS",
 }
 _MOST = 1000  # studies of one patient that are looked at
+_SOON = 2.0  # seconds until another look at whether it is this job's turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,19 @@ class PriorsKind:
         self._modalities = modalities
         self._search = search
         self._options = options
+        self._is_busy = False
 
     async def run(self, job: RunningJob) -> None:
+        """One after the other: an archive that takes its time leaves room for other jobs."""
+        if self._is_busy:
+            raise JobRetry(_SOON, Reason.BUSY, "those of another study are being fetched")
+        self._is_busy = True
+        try:
+            await self._fetch(job)
+        finally:
+            self._is_busy = False
+
+    async def _fetch(self, job: RunningJob) -> None:
         """What is here already is not fetched again, so that a job may begin anew at any time."""
         modality = self._modalities.named(job.parameters[Via.PRIORS.value])
         peer, target = self._modalities.peer(modality), modality.local_ae_title or self._options.ae_title

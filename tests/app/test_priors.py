@@ -1,5 +1,6 @@
 """Earlier studies are fetched when a new one comes or is scheduled: which ones, once, from an archive that was away."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from dicomweb_server.bootstrap import OpenStore
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.dimse.options import Modality as Node
+from dicomweb_server.services import priors as module
 from dicomweb_server.services import routing, sending
 from dicomweb_server.services.jobs import Job, JobState
 from dicomweb_server.services.priors import PRIORS
@@ -121,6 +123,30 @@ async def test_an_archive_that_was_away_and_a_restart(tmp_path: Path) -> None:
     async with archive(tmp_path / "pacs", port, ours, study(1)), at_work(known) as store:
         await reach(store, JobState.SUCCESS, 1)
         assert await ages(store) == [0, 1]
+
+
+async def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SOON", 0.05)
+    under_way, most, real = 0, 0, module.PriorsKind._fetch
+
+    async def fetch(self: module.PriorsKind, job: Any) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.1)
+        await real(self, job)
+        under_way -= 1
+
+    monkeypatch.setattr(module.PriorsKind, "_fetch", fetch)
+    port, ours = free_port(), free_port()
+    async with (
+        archive(tmp_path / "pacs", port, ours, study(1)),
+        at_work(settings(tmp_path / "us", port, ours)) as store,
+    ):
+        await keep(store, [*study(0), *study(0, PatientID="P2"), *study(0, PatientID="P3")])
+        await reach(store, JobState.SUCCESS, 3)
+        assert await ages(store) == [0, 0, 0, 1]
+    assert most == 1
 
 
 async def test_when_a_step_is_scheduled(tmp_path: Path) -> None:
