@@ -71,6 +71,7 @@ def dimse_options(settings: Settings) -> DimseOptions:
         entities=tuple(map(_entity, settings.application_entities.values())),
         fallback=settings.fallback_archive or "",
         fallback_by_get=settings.retrieve_method == "get",
+        find_elsewhere=settings.find_elsewhere,
         synchronous_move=settings.synchronous_move,
         keep_associations=settings.association_close_delay,
     )

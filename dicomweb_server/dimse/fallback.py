@@ -5,6 +5,7 @@ import asyncio
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dimse.admission import same_title
 from dicomweb_server.dimse.identifiers import LEVEL_NAMES, UNIQUE_KEYS, Identifier
+from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.progress import Progress
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import PENDING
@@ -14,16 +15,19 @@ from dicomweb_server.services.modalities import Attributes, PeerError, Transfer,
 NOTHING = Transfer(0, 0, 0)
 
 
-async def fetched(operation: Operation, identifier: Identifier) -> Transfer:
-    """What came from the other archive, nothing where there is none to ask; ServerError(PEER_FAILED).
-
-    It is not asked for itself: two archives that have each other would go round in circles.
-    """
+def other_archive(operation: Operation) -> Modality | None:
+    """The one that has what is not here. Not for itself: two that have each other would go round in circles."""
     terms, options = operation.terms, operation.terms.options
-    if not options.fallback or options.view is not None:  # a view has what has labels, and what is fetched has none
-        return NOTHING
+    if not options.fallback or options.view is not None:  # a view has what has labels, and what is elsewhere has none
+        return None
     modality = terms.services.modalities.named(options.fallback)
-    if same_title(modality.ae_title, terms.origin.calling_ae_title, options):
+    return None if same_title(modality.ae_title, terms.origin.calling_ae_title, options) else modality
+
+
+async def fetched(operation: Operation, identifier: Identifier) -> Transfer:
+    """What came from the other archive, nothing where there is none to ask; ServerError(PEER_FAILED)."""
+    terms, options, modality = operation.terms, operation.terms.options, other_archive(operation)
+    if modality is None:
         return NOTHING
     level, progress = LEVEL_NAMES[identifier.level], Progress(asyncio.get_running_loop().time)
 

@@ -40,11 +40,12 @@ class FindRequest:
     character_set: str
     web_root: str = ""
 
-    def encoder(self, transfer_syntax_uid: str) -> AnswerEncoder:
+    def encoder(self, transfer_syntax_uid: str, availability: str = "ONLINE") -> AnswerEncoder:
         """What writes the answers."""
+        constants = {**self.constants, AVAILABILITY: ("CS", availability)}
         zone = self.query.timezone
         change = None if zone is None else lambda match: dict(adjusted(match, zone))
-        return AnswerEncoder(self.keys, self.constants, transfer_syntax_uid, self.character_set, self.web_root, change)
+        return AnswerEncoder(self.keys, constants, transfer_syntax_uid, self.character_set, self.web_root, change)
 
 
 def find_request(
@@ -97,11 +98,10 @@ def _timezone(identifier: Identifier) -> int | None:
 def _constants(
     identifier: Identifier, keys: Sequence[RequestKey], retrieve_ae_title: str
 ) -> dict[int, tuple[str, str]]:
-    """What every answer says (PS3.4 §C.4.1.1.3.2): its level, where to retrieve it, that it can be had at once."""
+    """What every answer says (PS3.4 §C.4.1.1.3.2): its level, where to retrieve it."""
     return {
         QUERY_LEVEL: ("CS", identifier.level),
         RETRIEVE_AE_TITLE: ("AE", retrieve_ae_title),
-        AVAILABILITY: ("CS", "ONLINE"),
         **creators(keys),
     }
 

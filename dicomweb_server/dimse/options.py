@@ -129,5 +129,6 @@ class DimseOptions:
     local_ae_title: str = ""  # as which we call others for who has called us, "" is ours
     fallback: str = ""  # the modality that has what is not here, "" is none
     fallback_by_get: bool = False  # it is fetched by C-GET, else by C-MOVE
+    find_elsewhere: bool = False  # C-FIND asks that one too
     synchronous_move: bool = True  # C-MOVE is answered when all is sent, not when a job has it to do
     keep_associations: float = 5.0  # seconds that an association on which we sent stays open for what comes next

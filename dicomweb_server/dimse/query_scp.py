@@ -6,6 +6,8 @@ from contextlib import aclosing
 
 from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.contexts import QUERY_LEVELS
+from dicomweb_server.dimse.elsewhere import Elsewhere
+from dicomweb_server.dimse.fallback import other_archive
 from dicomweb_server.dimse.find_request import FindRequest, find_request
 from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, Identifier, agreed_rules, read_identifier
 from dicomweb_server.dimse.message import encode_response
@@ -43,10 +45,18 @@ async def _find_request(operation: Operation) -> FindRequest:
 
 async def _answer_all(operation: Operation, request: FindRequest) -> Status:
     """Send what matches, and say how it ended."""
-    pending = PENDING if request.all_supported else PENDING_WITH_WARNING
-    encoder = request.encoder(operation.context.transfer_syntax)
-    async with aclosing(operation.terms.services.search.matches(request.query)) as matches:
-        return await send_matches(operation, pending, encoder, matches)
+    pending, syntax = PENDING if request.all_supported else PENDING_WITH_WARNING, operation.context.transfer_syntax
+    encoder, search = request.encoder(syntax), operation.terms.services.search
+    archive = other_archive(operation) if operation.terms.options.find_elsewhere else None
+    async with aclosing(search.matches(request.query)) as matches:
+        if archive is None:
+            return await send_matches(operation, pending, encoder, matches)
+        elsewhere = Elsewhere(operation, request, archive)
+        status = await send_matches(operation, pending, encoder, elsewhere.noted(matches))
+    if status is not SUCCESS:
+        return status
+    async with aclosing(elsewhere.matches()) as others:
+        return await send_matches(operation, pending, request.encoder(syntax, "NEARLINE"), others)
 
 
 async def send_matches(

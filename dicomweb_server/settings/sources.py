@@ -135,6 +135,8 @@ def _refuse_contradictions(settings: Settings) -> None:
     if settings.dimse_tls_port is not None and not settings.dimse_tls_certificate:
         raise SettingsError("dimse_tls_port is given without dimse_tls_certificate; allowed is both")
     _refuse_entities(settings)
+    if settings.find_elsewhere and not settings.fallback_archive:
+        raise SettingsError("find_elsewhere is true without fallback_archive; allowed is both")
     if settings.dimse_require_user and not _knows_users(settings):
         raise SettingsError("dimse_require_user is true without users; allowed is both, or token_keys")
     if settings.token_keys and not (settings.token_issuer and settings.token_audience):

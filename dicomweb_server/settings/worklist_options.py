@@ -79,6 +79,12 @@ class WorklistSettings(RemoteSettings):
         "Modality from which is fetched what C-MOVE and C-GET ask for and is not here.",
         default=None,
     )
+    find_elsewhere: bool = option(
+        "DIMSE",
+        Toggle(),
+        "Answer C-FIND also with what fallback_archive finds and is not here; it can be had by C-MOVE and C-GET then.",
+        default=False,
+    )
     fetch_available: tuple[str, ...] = option(
         "DIMSE",
         Several(Text("the name of a modality")),

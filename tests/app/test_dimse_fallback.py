@@ -14,8 +14,10 @@ from pynetdicom import AE, build_context, build_role, evt
 from conformance.server import free_port
 from dicomweb_server.dicom.query import View
 from dicomweb_server.dimse.options import ApplicationEntity, Modality
+from dicomweb_server.settings import SettingsError, load
 from tests.app.dimse_harness import AE_TITLE, CT, Node, open_node
 from tests.app.dimse_peers import IMPATIENT, STUDY_MOVE, counters, fill, identifier, move, receiver, sink, study
+from tests.app.test_dimse_find import ask
 
 STUDY_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 
@@ -110,3 +112,48 @@ async def test_what_nobody_has_and_who_is_not_asked(tmp_path: Path) -> None:
             await far.server.stop()
             status, _ = await asyncio.to_thread(moved, "MOVER", AE_TITLE, asked)
             assert status == 0xC000
+
+
+async def test_c_find_answers_what_is_elsewhere(tmp_path: Path) -> None:
+    async with two_archives(tmp_path, find_elsewhere=True) as (near, far, port):
+        both = study(2, PatientName="Müller^A", PatientID="P1")
+        (ours,) = await fill(near, *study(1, PatientID="P1"))
+        (shared, _) = await fill(near, *both)
+        await fill(far, *both)
+        (theirs, *_) = await fill(far, *study(3, PatientName="Müller^B", PatientID="P1", Modality="MR"))
+        await fill(far, *study(1, PatientID="P2"))
+
+        def found(level: str, **keys: Any) -> list[Dataset]:
+            answers = ask(near.port, identifier(level, **keys))
+            assert answers[-1] == (0x0000, None)
+            return [answer for _, answer in answers if answer is not None]
+
+        asked = {"PatientID": "P1", "StudyInstanceUID": "", "PatientName": "", "NumberOfStudyRelatedInstances": ""}
+        answers = {each.StudyInstanceUID: each for each in await asyncio.to_thread(found, "STUDY", **asked)}
+        assert set(answers) == {one.StudyInstanceUID for one in (ours, shared, theirs)}
+        assert {answers[one.StudyInstanceUID].InstanceAvailability for one in (ours, shared)} == {"ONLINE"}
+        other = answers[theirs.StudyInstanceUID]
+        assert (other.InstanceAvailability, other.RetrieveAETitle, str(other.PatientName)) == (
+            "NEARLINE",
+            AE_TITLE,
+            "Müller^B",
+        )
+        assert other.NumberOfStudyRelatedInstances == 3
+        assert len(await asyncio.to_thread(found, "STUDY", StudyInstanceUID="", PatientName="Müller*")) == 2
+        named = {"StudyInstanceUID": theirs.StudyInstanceUID, "SeriesInstanceUID": "", "Modality": "MR"}
+        (series,) = await asyncio.to_thread(found, "SERIES", **named)
+        assert series.SeriesInstanceUID == theirs.SeriesInstanceUID
+        # What was found can be had.
+        with receiver(port, [build_context(CT)], lambda _: 0x0000):
+            moved = identifier("STUDY", StudyInstanceUID=theirs.StudyInstanceUID)
+            *_, (status, _) = await asyncio.to_thread(move, near.port, moved)
+            assert counters(status) == (None, 3, 0, 0)
+        await far.server.stop()
+        assert len(await asyncio.to_thread(found, "STUDY", **asked)) == 3  # by now all of them are here
+        assert await asyncio.to_thread(found, "STUDY", PatientID="P2", StudyInstanceUID="") == []
+
+
+def test_c_find_elsewhere_needs_an_archive() -> None:
+    with pytest.raises(SettingsError, match="find_elsewhere"):
+        load({"find_elsewhere": True})
+    assert load({"find_elsewhere": True, "fallback_archive": "pacs"}).settings.find_elsewhere
