@@ -62,7 +62,9 @@ class Unplaced:
 
     def place_all(self) -> bool:
         """Make the files of all that is here at this moment; False if one could not be made."""
-        return all([self._place(key) for key in list(self._waiting)])
+        with self._state:
+            keys = list(self._waiting)
+        return all([self._place(key) for key in keys])
 
     def make_room(self, is_idle: Callable[[], bool]) -> None:
         """For whoever brings new ones: make files until no more wait than may.
