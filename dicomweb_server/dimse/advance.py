@@ -1,6 +1,7 @@
 """Advance: a response that another thread sends as soon as what it says is true, without waiting for the event loop."""
 
 import os
+import socket
 import threading
 from collections.abc import Callable
 
@@ -27,7 +28,7 @@ class Outlet:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = os.dup(descriptor)
+        self.socket = socket.socket(fileno=os.dup(descriptor))
         self._lock = threading.Lock()
         self._ready: Advance | None = None
 
@@ -47,15 +48,14 @@ class Outlet:
     def close(self) -> None:
         """Nothing can be sent any more."""
         with self._lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+            self._ready = None
+            self.socket.close()
 
     def _send(self, advance: Advance) -> None:
         with self._lock:
-            if self._descriptor is None or advance is not self._ready:
+            if advance is not self._ready:
                 return
             try:
-                advance.sent = os.write(self._descriptor, advance.pdus)
+                advance.sent = self.socket.send(advance.pdus)
             except OSError:
                 return  # no room, or lost: the loop will see

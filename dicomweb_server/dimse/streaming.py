@@ -10,7 +10,7 @@ from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.pdu import COMMAND_FRAGMENT, LAST_FRAGMENT, AbortReason, PduError
 from dicomweb_server.pause import Pause
 
-WAKE_AT = 128 * 1024  # bytes of a data set that are worth waking its reader for
+WAKE_AT = 512 * 1024  # bytes of a data set that are worth waking its reader for, if that is not all of it
 _JOIN_BELOW = 4096  # smaller fragments are put together, so that each costs no object
 _JOINED = 64 * 1024
 MESSAGE_COST = 1024  # what a waiting message counts besides its data set

@@ -34,7 +34,7 @@ class Tcp:
         falls back to delaying it by 40 ms after every answer of ours.
         """
         if self._socket is not None and _QUICK_ACK is not None:
-            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+            self._own().socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def in_advance(self, pdus: bytes) -> Advance | None:
         """What another thread may send until `settle`. None over TLS, whose state is the loop's, or behind others."""
@@ -43,9 +43,7 @@ class Tcp:
             return None
         if transport.get_write_buffer_size():
             return None
-        if self._outlet is None:
-            self._outlet = Outlet(self._socket.fileno())
-        return self._outlet.ready(pdus)
+        return self._own().ready(pdus)
 
     def settle(self) -> int:
         """No other thread sends now. How many bytes one has sent; of what it has only begun the loop sends the rest."""
@@ -61,3 +59,9 @@ class Tcp:
         self._transport = self._socket = None
         if self._outlet is not None:
             self._outlet.close()
+
+    def _own(self) -> Outlet:
+        """With a socket of ours: the one of uvloop's transports makes a new one for each call."""
+        if self._outlet is None:
+            self._outlet = Outlet(self._socket.fileno())
+        return self._outlet

@@ -1,10 +1,9 @@
 """Responses that another thread sends: whole, at most once, in order with what the loop sends, of what is stored."""
 
 import asyncio
-import os
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +47,23 @@ def advance_of(connection: Connection) -> Advance:
     return made
 
 
+@contextmanager
+def full_after(count: int, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The system has room for so many bytes."""
+    assert connection._tcp._outlet is not None
+    real = connection._tcp._outlet.socket
+
+    class Full:
+        def send(self, data: bytes) -> int:
+            if not count:
+                raise BlockingIOError
+            return real.send(data[:count])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection._tcp._outlet, "socket", Full())
+        yield
+
+
 async def test_what_a_thread_has_sent_is_not_sent_again(node: Node) -> None:
     async with associated(node) as (peer, connection):
         before = connection.bytes_sent
@@ -78,8 +94,7 @@ async def test_what_the_system_took_in_part_is_ended_first(
 ) -> None:
     async with associated(node) as (peer, connection):
         made = advance_of(connection)
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "write", lambda file, data, write=os.write: write(file, data[:5]))
+        with full_after(5, connection, monkeypatch):
             await asyncio.to_thread(made.send)
         if end == "write":
             connection.write(OTHERS)
@@ -103,13 +118,9 @@ async def test_nothing_is_sent_after_the_end(node: Node) -> None:
 
 async def test_where_there_is_no_room_the_loop_sends(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     async with associated(node) as (_, connection):
-
-        def full(descriptor: int, data: bytes) -> int:
-            raise BlockingIOError
-
         made = advance_of(connection)
-        monkeypatch.setattr(os, "write", full)
-        await asyncio.to_thread(made.send)
+        with full_after(0, connection, monkeypatch):
+            await asyncio.to_thread(made.send)
         connection.settle()
         assert made.sent == 0
 
@@ -140,8 +151,8 @@ async def test_a_c_store_is_answered_by_the_thread_that_made_it_durable(
     by: list[str] = []
 
     def send(advance: Advance, send: Callable[[Advance], None] = Advance.send) -> None:
+        by.append(threading.current_thread().name)  # before it: the answer is there at once
         send(advance)
-        by.append(threading.current_thread().name)
 
     monkeypatch.setattr(Advance, "send", send)
     store, workers = Store(tmp_path), Threads(1, "worker")

@@ -250,7 +250,7 @@ async def test_what_the_peer_reads_when_its_data_set_is_too_large(tmp_path: Path
     async with open_node(tmp_path, largest_instance=100_000) as node:
         peer = await node.peer()
         await peer.associate()
-        await peer.send(pdv(3, 3, STORE) + 20 * pdv(3, 0, bytes(10_000)))
+        await peer.send(pdv(3, 3, STORE) + 60 * pdv(3, 0, bytes(10_000)))
         assert (await peer.response()).status == 0xA700
         assert await peer.pdu(1.0) == ABORT_BY_USER
         await peer.close()
