@@ -140,6 +140,24 @@ async def test_what_is_not_delivered_survives_a_restart(tmp_path: Path, monkeypa
                     await asyncio.sleep(0.02)
 
 
+async def test_a_report_that_nobody_takes_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dicomweb_server.dimse.reports.WAITS", (0.05, 0.05, 0.05))
+    modalities = {"asker": Modality("ASKER", "127.0.0.1", free_port())}
+    async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
+        stored = await fill(node, *study(1))
+        status, _ = await asyncio.to_thread(ask, node.port, action("2.25.6", stored), stay=0)
+        assert status == 0x0000
+        async with asyncio.timeout(5):
+            while await node.services.commitments.table.owed():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    (line,) = [vars(record) for record in caplog.records if record.getMessage() == "storage commitment"]
+    assert (line["transaction"], line["delivered"], line["levelname"]) == ("2.25.6", False, "WARNING")
+    tried = [record for record in caplog.records if record.getMessage() == "association requested"]
+    assert len(tried) == 3
+
+
 async def test_an_entity_reports_as_who_was_asked_also_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
