@@ -28,8 +28,10 @@ class Pause:
         self._is_over = True
         if self._resume is None:
             return  # it is not waiting yet
-        if self._context is None or asyncio.current_task(self._loop) is not None:  # one task cannot run within another
+        if asyncio.current_task(self._loop) is not None:  # one task cannot run within another
             self._schedule(self._resume)
+        elif self._context is None:
+            self._resume(self)
         else:
             self._context.run(self._resume, self)
 
@@ -55,6 +57,8 @@ class Pause:
     def add_done_callback(self, resume: Callable[["Pause"], object], *, context: Context | None = None) -> None:
         """The task waits from now on."""
         self._resume, self._context = resume, context
+        if self._is_over:
+            self._schedule(resume)
 
     def result(self) -> None:
         """Nothing, or CancelledError."""

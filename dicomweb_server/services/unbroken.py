@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from dicomweb_server.pause import Pause
 
 _T = TypeVar("_T")
-_Awaited = asyncio.Future[Any] | None  # None: only a turn of the loop
+_Awaited = asyncio.Future[Any] | Pause | None  # None: only a turn of the loop
 
 
 class Unbroken(Generic[_T]):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
+from dicomweb_server.pause import Pause
 from dicomweb_server.ports.index import NewInstance
 from dicomweb_server.storage.additions import Addition, hashed
 from dicomweb_server.storage.commits import Commits
@@ -46,7 +47,7 @@ Uids = tuple[str, str, str]
 class Offer:
     """Instances of one caller, who waits to be told whether they are promised; if not, nothing was done."""
 
-    __slots__ = ("additions", "future", "is_promised", "loop", "number", "size", "uids", "when_promised")
+    __slots__ = ("additions", "is_promised", "loop", "number", "pause", "size", "uids", "when_promised")
 
     def __init__(self, additions: Sequence[Addition], uids: Sequence[Uids], size: int) -> None:
         self.additions = additions
@@ -56,7 +57,7 @@ class Offer:
         self.number = 0  # of the promise
         self.is_promised = False
         self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[bool] = self.loop.create_future()
+        self.pause = Pause(self.loop)  # until it is known
 
 
 class Promises:
@@ -85,8 +86,8 @@ class Promises:
         """Whether there may be any that are not kept yet."""
         return bool(self._uids)
 
-    def offer(self, additions: Sequence[Addition]) -> "asyncio.Future[bool] | None":
-        """Whether they are promised, in a moment; None if that is not to be asked. Runs in the loop."""
+    def offer(self, additions: Sequence[Addition]) -> Offer | None:
+        """Ask for a promise; None if that is not to be asked. Runs in the loop."""
         if self._others or self._are_late or self._connect is None or not self._commits.can_promise:
             return None
         if len(additions) > _MOST or not all(map(_is_small, additions)):
@@ -109,7 +110,7 @@ class Promises:
                 self._thread.start()
         offer = Offer(additions, uids, size)
         self._queue.put(offer)
-        return offer.future
+        return offer
 
     def begin_other(self) -> None:
         """Another operation comes: nothing is promised until its end."""
@@ -262,8 +263,7 @@ def _answer(offers: Sequence[Offer]) -> None:
 
 def _tell(offers: Sequence[Offer]) -> None:
     for offer in offers:
-        if not offer.future.done():
-            offer.future.set_result(offer.is_promised)
+        offer.pause.end()
 
 
 def _hash(offers: Sequence[Offer]) -> None:

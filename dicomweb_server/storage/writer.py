@@ -90,8 +90,10 @@ class Writer:
         """Add instances together with whatever else waits."""
         if not additions:
             return []
-        promised = self._promises.offer(additions)
-        if promised is not None and await promised:
+        offer = self._promises.offer(additions)
+        if offer is not None:
+            await offer.pause
+        if offer is not None and offer.is_promised:
             return [Added.STORED] * len(additions)
         loop = asyncio.get_running_loop()
         added: list[Added] = await self._submit(Operation(loop, loop.create_future(), additions=additions))

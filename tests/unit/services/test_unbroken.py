@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dicomweb_server.pause import Pause
 from dicomweb_server.services.unbroken import Unbroken
 
 
@@ -81,6 +82,28 @@ async def test_what_its_future_raises_it_meets_itself() -> None:
             return str(error)
 
     assert await Unbroken(work(), bench.go_on) == "no"
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_it_goes_on_with_a_pause_when_its_caller_is_cancelled(*, together: bool) -> None:
+    bench, awaited = Bench(), Pause(asyncio.get_running_loop())
+
+    async def work() -> str:
+        await awaited
+        return "done"
+
+    async def call() -> str:
+        return await Unbroken(work(), bench.go_on)
+
+    caller = asyncio.create_task(call())
+    await asyncio.sleep(0)
+    if together:
+        awaited.end()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    awaited.end()
+    assert await bench.left[0] == "done"
 
 
 async def test_what_it_raises_its_caller_meets() -> None:
