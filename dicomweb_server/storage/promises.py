@@ -24,6 +24,7 @@ from dicomweb_server.storage.sqlite import Connection
 # What is promised at once: more fill a transaction of their own, and what is larger has been in a file already.
 _MOST = 4
 _LARGEST = 1100 * 1024
+_HASHED = 64 * 1024  # from this size on, hashing is worth while before a transaction needs it
 _DELAY = 0.02  # seconds that rows and files may wait for more
 _WORTH = 32  # instances for which a transaction is worth while
 # What may be owed altogether; who comes then, waits for a transaction.
@@ -267,9 +268,12 @@ def _tell(offers: Sequence[Offer]) -> None:
 
 
 def _hash(offers: Sequence[Offer]) -> None:
-    """For the rows, while the senders prepare what they send next; the writer does it where it comes first."""
+    """For the rows, while the senders prepare what they send next.
+
+    The writer does it where it comes first, and for what is small: that would only give the interpreter's lock away.
+    """
     for offer in offers:
-        if offer.is_promised:
+        if offer.is_promised and offer.size >= _HASHED:
             offer.additions = list(map(hashed, offer.additions))
 
 
