@@ -37,17 +37,20 @@ def read_file_meta(buffer: Buffer) -> tuple[dict[int, bytes], int]:
     position, end = _FIRST_ELEMENT, len(buffer)
     # Always explicit little endian by the standard; some old writers used the encoding of their data set.
     encoding = EXPLICIT_LITTLE if buffer[position + 4 : position + 6].isalpha() else IMPLICIT_LITTLE
-    while buffer[position : position + 2] == _GROUP_BYTES:
-        vr = buffer[position + 4 : position + 6]
-        if encoding.explicit and not vr.isalpha():
-            break  # a deflated data set may begin like an element of this group
-        if position > _FIRST_ELEMENT + _MAX_LENGTH:
-            raise ServerError(Reason.CANNOT_UNDERSTAND, "the file meta information is too long")
-        if encoding.explicit and vr in SHORT_VRS and position + 8 <= end:  # as `locate` does, without its cost
-            group, number, _, length = _SHORT.unpack_from(buffer, position)
+    usual_end = end - 8 if encoding.explicit else -1
+    read_usual = _SHORT.unpack_from
+    while True:
+        group, number, vr, length = read_usual(buffer, position) if position <= usual_end else (_GROUP, 0, b"", 0)
+        if group == _GROUP and vr in SHORT_VRS:  # as `locate` does, without its cost
             tag, value = group << 16 | number, position + 8
+        elif buffer[position : position + 2] != _GROUP_BYTES:
+            break
+        elif encoding.explicit and not buffer[position + 4 : position + 6].isalpha():
+            break  # a deflated data set may begin like an element of this group
         else:
             tag, _, value, length = locate(buffer, position, end, encoding)
+        if position > _FIRST_ELEMENT + _MAX_LENGTH:
+            raise ServerError(Reason.CANNOT_UNDERSTAND, "the file meta information is too long")
         position = value + length
         if position > end:
             raise ServerError(Reason.CANNOT_UNDERSTAND, "the file ends within the file meta information")

@@ -38,7 +38,9 @@ async def on_c_store(operation: Operation) -> None:
         await staging.discard()
         raise
     stored = operation.in_advance(stored_status(mismatch))
-    outcome = await services.ingest.ingest(staged, operation.terms.origin, when_stored=stored)
+    refuses = operation.terms.options.on_mismatch is OnMismatch.REFUSE
+    identity = (request.sop_class_uid, request.sop_instance_uid) if refuses else None
+    outcome = await services.ingest.ingest(staged, operation.terms.origin, identity=identity, when_stored=stored)
     operation.respond(store_outcome_status(outcome, mismatch=mismatch))
 
 
@@ -50,13 +52,14 @@ async def _spool(operation: Operation, staging: Spool) -> str:
     await staging.write(file_meta(*identity, transfer_syntax_uid))
     mismatch, first = "", True
     while chunks := await operation.dataset.read():
-        if first:
-            first = False
+        # What is here whole is judged when it is read; nobody need wait for the rest of what will be refused.
+        if first and (options.on_mismatch is OnMismatch.WARN or not operation.dataset.is_whole):
             stated = stated_identity(chunks[0], transfer_syntax(transfer_syntax_uid).encoding)
             if stated is not None and stated != identity:
                 mismatch = "UIDs of the command and the data set differ"
                 if options.on_mismatch is OnMismatch.REFUSE:
                     raise ServerError(Reason.MISMATCHED_IDENTITY, mismatch)
+        first = False
         if operation.dataset.size > options.largest_instance:
             raise ServerError(Reason.TOO_LARGE, f"the data set has more than {options.largest_instance} bytes")
         for chunk in chunks:

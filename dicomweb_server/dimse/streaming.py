@@ -36,6 +36,11 @@ class DataStream:
         """Whether there is enough for a reader to do."""
         return self._ended or self._waiting >= WAKE_AT or self._error is not None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it has arrived."""
+        return self._ended
+
     async def read(self) -> list[bytes]:
         """The next chunks, [] at the end. AssociationLostError if the rest will never come."""
         if not self.ready:

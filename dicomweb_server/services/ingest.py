@@ -39,6 +39,8 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+_OTHER_IDENTITY = "UIDs of the command and the data set differ"
+
 
 class Status(Enum):
     """What became of an instance. The first four are successes: it, or another under its UIDs, is stored."""
@@ -94,13 +96,22 @@ class _Item:
 
     staged: Staged
     origin: Origin
-    admitted: Admitted | None = None
+    identity: tuple[str, str] | None = None
     when_stored: Callable[[], None] | None = None
+    admitted: Admitted | None = None
     placement: Placement | None = None
     outcome: IngestOutcome | None = None
 
     def settle(self, status: Status, reason: Reason | None = None, detail: str = "") -> None:
         self.outcome = _outcome(status, reason, detail, self.admitted.parsed.record if self.admitted else None)
+
+    @property
+    def has_other_identity(self) -> bool:
+        """Whether it is not the instance that it should be."""
+        if self.identity is None or self.admitted is None:
+            return False
+        record = self.admitted.parsed.record
+        return self.identity != (record.sop_class_uid, record.instance_uid)
 
     @property
     def key(self) -> str:
@@ -154,13 +165,16 @@ class IngestService:
         staged: Staged,
         origin: Origin,
         expected_study_uid: str | None = None,
+        *,
+        identity: tuple[str, str] | None = None,
         when_stored: Callable[[], None] | None = None,
     ) -> IngestOutcome:
         """Store one instance; never raises for what is wrong with it.
 
-        `when_stored`: perhaps called in another thread, as soon as it is certain that the outcome will be STORED.
+        `identity`: SOP class and instance UID that it must have, if they are known. `when_stored`: perhaps called in
+        another thread, as soon as it is certain that the outcome will be STORED.
         """
-        return (await self._unbroken([_Item(staged, origin, when_stored=when_stored)], expected_study_uid))[0]
+        return (await self._unbroken([_Item(staged, origin, identity, when_stored)], expected_study_uid))[0]
 
     async def ingest_batch(
         self, staged: Sequence[Staged], origin: Origin, expected_study_uid: str | None = None
@@ -233,7 +247,10 @@ class IngestService:
                 item.outcome = _outcome(status, result.reason, result.detail, result.record)
             else:
                 item.admitted, item.staged = result, result.staged
-                item.placement = self._blobs.placement(result.staged)
+                if item.has_other_identity:
+                    item.settle(Status.REJECTED, Reason.MISMATCHED_IDENTITY, _OTHER_IDENTITY)
+                else:
+                    item.placement = self._blobs.placement(result.staged)
 
     async def _add(self, items: list[_Item]) -> None:
         """Bytes and rows become durable in one trip to the index, which places what it does not know yet."""

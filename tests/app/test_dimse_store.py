@@ -217,10 +217,11 @@ async def test_the_same_and_other_bytes_again(
 
 @pytest.mark.parametrize(("policy", "status", "count"), [(OnMismatch.REFUSE, 0xA900, 0), (OnMismatch.WARN, 0xB007, 1)])
 @pytest.mark.parametrize("which", ["class", "instance"])
+@pytest.mark.parametrize("rows", [8, 40_000])  # read on arrival, and in pieces
 async def test_uids_of_command_and_data_set_differ(
-    tmp_path: Path, policy: OnMismatch, status: int, count: int, which: str
+    tmp_path: Path, policy: OnMismatch, status: int, count: int, which: str, rows: int
 ) -> None:
-    data = make_instance()
+    data = make_instance(rows=rows)
     uid = dcmread(BytesIO(data)).SOPInstanceUID
     mr = "1.2.840.10008.5.1.4.1.1.4"
     async with open_node(tmp_path, on_mismatch=policy) as node:
@@ -232,6 +233,18 @@ async def test_uids_of_command_and_data_set_differ(
         assert answer.status == status
         assert uid not in str(answer.error_comment)
         assert await node.instances() == count
+        await peer.release()
+
+
+async def test_uids_of_command_and_deflated_data_set_differ(tmp_path: Path) -> None:
+    data = make_instance(transfer_syntax_uid=DeflatedExplicitVRLittleEndian, SOPInstanceUID="1.2.3")
+    async with open_node(tmp_path) as node:
+        peer = await node.peer()
+        await peer.associate(ProposedContext(3, CT, (DeflatedExplicitVRLittleEndian,)))
+        for uid, status in (("1.2.4", 0xA900), ("1.2.3", 0)):
+            await peer.command(3, store_command(uid), dataset_of(data))
+            assert (await peer.response()).status == status
+        assert await node.instances() == 1
         await peer.release()
 
 
