@@ -58,7 +58,7 @@ function studyRow(match) {
 async function listStudies(form, query) {
   const page = Number(query.get("page") ?? 0);
   const keys = matchingKeys(query);
-  const result = make("div");
+  const result = make("div", { className: "studies" });
   try {
     const { matches, total } = await dicomweb.searchStudies(keys, { limit: PAGE, offset: page * PAGE });
     if (!form.isConnected) return;
