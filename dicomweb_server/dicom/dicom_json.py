@@ -1,7 +1,5 @@
 """DICOM JSON (PS3.18 Annex F) of an instance straight from its bytes, with what the index and frames need to know."""
 
-from dataclasses import replace
-
 from dicomweb_server.dicom.header import Header
 from dicomweb_server.dicom.reading import DataSetReading, Reading, start_reading
 from dicomweb_server.dicom.runs import NO_RUNS, Runs, Template, Templates, first_template, learn, series_of
@@ -31,7 +29,7 @@ def _read(header: Header, extra: frozenset[int], runs: Runs) -> DataSetReading:
 def _teach(series: bytes, template: Template | None, header: Header, extra: frozenset[int], reading: Reading) -> None:
     """Let the template of a series learn from an instance that was read, unless there is nothing new in it."""
     if template is None:
-        learnt = first_template(replace(header, pixel_data=reading.pixel_data))
+        learnt = first_template(header._replace(pixel_data=reading.pixel_data))
     elif template.lessons == 0 or reading.surprised:
         learnt = learn(template, header, start_reading(header, extra, NO_RUNS).read_run)
     else:

@@ -38,10 +38,10 @@ def _parse(opened: Header, extra: frozenset[int]) -> ParsedInstance:
     record = _record(values, opened.transfer_syntax_uid)
     instance = f"studies/{record.study_uid}/series/{record.series_uid}/instances/{record.instance_uid}"
     url = f"{PLACE_OF_ROOT}/{instance}/bulkdata/".encode("ascii")
-    for column in _SEQUENCES.union(f"{tag:08X}" for tag in extra):
+    for column in _SEQUENCES.union(f"{tag:08X}" for tag in extra) if extra else _SEQUENCES:
         if values.get(column, "").startswith("[{"):
             values[column] = values[column].replace(PLACE_OF_URL.decode("ascii"), url.decode("ascii"))
-    header = opened.with_elements(reading.pixel_data, reading.layout)
+    header = opened._replace(pixel_data=reading.pixel_data, layout=reading.layout)
     return ParsedInstance(record, metadata.replace(PLACE_OF_URL, url), index_frames(header).pack())
 
 

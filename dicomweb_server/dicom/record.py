@@ -1,11 +1,10 @@
 """InstanceRecord: what the index keeps of one instance, as UTF-8 text by column."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRecord:
+class InstanceRecord(NamedTuple):
     """The row of one instance and of its parents, read from its header.
 
     `values` maps a column of `attributes.ATTRIBUTES` to its text: padding removed, several values joined by a
@@ -22,8 +21,7 @@ class InstanceRecord:
     values: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedInstance:
+class ParsedInstance(NamedTuple):
     """Everything that ingest learns from one instance's bytes, in one pass.
 
     `metadata`: the DICOM JSON object (PS3.18 Annex F) as UTF-8; its bulk data URIs start with the byte 0x01, which

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.origin import Origin
@@ -39,8 +39,7 @@ class Added(Enum):
     REFUSED = "refused"  # other bytes were there (policy `reject`)
 
 
-@dataclass(frozen=True, slots=True)
-class NewInstance:
+class NewInstance(NamedTuple):
     """One instance to add. Its blob is under `key`, not yet durable; if that is "", `placement` writes it.
 
     The index calls `placement` if it really adds the instance, so that nothing is written for what is known. `digest`:

@@ -105,14 +105,14 @@ def _joined(staged: Staged, result: _Result) -> _Result:
     if isinstance(result, Refused):
         return result
     data = staged.data if result.staged.data is None else result.staged.data
-    return replace(result, staged=replace(staged, digest=result.digest, data=data))
+    return result._replace(staged=replace(staged, digest=result.digest, data=data))
 
 
 def _read(data: bytes, expected_study_uid: str | None, policy: IngestPolicy) -> _Result:
     """The result, without the bytes if they are unchanged."""
     result = admit(Staged(len(data), data=data), expected_study_uid, policy)
     if isinstance(result, Admitted) and result.staged.data is data:
-        return replace(result, staged=replace(result.staged, data=None))
+        return result._replace(staged=replace(result.staged, data=None))
     return result
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dicomweb_server.dicom.instance import parse_instance
 from dicomweb_server.dicom.part10 import (
@@ -55,8 +55,7 @@ class IngestPolicy:
 Group = Sequence[tuple[Staged, str | None]]  # what is staged in memory, and the study that is expected
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """An instance that may be stored."""
 
     staged: Staged

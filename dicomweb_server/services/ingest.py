@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.record import InstanceRecord
@@ -53,8 +53,7 @@ class Status(Enum):
     FAILED = "failed"  # for what the server is not able to do now
 
 
-@dataclass(frozen=True, slots=True)
-class IngestOutcome:
+class IngestOutcome(NamedTuple):
     """What became of one instance. `reason` is None for a success; UIDs are "" as far as they could not be read."""
 
     status: Status

@@ -47,7 +47,7 @@ def _read_once(head: bytes) -> tuple[Header, DataSet]:
 def described(header: Header, data_set: DataSet, source: Source) -> PixelDescription:
     """How its pixels are stored; ServerError if that is impossible."""
     layout = {tag: data_set.raw(tag) for tag in data_set.tags() if _FIRST_OF_PIXELS <= tag <= _LAST_OF_PIXELS}
-    return describe_pixels(replace(header, pixel_data=PixelData(source.tag, source.vr, 0, None), layout=layout))
+    return describe_pixels(header._replace(pixel_data=PixelData(source.tag, source.vr, 0, None), layout=layout))
 
 
 def decoded(

@@ -43,7 +43,7 @@ async def begun(store: Store, *rules: RoutingRule) -> RoutingService:
 
 async def add(store: Store, *uids: str, sender: str = "", **values: Any) -> None:
     new = await place_new(store.blobs, *uids, **values)
-    await store.index.add([replace(new, origin=Origin("dimse", calling_ae_title=sender))], OnDuplicate.KEEP)
+    await store.index.add([new._replace(origin=Origin("dimse", calling_ae_title=sender))], OnDuplicate.KEEP)
 
 
 async def routed(store: Store) -> list[tuple[str, list[str]]]:
