@@ -141,6 +141,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(max(terms.most_operations, 1))
         self._stopping = False
+        self._clock = asyncio.get_running_loop().time
 
     async def run(self) -> None:
         """Serve until the peer has released the association, or it was lost."""
@@ -182,7 +183,7 @@ class Session:
     async def _perform(self, operation: Operation, handler: Handler | None) -> None:
         message_id = operation.request.message_id or 0
         self.connection.begin_operation()
-        started = asyncio.get_running_loop().time()
+        started = self._clock()
         try:
             await self._answer(operation, handler)
             await self.connection.drain()  # a peer that takes no answers gets no more of them
@@ -197,7 +198,7 @@ class Session:
             self._operations.pop(message_id, None)
             self._slots.release()
             self.connection.end_operation()
-            self._count(operation, handler, asyncio.get_running_loop().time() - started)
+            self._count(operation, handler, self._clock() - started)
             if self._stopping and not self._operations:
                 self.connection.abort("the server stops")
 

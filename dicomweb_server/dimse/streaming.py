@@ -127,6 +127,7 @@ class Inbox:
         self.contexts: dict[int, Context] = {}
         self.answered: Callable[[Message], None] | None = None  # takes responses at once, so that none is received
         self._waiting_changed = waiting_changed
+        self._loop = asyncio.get_running_loop()  # which is a system call each time
         self._messages: deque[Message] = deque()
         self._pause: Pause | None = None  # of who waits for a message
         self._over: list[Pause] = []  # of all who need not wait any more
@@ -161,7 +162,7 @@ class Inbox:
         while not self._messages:
             if self._closed:
                 return None
-            self._pause = Pause(asyncio.get_running_loop())
+            self._pause = Pause(self._loop)
             await self._pause
         self._account(-MESSAGE_COST)
         return self._messages.popleft()
