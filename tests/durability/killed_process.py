@@ -6,9 +6,11 @@ import threading
 import time
 from pathlib import Path
 
+_SLOWEST = 60.0  # seconds until it has begun, and until it has stored a few
 
-def run_and_kill(root: Path, seconds: float, *, sync: str = "full", seed: int = 1) -> list[str]:
-    """Store for so long, then SIGKILL; what was told until then."""
+
+def run_and_kill(root: Path, seconds: float, *, sync: str = "full", seed: int = 1, stored: int = 0) -> list[str]:
+    """Store for so long, and on a busy machine until so many are `stored`, then SIGKILL; what was told until then."""
     command = [sys.executable, "-m", "tests.durability.storing_process", str(root), sync, str(seed)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
     assert process.stdout is not None
@@ -25,8 +27,11 @@ def run_and_kill(root: Path, seconds: float, *, sync: str = "full", seed: int = 
     listener = threading.Thread(target=listen)
     listener.start()
     try:
-        assert ready.wait(60), "the process did not start"
+        assert ready.wait(_SLOWEST), "the process did not start"
         time.sleep(seconds)
+        deadline = time.monotonic() + _SLOWEST
+        while sum(line.startswith("DONE") for line in list(lines)) < stored and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert process.poll() is None, "the process ended by itself"
     finally:
         process.kill()

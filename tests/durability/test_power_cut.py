@@ -23,7 +23,8 @@ def cut_power(folder: Path, seconds: float, sync: str) -> tuple[Path, list[str]]
     image, copy = folder / "disk", folder / "after"
     make_image(image, 256)
     with mounted(image, folder / "before"):
-        lines = run_and_kill(folder / "before" / "data", seconds, sync=sync, seed=random.Random().randrange(10**9))
+        seed = random.Random().randrange(10**9)
+        lines = run_and_kill(folder / "before" / "data", seconds, sync=sync, seed=seed, stored=6)
         time.sleep(0.1)  # what was under way to the disk arrives
         shutil.copyfile(image, copy)
     return copy, lines
@@ -39,9 +40,17 @@ def test_what_was_acknowledged_survives(tmp_path: Path, round_number: int) -> No
 
 
 async def test_this_test_is_able_to_fail(tmp_path: Path) -> None:
-    """Without syncing, the same cut does lose instances; or the tests above would prove nothing."""
+    """Without syncing, the same cut does lose instances; or the tests above would prove nothing.
+
+    Unless the kernel wrote everything back just then, as it does when another process asks for that.
+    """
     require_mounting()
-    image, lines = cut_power(tmp_path, 1.0, "off")
-    assert sum(line.startswith("DONE") for line in lines) > 5
-    with mounted(image, tmp_path / "found"):
-        assert await broken_promises(tmp_path / "found" / "data", lines) != []
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        image, lines = cut_power(folder, 1.0, "off")
+        assert sum(line.startswith("DONE") for line in lines) > 5
+        with mounted(image, folder / "found"):
+            if await broken_promises(folder / "found" / "data", lines):
+                return
+    pytest.fail("three cuts without syncing lost nothing")
