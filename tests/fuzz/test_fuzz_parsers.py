@@ -1,4 +1,4 @@
-"""The targets for images, XML and composing, on damaged seeds: a few seconds of what `make fuzz` does."""
+"""The targets for images, XML, composing and HTTP, on damaged seeds: a few seconds of what `make fuzz` does."""
 
 import random
 from types import ModuleType
@@ -12,8 +12,13 @@ from tests.fuzz import (
     fuzz_dicom_xml,
     fuzz_edit,
     fuzz_frames,
+    fuzz_media_types,
+    fuzz_multipart,
     fuzz_reencode,
+    fuzz_remotes,
     fuzz_rendering,
+    fuzz_request_headers,
+    fuzz_rest_bodies,
     fuzz_transcode,
 )
 
@@ -27,6 +32,11 @@ TARGETS = (
     fuzz_creation,
     fuzz_rendering,
     fuzz_transcode,
+    fuzz_multipart,
+    fuzz_media_types,
+    fuzz_request_headers,
+    fuzz_remotes,
+    fuzz_rest_bodies,
 )
 ROUNDS = {
     fuzz_creation: 2000,
@@ -57,7 +67,7 @@ def test_seeds_are_taken(target: ModuleType) -> None:
 def test_damaged_seeds_do_no_harm(target: ModuleType) -> None:
     chance = random.Random(target.__name__)
     seeds = target.seeds()
-    for _ in range(ROUNDS.get(target, 6000)):
+    for _ in range(ROUNDS.get(target, 10_000)):
         seed = chance.choice(seeds)
         kept = 1 if target is fuzz_decode_frame else 0  # its first byte says what the rest is
         target.fuzz(seed[:kept] + damaged(seed[kept:], chance))
