@@ -160,9 +160,9 @@ def running(limits: ConnectionLimits = QUICK, stop_timeout: float = 5) -> Iterat
     server = make_server(application(seen), options, started.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    assert started.wait(5)
     made = Running(server, thread, listener.getsockname()[1], seen)
     try:
+        assert started.wait(30)
         yield made
     finally:
         made.stop()
