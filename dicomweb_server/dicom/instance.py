@@ -2,6 +2,9 @@
 
 import mmap
 from collections.abc import Mapping
+from typing import Any
+
+import orjson
 
 from dicomweb_server.dicom.attribute_json import PLACE_OF_URL
 from dicomweb_server.dicom.attributes import ATTRIBUTES
@@ -28,6 +31,12 @@ def parse_instance(data: Data, *, extra: frozenset[int] = frozenset()) -> Parsed
 def parse_dataset(data: Data, transfer_syntax_uid: str, *, extra: frozenset[int] = frozenset()) -> ParsedInstance:
     """The same of a bare data set, as C-STORE delivers it. Offsets of frames are those in the bare data set."""
     return _parse(open_dataset(data, transfer_syntax_uid), extra)
+
+
+def stored_document(stored: bytes) -> dict[str, Any]:
+    """Stored JSON, as the index answers it, as a document; bulk data have URLs that begin at the root."""
+    document: dict[str, Any] = orjson.loads(stored.replace(PLACE_OF_ROOT.encode(), b""))
+    return document
 
 
 def _parse(opened: Header, extra: frozenset[int]) -> ParsedInstance:

@@ -94,6 +94,12 @@ def text_of(data_set: Mapping[str, Any], tag: str) -> str:
     return str(values[0]) if values[0] is not None else ""
 
 
+def count_of(data_set: Mapping[str, Any], tag: str) -> int | None:
+    """The first value of an attribute that counts something; None if it is no such number."""
+    text = text_of(data_set, tag)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def _key(name: str, tag: str, value: Any, depth: int) -> dict[str, Any]:
     vr = public_vr(int(tag, 16))
     vr = "US" if vr == US_OR_SS else "LO" if vr == "UN" else vr

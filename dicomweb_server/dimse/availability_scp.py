@@ -27,10 +27,8 @@ async def on_availability(operation: Operation) -> None:
     if not is_valid_uid(instance_uid):
         operation.respond(INVALID_OBJECT_INSTANCE)
         return
-    data = await operation.dataset.whole(_LARGEST_NOTICE)
     try:
-        if data is None:
-            raise ServerError(Reason.TOO_LARGE, f"the notice has more than {_LARGEST_NOTICE} bytes")
+        data = await operation.whole_dataset(_LARGEST_NOTICE, "notice")
         told = read_availability(data_set_json(data, operation.context.transfer_syntax))
     except ServerError as error:
         code = MISSING_ATTRIBUTE if error.reason is Reason.BAD_REQUEST else INVALID_ARGUMENT

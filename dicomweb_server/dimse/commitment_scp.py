@@ -17,7 +17,7 @@ from dicomweb_server.dimse.status import (
     Status,
     comment,
 )
-from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.errors import ServerError
 
 
 async def on_n_action(operation: Operation) -> None:
@@ -29,10 +29,8 @@ async def on_n_action(operation: Operation) -> None:
     if request.sop_instance_uid != PUSH_MODEL_INSTANCE:
         operation.respond(NO_SUCH_INSTANCE)
         return
-    data = await operation.dataset.whole(LARGEST_REQUEST)
     try:
-        if data is None:
-            raise ServerError(Reason.TOO_LARGE, f"the request has more than {LARGEST_REQUEST} bytes")
+        data = await operation.whole_dataset(LARGEST_REQUEST, "request")
         wanted = read_request(data, context.transfer_syntax)
     except ServerError as error:
         operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
@@ -49,10 +47,8 @@ async def on_n_action(operation: Operation) -> None:
 async def on_n_event_report(operation: Operation) -> None:
     """N-EVENT-REPORT of storage commitment: what a modality says that we asked (PS3.4 §J.3.3)."""
     terms = operation.terms
-    data = await operation.dataset.whole(LARGEST_REQUEST)
     try:
-        if data is None:
-            raise ServerError(Reason.TOO_LARGE, f"the report has more than {LARGEST_REQUEST} bytes")
+        data = await operation.whole_dataset(LARGEST_REQUEST, "report")
         told = read_report(data, operation.context.transfer_syntax)
     except ServerError as error:
         operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))

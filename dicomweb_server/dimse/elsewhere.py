@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from dicomweb_server.dicom.instance import stored_document
 from dicomweb_server.dimse.find_request import FindRequest
 from dicomweb_server.dimse.identifiers import TIMEZONE, UNIQUE_KEYS, RequestKey
 from dicomweb_server.dimse.session import Operation
@@ -32,7 +33,7 @@ class Elsewhere:
         """Our own matches, remembered."""
         async for batch in batches:
             for match in batch:
-                self._is_new(orjson.loads(match.replace(b"\1", b"")))
+                self._is_new(stored_document(match))
             yield batch
 
     async def matches(self) -> AsyncGenerator[Sequence[bytes], None]:

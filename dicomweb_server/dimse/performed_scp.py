@@ -83,9 +83,7 @@ async def on_n_get(operation: Operation) -> None:
 
 
 async def _report(operation: Operation) -> dict[str, Any]:
-    data = await operation.dataset.whole(_LARGEST_REPORT)
-    if data is None:
-        raise ServerError(Reason.TOO_LARGE, f"the report has more than {_LARGEST_REPORT} bytes")
+    data = await operation.whole_dataset(_LARGEST_REPORT, "report")
     return data_set_json(data, operation.context.transfer_syntax)
 
 

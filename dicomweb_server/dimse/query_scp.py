@@ -13,7 +13,7 @@ from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, Identifier, ag
 from dicomweb_server.dimse.message import encode_response
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import CANCELLED, PENDING, PENDING_WITH_WARNING, SUCCESS, Status, query_status
-from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.errors import ServerError
 
 _MATCHES_AT_ONCE = 100
 
@@ -29,9 +29,7 @@ async def on_c_find(operation: Operation) -> None:
 
 async def requested_identifier(operation: Operation) -> Identifier:
     """The identifier of a C-FIND, C-MOVE or C-GET; ServerError if it is none."""
-    data = await operation.dataset.whole(LARGEST_IDENTIFIER)
-    if data is None:
-        raise ServerError(Reason.TOO_LARGE, f"the identifier has more than {LARGEST_IDENTIFIER} bytes")
+    data = await operation.whole_dataset(LARGEST_IDENTIFIER, "identifier")
     return read_identifier(data, operation.context.transfer_syntax)
 
 

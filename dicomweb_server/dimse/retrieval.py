@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import orjson
-
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.instance import stored_document
 from dicomweb_server.dicom.query import Include, Match, MatchKind, Query, View
 from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.dimse.identifiers import UNIQUE_KEYS, Identifier, query_level, require_parents
@@ -75,7 +74,7 @@ def _match(identifier: Identifier, level: Level) -> Match | None:
 
 
 def _scope(match: bytes, level: Level) -> Scope:
-    attributes = orjson.loads(match.replace(b"\1", b""))
+    attributes = stored_document(match)
     uids = [attributes[f"{tag:08X}"]["Value"][0] for tag in (_STUDY, _SERIES, _INSTANCE)[: max(level, 1)]]
     return Scope(*uids)
 

@@ -22,6 +22,7 @@ from dicomweb_server.dimse.options import DimseOptions, Modality
 from dicomweb_server.dimse.status import PROCESSING_FAILURE, SOP_CLASS_NOT_SUPPORTED, UNRECOGNIZED_OPERATION, Status
 from dicomweb_server.dimse.streaming import DataStream, Message
 from dicomweb_server.dimse.sub_operations import Originator, SubOperations
+from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services import Services
 from dicomweb_server.services.commitment import OwedReport
 
@@ -84,6 +85,13 @@ class Operation:
         """The data set of the request; the dispatcher has seen that there is one."""
         assert self.data is not None
         return self.data
+
+    async def whole_dataset(self, limit: int, name: str) -> bytes:
+        """All of it; ServerError(TOO_LARGE) if it has more bytes. `name`: what it is, for the message."""
+        data = await self.dataset.whole(limit)
+        if data is None:
+            raise ServerError(Reason.TOO_LARGE, f"the {name} has more than {limit} bytes")
+        return data
 
     def in_advance(self, status: Status) -> Callable[[], None] | None:
         """For any thread to call once: sends a final response of this status before `respond` does; None: wait for it.

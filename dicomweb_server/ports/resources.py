@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.orthanc_id import orthanc_id
-from dicomweb_server.dicom.query import Query
+from dicomweb_server.dicom.query import LabelsConstraint, Query
 from dicomweb_server.ports.index import Scope, StoredInstance
 
 T = TypeVar("T")
@@ -108,12 +108,12 @@ class Outline(NamedTuple):
 class Restriction:
     """What a search for resources asks beside a Query: what clients added, and parents by Orthanc's identifiers.
 
-    `labels`, `labels_constraint` ("All", "Any" or "None"); `metadata`: pairs of a name and a pattern with * and ?.
+    `labels`, `labels_constraint`; `metadata`: pairs of a name and a pattern with * and ?.
     `patient`, `study`, `series`: rows of parents. `order`: metadata to sort by, and whether descending.
     """
 
     labels: tuple[str, ...] = ()
-    labels_constraint: str = "All"
+    labels_constraint: LabelsConstraint = LabelsConstraint.ALL
     metadata: tuple[tuple[str, str], ...] = ()
     patient: int | None = None
     study: int | None = None

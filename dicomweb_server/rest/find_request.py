@@ -9,7 +9,7 @@ from dicomweb_server.dicom.attributes import BY_TAG, Level
 from dicomweb_server.dicom.information_levels import COMPUTED
 from dicomweb_server.dicom.matching_key import Key, MatchingRules, matching_key
 from dicomweb_server.dicom.orthanc_json import TagFormat
-from dicomweb_server.dicom.query import Match, MatchKind, Order, Query
+from dicomweb_server.dicom.query import LabelsConstraint, Match, MatchKind, Order, Query
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.body import Members
 from dicomweb_server.rest.context import RestOptions
@@ -27,7 +27,7 @@ _RULES = MatchingRules()
 _WILD = frozenset("*?")
 _DATES = frozenset({"DA", "TM", "DT"})
 _CASED = frozenset({"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UT"})
-_CONSTRAINTS = ("All", "Any", "None")
+_CONSTRAINTS = {"All": LabelsConstraint.ALL, "Any": LabelsConstraint.ANY, "None": LabelsConstraint.NONE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class FindRequest:
 
     query: Query
     labels: tuple[str, ...]
-    labels_constraint: str
+    labels_constraint: LabelsConstraint
     metadata: tuple[tuple[str, str], ...]
     metadata_order: tuple[tuple[str, bool], ...]
     parents: Mapping[Level, str]
@@ -148,12 +148,12 @@ def _order(asked: Members, level: Level, names: Names) -> Order | tuple[str, boo
     return Order(tag, direction == "DESC")
 
 
-def _constraint(body: Members) -> str:
+def _constraint(body: Members) -> LabelsConstraint:
     constraint = body.text("LabelsConstraint", "All")
     if constraint not in _CONSTRAINTS:
         raise ServerError(Reason.BAD_REQUEST, "LabelsConstraint must be All, Any or None")
     # Without labels there is nothing that any or none could have.
-    return constraint if body.texts("Labels") else "All"
+    return _CONSTRAINTS[constraint] if body.texts("Labels") else LabelsConstraint.ALL
 
 
 def _metadata(body: Members, names: Names) -> Sequence[tuple[str, str]]:

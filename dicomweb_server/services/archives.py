@@ -8,9 +8,8 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-import orjson
-
 from dicomweb_server.dicom.directory import Directory, FileReference
+from dicomweb_server.dicom.instance import stored_document
 from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_INSTANCE_UID, TRANSFER_SYNTAX_UID, read_file_meta
 from dicomweb_server.dicom.uids import uid_from
 from dicomweb_server.errors import Reason, ServerError
@@ -130,7 +129,7 @@ class ArchiveService:
                 for start in range(0, len(batch), _BATCH):
                     await self._workers.run(partial(_add, directory, batch[start : start + _BATCH], waiting))
             for instance, file in waiting.values():  # their metadata are damaged, or gone since the archive was planned
-                directory.add(file, _document(await self._retrieve.read_metadata(instance)))
+                directory.add(file, stored_document(await self._retrieve.read_metadata(instance)))
         return directory
 
     def _content(self, instance: StoredInstance, wish: ArchiveWish, made: dict[str, tuple[str, str]]) -> Content:
@@ -160,17 +159,11 @@ async def _noted(make: Make, key: str, noted: dict[str, tuple[str, str]]) -> byt
     return made
 
 
-def _document(metadata: bytes) -> dict[str, Any]:
-    # Bulk data URIs begin with a byte that no JSON has.
-    document: dict[str, Any] = orjson.loads(metadata.replace(b"\1", b""))
-    return document
-
-
 def _add(
     directory: Directory, batch: Sequence[bytes], waiting: dict[str, tuple[StoredInstance, FileReference]]
 ) -> None:
     for metadata in batch:
-        document = _document(metadata) if metadata else {}
+        document = stored_document(metadata) if metadata else {}
         _, file = waiting.pop(_text(document, "00080018"), (None, None))
         if file is not None:
             directory.add(file, document)

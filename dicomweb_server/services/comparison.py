@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-import orjson
-
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.query_keys import UNIQUE_KEYS, text_of
+from dicomweb_server.dicom.instance import stored_document
+from dicomweb_server.dicom.query_keys import UNIQUE_KEYS, count_of, text_of
 from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.peers import Attributes, Peer
@@ -59,7 +58,7 @@ async def _here(search: SearchService, level: Level, keys: Attributes) -> Found:
     async with aclosing(search.matches(query)) as batches:
         async for batch in batches:
             for match in batch:
-                _note(found, orjson.loads(match.replace(b"\1", b"")), level)
+                _note(found, stored_document(match), level)
     return found
 
 
@@ -74,9 +73,8 @@ async def _there(peer: Peer, level: Level, keys: Attributes) -> Found:
 
 def _note(found: dict[str, int | None], match: Attributes, level: Level) -> None:
     uid = text_of(match, UNIQUE_KEYS[level])
-    count = text_of(match, _COUNTS[level]) if level in _COUNTS else ""
     if uid:
-        found[uid] = int(count) if count.isascii() and count.isdigit() and len(count) < 10 else None
+        found[uid] = count_of(match, _COUNTS[level]) if level in _COUNTS else None
     if len(found) > _MOST:
         raise ServerError(Reason.TOO_LARGE, f"more than {_MOST} match: compare them in parts, by dates for example")
 

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import orjson
-
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.content import EMPTY, content_of
 from dicomweb_server.dicom.creation import Document, Wish, inherited, instance, new_identity, own_document
+from dicomweb_server.dicom.instance import stored_document
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.ingest import IngestOutcome, IngestService
@@ -73,7 +72,7 @@ class CreationService:
         for scope in await self._resources.scopes(parent):
             async for batch in self._retrieve.metadata(scope):
                 for metadata in filter(None, batch):
-                    return inherited(orjson.loads(metadata.replace(b"\1", b"")), parent.level)
+                    return inherited(stored_document(metadata), parent.level)
         raise ServerError(Reason.NOT_FOUND, "the parent has no instance left")
 
     async def _store(self, file: bytes, origin: Origin) -> IngestOutcome:

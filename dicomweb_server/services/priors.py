@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import orjson
-
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.query_keys import PATIENT_ID, STUDY_UID, text_of
+from dicomweb_server.dicom.instance import stored_document
+from dicomweb_server.dicom.query_keys import PATIENT_ID, STUDY_UID, count_of, text_of
 from dicomweb_server.dicom.scheduled import step_of, study_uid_of
 from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import Reason, ServerError
@@ -163,14 +162,10 @@ class PriorsKind:
     async def _is_here(self, study: Attributes) -> bool:
         """Whether as many instances are here as the archive says that there are."""
         stored = [each async for each in self._stored(text_of(study, STUDY_UID))]
-        return bool(stored) and int(text_of(stored[0], _INSTANCES) or 0) >= _number(text_of(study, _INSTANCES))
+        return bool(stored) and (count_of(stored[0], _INSTANCES) or 0) >= (count_of(study, _INSTANCES) or 0)
 
     async def _stored(self, study_uid: str) -> AsyncIterator[Attributes]:
         pairs = [("StudyInstanceUID", study_uid), *(("includefield", tag) for tag in _ASKED)]
         page = await self._search.find(search_request(Level.STUDY, pairs).query)
         for match in page.matches:
-            yield orjson.loads(match.replace(b"\1", b""))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+            yield stored_document(match)

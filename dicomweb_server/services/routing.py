@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-import orjson
-
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.instance import stored_document
 from dicomweb_server.dicom.query import Include
 from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import ServerError
@@ -225,5 +224,5 @@ def _own_uid(scope: Scope) -> str:
 
 
 def _found(match: bytes, tags: Sequence[int]) -> Scope:
-    attributes = orjson.loads(match.replace(b"\1", b""))
+    attributes = stored_document(match)
     return Scope(*(attributes[f"{tag:08X}"]["Value"][0] for tag in tags))

@@ -4,9 +4,8 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
-import orjson
-
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.instance import stored_document
 from dicomweb_server.dicom.query import Include, Match, MatchKind, Query
 from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.errors import Reason, ServerError
@@ -43,7 +42,7 @@ async def places(references: Sequence[Reference], services: Services) -> dict[st
     )
     found: dict[str, list[Scope]] = {}
     for match in (await services.search.find(query)).matches:
-        attributes = orjson.loads(match.replace(b"\1", b""))
+        attributes = stored_document(match)
         study, series, instance = (attributes[f"{tag:08X}"]["Value"][0] for tag in (_STUDY, _SERIES, _INSTANCE))
         found.setdefault(instance, []).append(Scope(study, series, instance))
     return found

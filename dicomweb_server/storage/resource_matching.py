@@ -7,7 +7,7 @@ from itertools import islice
 import orjson
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.query import Query
+from dicomweb_server.dicom.query import LabelsConstraint, Query
 from dicomweb_server.dicom.wildcard import wildcard
 from dicomweb_server.ports.resources import Restriction
 from dicomweb_server.storage.query_sql import PATIENCE, matching_ids
@@ -46,7 +46,7 @@ def matching(connection: Connection, query: Query, restriction: Restriction) -> 
 def _allowed(connection: Connection, level: Level, restriction: Restriction) -> set[int] | None:
     """The rows that the restriction leaves; None for all."""
     sets = [*_parents(connection, level, restriction), *_with_metadata(connection, level, restriction)]
-    if restriction.labels or restriction.labels_constraint == "None":
+    if restriction.labels or restriction.labels_constraint is LabelsConstraint.NONE:
         sets.append(_labelled(connection, level, restriction))
     return set.intersection(*sets) if sets else None
 
@@ -78,14 +78,14 @@ def _with_metadata(connection: Connection, level: Level, restriction: Restrictio
 
 def _labelled(connection: Connection, level: Level, restriction: Restriction) -> set[int]:
     listed = orjson.dumps(restriction.labels).decode()
-    is_any = restriction.labels_constraint != "All"
+    is_any = restriction.labels_constraint is not LabelsConstraint.ALL
     rows = connection.execute(
         "SELECT owner FROM label WHERE level = ? AND (label IN (SELECT value FROM json_each(?)) OR ?) "
         "GROUP BY owner HAVING count(*) >= ?",
         (int(level), listed, not restriction.labels, 1 if is_any else len(set(restriction.labels))),
     )
     found = {owner for (owner,) in rows}
-    if restriction.labels_constraint != "None":
+    if restriction.labels_constraint is not LabelsConstraint.NONE:
         return found
     everything = connection.execute(f"SELECT id FROM {TABLE[level]}")  # noqa: S608
     return {row for (row,) in everything} - found

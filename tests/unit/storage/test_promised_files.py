@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,6 @@ from dicomweb_server.storage.store import StoreOptions
 from dicomweb_server.storage.threads import Threads
 from tests.stored import violations
 from tests.unit.storage.promise_bench import STUDY, Bench, files, let_it_be_late
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    let_it_be_late(monkeypatch)
-    made = Bench(tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_an_instance_is_used_before_it_has_a_file(bench: Bench) -> None:

@@ -5,7 +5,6 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,6 @@ from dicomweb_server.storage.run_mark import Leftovers
 from dicomweb_server.storage.store import StoreOptions
 from tests.stored import make_new, violations
 from tests.unit.storage.promise_bench import STUDY, Bench, let_it_be_late
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    let_it_be_late(monkeypatch)
-    made = Bench(tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_a_read_sees_what_was_answered(bench: Bench) -> None:
