@@ -17,7 +17,7 @@ from dicomweb_server.bootstrap.modalities import configured_modalities
 from dicomweb_server.bootstrap.pixels import PixelWork
 from dicomweb_server.bootstrap.remotes import connect_remotes, known_peers, known_servers
 from dicomweb_server.bootstrap.routing import routing_service
-from dicomweb_server.bootstrap.worklist import worklist_import, worklist_service
+from dicomweb_server.bootstrap.worklist import workitem_service, worklist_import, worklist_service
 from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.server.health import OK
@@ -189,6 +189,7 @@ def _services(
         ),
         worklist=worklist_service(settings, store, jobs),
         performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward)),
+        workitems=workitem_service(settings, store),
         queries=Queries(settings.kept_queries),
     )
 
@@ -236,13 +237,17 @@ class Holder:
             counts = await self._store.store.index.counts()
             self._counts = {f"stored_{name}": float(count) for name, count in counts.items()}
             self._counted = time.monotonic()
-        return self._counts | await self._jobs()
+        return self._counts | await self._work()
 
-    async def _jobs(self) -> dict[str, float]:
+    async def _work(self) -> dict[str, float]:
         if self._store is None:
             return {}
-        counts = await self._store.services.jobs.counts()
-        return {f"jobs_{state.value.lower()}": float(count) for state, count in counts.items()}
+        services = self._store.services
+        jobs, workitems = await services.jobs.counts(), await services.workitems.counts()
+        return {
+            **{f"jobs_{state.value.lower()}": float(count) for state, count in jobs.items()},
+            **{f"workitems_{state.name.lower()}": float(count) for state, count in workitems.items()},
+        }
 
     async def health(self) -> dict[str, str]:
         """The checks of `/healthz`."""

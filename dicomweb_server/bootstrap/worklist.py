@@ -1,8 +1,10 @@
-"""Settings → the modality worklist."""
+"""Settings → the modality worklist and the workitems."""
 
 from dicomweb_server.services import Services
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.priors import PriorsOfSteps
+from dicomweb_server.services.workitem_events import EventQueue
+from dicomweb_server.services.workitems import WorkitemService
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
 from dicomweb_server.services.worklist_import import ImportOptions, WorklistImport
 from dicomweb_server.settings import Settings
@@ -30,3 +32,8 @@ def worklist_import(settings: Settings, store: Store, services: Services) -> Wor
     sources = settings.worklist_import if settings.worklist else ()
     options = ImportOptions(sources, settings.worklist_import_interval, settings.worklist_import_days)
     return WorklistImport(store.worklist, services.worklist, services.modalities, options)
+
+
+def workitem_service(settings: Settings, store: Store) -> WorkitemService:
+    """The workitems of a store."""
+    return WorkitemService(store.workitems, store.workitem_subscriptions, EventQueue(), keep=settings.workitem_keep)

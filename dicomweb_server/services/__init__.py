@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.search import SearchService
     from dicomweb_server.services.transcoding import TranscodingService
     from dicomweb_server.services.web_remotes import DicomWebServers, Peers
+    from dicomweb_server.services.workitems import WorkitemService
     from dicomweb_server.services.worklist import WorklistService
 
 
@@ -56,6 +57,7 @@ class Services:
     availability: AvailabilityService
     worklist: WorklistService
     performed: PerformedStepService
+    workitems: WorkitemService
     archives: ArchiveService
     creation: CreationService
     modalities: Modalities

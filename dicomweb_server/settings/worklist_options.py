@@ -163,3 +163,9 @@ class WorklistSettings(RemoteSettings):
     worklist_interval: float = option(
         "Worklist", Seconds(1, 86400), "How often is looked for steps to be removed.", default=60.0
     )
+    workitem_keep: float = option(
+        "Worklist",
+        Seconds(0, 10**9),
+        "How long a workitem (UPS) is kept after its end, longer while a deletion lock holds it; 0 is for ever.",
+        default=604800.0,
+    )

@@ -12,6 +12,7 @@ from dicomweb_server.storage.commitment_tables import asked_commitment, owed_rep
 from dicomweb_server.storage.export_tables import export
 from dicomweb_server.storage.job_tables import job
 from dicomweb_server.storage.remote_tables import remote
+from dicomweb_server.storage.workitem_tables import workitem, workitem_subscription, workitem_watch
 from dicomweb_server.storage.worklist_tables import performed_reference, performed_step, scheduled_step
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,9 @@ TABLES: tuple[Table, ...] = (
     scheduled_step,
     performed_step,
     performed_reference,
+    workitem,
+    workitem_subscription,
+    workitem_watch,
     owed_report,
     asked_commitment,
 )

@@ -4,6 +4,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 
+from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -16,6 +17,7 @@ from dicomweb_server.storage import (
     remote_tables,
     tables,
     trigrams,
+    workitem_tables,
     worklist_tables,
 )
 
@@ -28,21 +30,31 @@ assert job_tables.job.metadata is tables.metadata
 assert remote_tables.remote.metadata is tables.metadata
 assert export_tables.export.metadata is tables.metadata
 assert commitment_tables.owed_report.metadata is tables.metadata
+assert workitem_tables.workitem.metadata is tables.metadata
 assert worklist_tables.scheduled_step.metadata is tables.metadata
 
+_DIALECT = sqlite.dialect()
+
+
+def _making(*made: Table) -> list[str]:
+    """The statements that make tables."""
+    statements = []
+    for table in made:
+        statements.append(str(CreateTable(table).compile(dialect=_DIALECT)))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        statements += [str(CreateIndex(index).compile(dialect=_DIALECT)) for index in indexes]
+    return statements
+
+
 # MIGRATIONS[n] leads from version n + 1 to n + 2, each in its own transaction. Version 1 is what `tables` said first.
-MIGRATIONS: Sequence[Sequence[Step]] = ()
+MIGRATIONS: Sequence[Sequence[Step]] = (
+    _making(workitem_tables.workitem, workitem_tables.workitem_subscription, workitem_tables.workitem_watch),
+)
 
 
 def definition() -> list[str]:
     """The statements that make a new index of the newest version."""
-    dialect = sqlite.dialect()
-    statements = []
-    for table in tables.metadata.sorted_tables:
-        statements.append(str(CreateTable(table).compile(dialect=dialect)))
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    return [*statements, *trigrams.definition(), *annotation_tables.triggers()]
+    return [*_making(*tables.metadata.sorted_tables), *trigrams.definition(), *annotation_tables.triggers()]
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -32,6 +32,8 @@ from dicomweb_server.storage.routing_sqlite import SqliteRouting
 from dicomweb_server.storage.run_mark import Leftovers, RunMark
 from dicomweb_server.storage.sqlite import Database
 from dicomweb_server.storage.transaction import Transaction
+from dicomweb_server.storage.workitem_watches import SqliteSubscriptions
+from dicomweb_server.storage.workitems_sqlite import SqliteWorkitems
 from dicomweb_server.storage.worklist_sqlite import SqliteWorklist
 from dicomweb_server.storage.writer import Writer
 
@@ -118,6 +120,8 @@ class Store:
         self.exports = SqliteExports(self._database, self._writer)
         self.commitments = SqliteCommitments(self._database, self._writer)
         self.worklist = SqliteWorklist(self._database, self._writer)
+        self.workitems = SqliteWorkitems(self._database, self._writer)
+        self.workitem_subscriptions = SqliteSubscriptions(self._database, self._writer)
         self.resources = SqliteResources(self._database)
         self.annotations = SqliteAnnotations(self._database, self._writer)
         self.jobs = SqliteJobs(self._database, self._writer)

@@ -26,6 +26,8 @@ from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.transcoding import TranscodingService
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
+from dicomweb_server.services.workitem_events import EventQueue
+from dicomweb_server.services.workitems import WorkitemService
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
 from dicomweb_server.settings import Settings
 from dicomweb_server.storage.store import Store
@@ -69,6 +71,7 @@ def services_on(
         availability=AvailabilityService(jobs, modalities, retrieve),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
+        workitems=WorkitemService(store.workitems, store.workitem_subscriptions, EventQueue()),
         resources=resources,
         reconstruct=ReconstructService(store.blobs, store.index, workers, frozenset()),
         changes=ChangeService(store.index, stable_age=0.0),

@@ -23,7 +23,7 @@ def columns(connection: sqlite3.Connection, table: str) -> set[str]:
 
 def test_a_new_index_has_a_column_for_every_attribute(connection: sqlite3.Connection) -> None:
     schema.prepare(connection)
-    assert schema.version(connection) == 1
+    assert schema.version(connection) == len(schema.MIGRATIONS) + 1
     for attribute in ATTRIBUTES:
         for level in (attribute.level, Level.STUDY) if attribute.level == Level.PATIENT else (attribute.level,):
             column = tables.column_of(attribute, level)
@@ -43,7 +43,7 @@ def test_every_epoch_is_another(connection: sqlite3.Connection) -> None:
 
 
 def test_an_older_index_is_migrated_step_by_step(connection: sqlite3.Connection) -> None:
-    schema.prepare(connection)
+    schema.prepare(connection, ())
     migrations: list[list[schema.Step]] = [
         ["ALTER TABLE garbage ADD COLUMN note TEXT"],
         ["UPDATE state SET value = '5' WHERE name = 'verified'", lambda c: None],
@@ -56,8 +56,18 @@ def test_an_older_index_is_migrated_step_by_step(connection: sqlite3.Connection)
     assert connection.execute("SELECT value FROM state WHERE name = 'verified'").fetchone() == ("5",)
 
 
-def test_a_migration_that_fails_leaves_what_was_before(connection: sqlite3.Connection) -> None:
+def test_an_index_from_before_workitems_gets_their_tables(connection: sqlite3.Connection) -> None:
+    schema.prepare(connection, ())
+    made = {name: columns(connection, name) for name in ("workitem_subscription", "workitem_watch", "workitem")}
+    for name in made:
+        connection.execute(f"DROP TABLE {name}")
     schema.prepare(connection)
+    assert schema.version(connection) == len(schema.MIGRATIONS) + 1
+    assert {name: columns(connection, name) for name in made} == made
+
+
+def test_a_migration_that_fails_leaves_what_was_before(connection: sqlite3.Connection) -> None:
+    schema.prepare(connection, ())
     with pytest.raises(sqlite3.OperationalError):
         schema.prepare(connection, [["ALTER TABLE garbage ADD COLUMN note TEXT", "NONSENSE"]])
     assert schema.version(connection) == 1
@@ -67,4 +77,4 @@ def test_a_migration_that_fails_leaves_what_was_before(connection: sqlite3.Conne
 def test_a_newer_index_is_refused(connection: sqlite3.Connection) -> None:
     schema.prepare(connection, [["SELECT 1"], ["SELECT 1"]])
     with pytest.raises(ServerError, match="schema version 3, this program knows versions up to 1"):
-        schema.prepare(connection)
+        schema.prepare(connection, ())

@@ -1,0 +1,317 @@
+"""WorkitemService: workitems (Unified Procedure Steps, PS3.4 annex CC), whichever protocol asks.
+
+Every refusal is a WorkitemError. Subscribers are told by the event queue what was done, after it is durable.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.compose import compose_data_set
+from dicomweb_server.dicom.matching import matches
+from dicomweb_server.dicom.query import Match, MatchKind, Query
+from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.dicom.workitem import (
+    ALL_WORKITEMS,
+    FILTERED_WORKITEMS,
+    FINAL,
+    KEYS,
+    SOP_INSTANCE_UID,
+    START,
+    STATE,
+    TRANSACTION_UID,
+    Document,
+    Notice,
+    Problem,
+    State,
+    WorkitemError,
+    allowed_cancel,
+    allowed_change,
+    with_state,
+)
+from dicomweb_server.dicom.workitem_events import (
+    cancel_request,
+    change_events,
+    creation_events,
+    scp_status,
+    state_report,
+)
+from dicomweb_server.dicom.workitem_rules import canceled_workitem, changed_workitem, finished_workitem, new_workitem
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.ports.workitems import (
+    Changed,
+    Subscriber,
+    Subscriptions,
+    Watch,
+    Workitem,
+    WorkitemFilter,
+    Workitems,
+)
+from dicomweb_server.services.workitem_events import EventQueue
+
+__all__ = [
+    "ALL_WORKITEMS",
+    "FILTERED_WORKITEMS",
+    "Created",
+    "Subscriber",
+    "Workitem",
+    "WorkitemSearch",
+    "WorkitemService",
+]
+
+_logger = logging.getLogger("dicomweb_server.workitems")
+_LARGEST = 1 << 20
+_BATCH = 200  # workitems that are looked at in one go
+_INTERVAL = 60.0  # seconds between two looks for those that are to go
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A workitem was created. `modified`: the tags of attributes that were changed about it."""
+
+    uid: str
+    modified: tuple[int, ...] = ()
+
+    @property
+    def notice(self) -> Notice | None:
+        """What its creator is told beside."""
+        return Notice.MODIFIED if self.modified else None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkitemSearch:
+    """A query of the workitems; `fuzzy`, `combined_datetime`, `timezone` as of `dicom.query.Query`."""
+
+    matches: tuple[Match, ...] = ()
+    fuzzy: bool = False
+    combined_datetime: bool = False
+    timezone: int | None = None
+
+
+class WorkitemService:
+    """`keep`: seconds that a workitem outlives its end by, 0 is for ever."""
+
+    def __init__(
+        self, workitems: Workitems, subscriptions: Subscriptions, events: EventQueue, keep: float = 604800.0
+    ) -> None:
+        self.events = events
+        self._workitems = workitems
+        self._subscriptions = subscriptions
+        self._keep = keep
+
+    async def create(self, document: Document, uid: str = "") -> Created:
+        """Add a workitem; without a UID it is given one."""
+        uid = uid or f"2.25.{uuid.uuid4().int}"
+        if not is_valid_uid(uid) or uid in (ALL_WORKITEMS, FILTERED_WORKITEMS):
+            raise WorkitemError(Problem.INVALID, [(SOP_INSTANCE_UID,)])
+        _check_size(document)
+        content, modified = new_workitem(uid, document, _now())
+        workitem = Workitem(uid, State.SCHEDULED, content, created=time.time())
+        told = await self._workitems.add_workitem(workitem, lambda watch: _is_watched(content, watch))
+        if told is None:
+            raise WorkitemError(Problem.DUPLICATE)
+        self.events.put(creation_events(content), told)
+        return Created(uid, tuple(int(tag, 16) for tag in modified))
+
+    async def retrieve(self, uid: str) -> Workitem:
+        """One workitem, without the lock of whoever performs it."""
+        found = await self._workitems.workitem(uid)
+        if found is None:
+            raise WorkitemError(Problem.UNKNOWN)
+        return replace(found, transaction_uid="")
+
+    async def update(self, uid: str, document: Document, transaction_uid: str = "") -> None:
+        """Change attributes of a workitem; of one in progress only for whoever has its Transaction UID."""
+        _check_size(document)
+        now = _now()
+
+        def changed(found: Workitem) -> Workitem:
+            _check_lock(found, transaction_uid)
+            new = replace(found, document=changed_workitem(found.document, document, now))
+            _check_size(new.document)
+            return new
+
+        done = await self._changed(uid, changed)
+        self.events.put(change_events(done.before.document, done.after.document), done.subscribers)
+
+    async def change_state(self, uid: str, state: str, transaction_uid: str) -> Notice | None:
+        """Claim a workitem, or end it (PS3.4 §CC.2.1); a Notice: it had ended so before. Of many, one claims it."""
+        if state not in {each.value for each in State}:
+            raise WorkitemError(Problem.INVALID, [(STATE,)])
+        wanted, now, notices = State(state), _now(), list[Notice | None]()
+
+        def changed(found: Workitem) -> Workitem:
+            notices[:] = [allowed_change(found.state, wanted, found.transaction_uid, transaction_uid)]
+            if notices[0] is not None:
+                return found
+            if wanted is State.IN_PROGRESS:
+                return _claimed(found, transaction_uid)
+            return _ended(found, wanted, finished_workitem(found.document, wanted, now))
+
+        done = await self._changed(uid, changed)
+        self.events.put(change_events(done.before.document, done.after.document), done.subscribers)
+        return notices[0]
+
+    async def request_cancel(self, uid: str, ae_title: str, request: Document | None = None) -> Notice | None:
+        """Ask for a workitem to be canceled (PS3.4 §CC.2.2); a Notice: it was already. One that nobody has begun is."""
+        now, reasons, notices = _now(), request or {}, list[Notice | None]()
+        _check_size(reasons)
+
+        def changed(found: Workitem) -> Workitem:
+            notices[:] = [allowed_cancel(found.state)]
+            if found.state is not State.SCHEDULED:
+                return found
+            ours = _claimed(found, f"2.25.{uuid.uuid4().int}")
+            return _ended(ours, State.CANCELED, canceled_workitem(found.document, reasons, now))
+
+        done = await self._changed(uid, changed)
+        if done.before.state is State.SCHEDULED:
+            between = with_state(done.before.document, State.IN_PROGRESS)
+            self.events.put([state_report(between), state_report(done.after.document)], done.subscribers)
+        elif notices[0] is None:
+            if not done.subscribers:
+                raise WorkitemError(Problem.NOBODY_TO_ASK)
+            self.events.put([cancel_request(done.after.document, ae_title, reasons)], done.subscribers)
+        return notices[0]
+
+    async def search(self, search: WorkitemSearch) -> AsyncGenerator[list[Document], None]:
+        """The workitems that match, by their start, in batches; some of these may be empty."""
+        query = Query(
+            Level.STUDY,
+            matches=search.matches,
+            fuzzy=search.fuzzy,
+            combined_datetime=search.combined_datetime,
+            timezone=search.timezone,
+        )
+        uids = await self._workitems.workitem_uids(_filter(search.matches))
+        for start in range(0, len(uids), _BATCH):
+            known = {each.uid: each for each in await self._workitems.workitems(uids[start : start + _BATCH])}
+            batch = [known[uid].document for uid in uids[start : start + _BATCH] if uid in known]
+            yield await asyncio.to_thread(_matching, batch, query)
+
+    async def subscribe(
+        self, uid: str, subscriber: Subscriber, *, is_locked: bool = False, keys: tuple[Match, ...] = ()
+    ) -> None:
+        """Have an AE told about a workitem, or about all by a well-known UID: those there are and those to come.
+
+        `is_locked`: what has ended is kept until the AE is not subscribed any more; `keys`: of a filtered subscription.
+        """
+        if uid not in (ALL_WORKITEMS, FILTERED_WORKITEMS):
+            if not await self._subscriptions.subscribe(subscriber, uid, is_locked=is_locked):
+                raise WorkitemError(Problem.UNKNOWN)
+            await self._tell_state([uid], subscriber)
+            return
+        watch = Watch(subscriber, is_locked, keys if uid == FILTERED_WORKITEMS else ())
+        await self._subscriptions.watch(watch)  # first, or what comes meanwhile would be missed
+        uids = await self._matching(watch.matches) if watch.matches else None
+        new = await self._subscriptions.subscribe_to(watch, uids)
+        if is_locked:
+            await self._tell_state(new, subscriber)
+
+    async def unsubscribe(self, uid: str, ae_title: str) -> None:
+        """Tell an AE no more about a workitem, or about none by a well-known UID."""
+        if uid in (ALL_WORKITEMS, FILTERED_WORKITEMS):
+            await self._subscriptions.forget(ae_title)
+        elif not await self._subscriptions.unsubscribe(ae_title, uid):
+            raise WorkitemError(Problem.UNKNOWN)
+
+    async def suspend(self, uid: str, ae_title: str) -> None:
+        """Subscribe an AE to nothing more that comes; it is told about the rest as before."""
+        if uid not in (ALL_WORKITEMS, FILTERED_WORKITEMS):
+            raise WorkitemError(Problem.NOT_APPROPRIATE)
+        await self._subscriptions.suspend(ae_title)
+
+    async def announce(self, status: str) -> None:
+        """Tell every subscriber that this server is RESTARTED or GOING DOWN (PS3.4 §CC.2.4.3)."""
+        self.events.put([scp_status(status)], await self._subscriptions.all_subscribers())
+
+    async def counts(self) -> Mapping[State, int]:
+        """How many workitems there are in each state."""
+        return await self._workitems.workitem_counts()
+
+    async def tidy(self) -> int:
+        """Remove the workitems that ended long ago and that nobody holds; how many."""
+        return await self._workitems.remove_ended(time.time() - self._keep) if self._keep else 0
+
+    async def tidy_forever(self) -> None:
+        """Do it now and then."""
+        while True:
+            await asyncio.sleep(_INTERVAL)
+            try:
+                removed = await self.tidy()
+            except ServerError as error:  # the next time may go better
+                _logger.warning("workitems could not be tidied", extra={"detail": error.detail})
+                continue
+            if removed:
+                _logger.info("workitems were removed", extra={"workitems": removed})
+
+    async def _changed(self, uid: str, change: Callable[[Workitem], Workitem]) -> Changed:
+        done = await self._workitems.change_workitem(uid, change)
+        if done is None:
+            raise WorkitemError(Problem.UNKNOWN)
+        return done
+
+    async def _matching(self, keys: tuple[Match, ...]) -> list[str]:
+        found = self.search(WorkitemSearch(keys))
+        return [each[SOP_INSTANCE_UID]["Value"][0] async for batch in found for each in batch]
+
+    async def _tell_state(self, uids: Sequence[str], subscriber: Subscriber) -> None:
+        for start in range(0, len(uids), _BATCH):
+            for each in await self._workitems.workitems(uids[start : start + _BATCH]):
+                self.events.put([state_report(each.document)], [subscriber])
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y%m%d%H%M%S%z")
+
+
+def _check_size(document: Document) -> None:
+    """ServerError(TOO_LARGE), or CANNOT_UNDERSTAND for what is no DICOM JSON."""
+    if len(compose_data_set(document)) > _LARGEST:
+        raise ServerError(Reason.TOO_LARGE, f"a workitem of more than {_LARGEST} bytes")
+
+
+def _check_lock(workitem: Workitem, transaction_uid: str) -> None:
+    """Whether a change may be made with this Transaction UID (PS3.4 §CC.2.6.3)."""
+    if workitem.state in FINAL:
+        raise WorkitemError(Problem.FINAL)
+    if workitem.state is State.SCHEDULED and transaction_uid:
+        raise WorkitemError(Problem.NOT_IN_PROGRESS)
+    if workitem.transaction_uid != transaction_uid:
+        raise WorkitemError(Problem.WRONG_TRANSACTION)
+
+
+def _claimed(workitem: Workitem, transaction_uid: str) -> Workitem:
+    if not is_valid_uid(transaction_uid):
+        raise WorkitemError(Problem.INVALID, [(TRANSACTION_UID,)])
+    document = with_state(workitem.document, State.IN_PROGRESS)
+    return replace(workitem, state=State.IN_PROGRESS, document=document, transaction_uid=transaction_uid)
+
+
+def _ended(workitem: Workitem, state: State, document: Document) -> Workitem:
+    return replace(workitem, state=state, document=document, ended=time.time())
+
+
+def _matching(documents: Iterable[Document], query: Query) -> list[Document]:
+    return [each for each in documents if matches(each, query)]
+
+
+def _is_watched(document: Document, watch: Watch) -> bool:
+    return matches(document, Query(Level.STUDY, matches=watch.matches))
+
+
+def _filter(keys: Iterable[Match]) -> WorkitemFilter:
+    """What the keys surely want."""
+    starts, equal = ("", ""), dict[str, str]()
+    names = {(tag,): name for name, (tag, _) in KEYS.items()}
+    for match in keys:
+        if match.path == (int(START, 16),) and match.kind is MatchKind.RANGE:
+            starts = match.values[0], match.values[-1]
+        elif match.path in names and match.kind is MatchKind.SINGLE:
+            equal[names[match.path]] = match.values[0]
+    return WorkitemFilter(*starts, equal)
