@@ -252,7 +252,7 @@ class DimseServer:
             "sent": connection.bytes_sent,
         }
         if session is not None:
-            fields |= {"contexts": len(session.terms.contexts)} | session.outcomes
+            fields |= {"contexts": len(session.terms.contexts), **session.outcomes, **session.lost}
         level = logging.INFO if how is End.RELEASED else logging.WARNING
         logger.log(level, "association", extra=fields)
 

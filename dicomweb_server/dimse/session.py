@@ -144,6 +144,7 @@ class Session:
         self.exchange = Exchange(connection, terms.peer_maximum_length, terms.own_operations, terms.meter)
         connection.deliver_responses(self.exchange.deliver)
         self.outcomes: Counter[str] = Counter()  # operations by name and outcome, for the log
+        self.lost: dict[str, str] = {}  # UIDs of the last operation that had no end, likewise
         self._handlers = handlers
         self._operations: dict[int, Operation] = {}  # by message ID
         self._tasks: set[asyncio.Task[None]] = set()
@@ -242,6 +243,8 @@ class Session:
         outcome = operation.final.outcome if operation.final is not None else "lost"
         self.outcomes[f"{name} {outcome}"] += 1
         self.terms.meter.operation_ended(SCP, name, outcome, seconds)
+        if outcome == "lost":
+            self.lost = _uids(operation.request)
         if operation.final is not None and outcome in ("failure", "warning"):
             logger.warning(
                 "operation refused",
@@ -250,11 +253,13 @@ class Session:
             )
 
     def _names(self, operation: Operation) -> dict[str, str]:
-        request, origin = operation.request, self.terms.origin
+        origin = self.terms.origin
         return {
             "calling": origin.calling_ae_title,
             "called": origin.called_ae_title,
             "address": origin.address,
-            "sop_class": request.sop_class_uid[:64],
-            "sop_instance": request.sop_instance_uid[:64],
-        }
+        } | _uids(operation.request)
+
+
+def _uids(request: Command) -> dict[str, str]:
+    return {"sop_class": request.sop_class_uid[:64], "sop_instance": request.sop_instance_uid[:64]}

@@ -51,6 +51,7 @@ async def _spool(operation: Operation, staging: Spool) -> str:
     transfer_syntax_uid = operation.context.transfer_syntax
     await staging.write(file_meta(*identity, transfer_syntax_uid))
     mismatch, first = "", True
+    operation.dataset.limit = options.largest_instance
     while chunks := await operation.dataset.read():
         # What is here whole is judged when it is read; nobody need wait for the rest of what will be refused.
         if first and (options.on_mismatch is OnMismatch.WARN or not operation.dataset.is_whole):

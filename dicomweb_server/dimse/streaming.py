@@ -1,6 +1,7 @@
 """The messages of one association as they arrive: commands whole, data sets as streams. Knows no sockets."""
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ class DataStream:
     def __init__(self, taken: Callable[[int], None], over: list[Pause]) -> None:
         """`taken` is told how many bytes do not wait any more; `over` gets the pause of a reader who can go on."""
         self.size = 0  # of what has arrived, taken or not
+        self.limit = sys.maxsize  # a reader who would take no more than that is told at once that there is more
         self._taken = taken
         self._chunks: list[bytes | bytearray] = []
         self._waiting = 0
@@ -34,7 +36,7 @@ class DataStream:
     @property
     def ready(self) -> bool:
         """Whether there is enough for a reader to do."""
-        return self._ended or self._waiting >= WAKE_AT or self._error is not None
+        return self._ended or self._waiting >= WAKE_AT or self.size > self.limit or self._error is not None
 
     @property
     def is_whole(self) -> bool:
@@ -56,6 +58,7 @@ class DataStream:
     async def whole(self, limit: int) -> bytes | None:
         """All of it, None (and the rest dropped) if it is longer than `limit`."""
         parts: list[bytes] = []
+        self.limit = limit
         while chunks := await self.read():
             parts += chunks
             if self.size > limit:
@@ -206,8 +209,12 @@ class Inbox:
         message = Message(command, self.contexts[self._context_id], data)
         if data is None:
             self._queue(message)
-        else:
-            self._partial, self._queued = message, False
+            return
+        self._partial = message
+        # What has to be done before the data set is, is done while that arrives. Who gets a response looks at it first.
+        self._queued = not command.is_response
+        if self._queued:
+            self._queue(message)
 
     def _feed_data(self, fragment: memoryview, *, last: bool) -> None:
         message = self._partial

@@ -25,6 +25,7 @@ STORE = encode(
     )
 )
 ECHO = encode(Command(field=CommandField.C_ECHO_RQ, affected_sop_class_uid="1.2.840.10008.1.1", message_id=2))
+FOUND = encode(Command(field=CommandField.C_FIND_RSP, has_dataset=True, message_id_responded_to=1, status=0xFF00))
 COMMAND, LAST = 1, 2
 
 
@@ -113,16 +114,17 @@ async def test_a_large_data_set_can_be_read_before_it_is_whole() -> None:
     waiting: list[int] = []
     target = inbox(waiting)
     target.feed(1, COMMAND | LAST, memoryview(STORE))
-    receiving = asyncio.ensure_future(target.receive())
-    target.feed(1, 0, memoryview(bytes(WAKE_AT - 1)))
-    await asyncio.sleep(0)
-    assert not receiving.done()
-    target.feed(1, 0, memoryview(b"x"))
-    target.resume()
-    message = await receiving
+    message = await target.receive()  # there is something to do before the first fragment
     assert message is not None
     assert message.data is not None
-    assert sum(map(len, await message.data.read())) == WAKE_AT
+    reading = asyncio.ensure_future(message.data.read())
+    await asyncio.sleep(0)
+    target.feed(1, 0, memoryview(bytes(WAKE_AT - 1)))
+    target.resume()
+    assert not reading.done()
+    target.feed(1, 0, memoryview(b"x"))
+    target.resume()
+    assert sum(map(len, await reading)) == WAKE_AT
     assert waiting[-1] == 0
     reading = asyncio.ensure_future(message.data.read())
     await asyncio.sleep(0)
@@ -131,6 +133,33 @@ async def test_a_large_data_set_can_be_read_before_it_is_whole() -> None:
     target.resume()
     assert await reading == [b"end"]
     assert await message.data.read() == []
+
+
+async def test_a_reader_is_told_at_once_of_more_than_it_takes() -> None:
+    target = inbox()
+    target.feed(1, COMMAND | LAST, memoryview(STORE))
+    message = await target.receive()
+    assert message is not None
+    assert message.data is not None
+    reading = asyncio.ensure_future(message.data.whole(1000))
+    await asyncio.sleep(0)
+    target.feed(1, 0, memoryview(bytes(1000)))
+    target.resume()
+    await asyncio.sleep(0)
+    assert not reading.done()
+    target.feed(1, 0, memoryview(b"x"))
+    target.resume()
+    assert await reading is None
+
+
+async def test_a_response_is_delivered_when_there_is_something_to_look_at() -> None:
+    target = inbox()
+    answered: list[Message] = []
+    target.answered = answered.append
+    target.feed(1, COMMAND | LAST, memoryview(FOUND))
+    assert not answered
+    target.feed(1, LAST, memoryview(b"match"))
+    assert await content(answered[0]) == b"match"
 
 
 async def test_waiting_bytes_are_counted_until_they_are_taken() -> None:
