@@ -142,6 +142,7 @@ async def _background(store: OpenStore, others: Deferred) -> AsyncIterator[None]
         asyncio.create_task(store.services.changes.judge_forever(), name="stability"),
         asyncio.create_task(store.services.worklist.tidy_forever(), name="tidy-worklist"),
         asyncio.create_task(store.services.workitems.tidy_forever(), name="tidy-workitems"),
+        asyncio.create_task(store.services.commitment_requests.answer_forever(), name="storage-commitment"),
         asyncio.create_task(store.routing.run_forever(), name="routing"),
         asyncio.create_task(store.worklist_import.run_forever(), name="import-worklist"),
         asyncio.create_task(store.sweep_leftovers(time.time()), name="sweep-leftovers"),

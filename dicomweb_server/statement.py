@@ -47,6 +47,12 @@ _CHOICES: tuple[tuple[str, str], ...] = (
         " than 8 bits from their lowest to their highest value; a series is represented by its middle image, a"
         " multi-frame image by its Representative Frame Number or first frame",
     ),
+    (
+        "Storage commitment (PS3.18 §13.4)",
+        "by reading each file again; 200 with the result within `commitment_wait`, else 202; the last 1,000 results,"
+        " also those of DIMSE, can be fetched; instances are kept until someone deletes them",
+    ),
+    ("One data set as `application/dicom+json`", "an object; as a request also an array with one object"),
     ("Preamble (PS3.10 §7.1)", "cleared on receipt unless it is that of a TIFF file: setting `preamble`"),
 )
 

@@ -30,6 +30,7 @@ from dicomweb_server.services.associations import Associations
 from dicomweb_server.services.availability import AvailabilityService
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
+from dicomweb_server.services.commitment_requests import CommitmentRequestService
 from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.edits import EditService
@@ -47,6 +48,7 @@ from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.routing import RoutingService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.services.transcoding import TranscodingService
+from dicomweb_server.services.verification import VerificationService
 from dicomweb_server.services.worklist_import import WorklistImport
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
@@ -156,10 +158,13 @@ def _services(
     modalities = Modalities(configured_modalities(settings))
     resources, jobs = ResourceService(store.resources, index), job_service(settings, store)
     transcoding = pixels.transcoding(retrieve, store, workers, pixel_service)
+    search = SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered))
+    verification = VerificationService(search, retrieve, _policy(settings, _extra_tags(settings)))
     return Services(
         ingest=ingest,
         acceptance=acceptance(settings),
-        search=SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered)),
+        search=search,
+        verification=verification,
         retrieve=retrieve,
         pixels=pixel_service,
         transcoding=transcoding,
@@ -168,6 +173,7 @@ def _services(
         modalities=modalities,
         associations=Associations(),
         commitments=CommitmentService(store.commitments, modalities, settings.commitment_reports),
+        commitment_requests=CommitmentRequestService(store.commitment_requests, verification, settings.commitment_wait),
         resources=resources,
         reconstruct=ReconstructService(blobs, index, workers, _extra_tags(settings)),
         changes=ChangeService(index, stable_age=settings.stable_age),

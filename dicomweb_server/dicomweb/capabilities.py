@@ -69,7 +69,9 @@ def _method(operation: Described) -> Node:
     answers = [
         {
             "status": str(status),
-            "representation": [{"mediaType": one} for one in said.produces] if status in (200, 202, 206) else [],
+            "representation": [
+                {"mediaType": one} for one in said.produces if status in (200, 202, 206) and status not in said.bare
+            ],
         }
         for status in said.success
     ]

@@ -5,6 +5,7 @@ from typing import Any
 from dicomweb_server.dicomweb import wado_uri
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.http.description import openapi
+from dicomweb_server.wire.media_types import DICOM_JSON
 
 _UID: dict[str, Any] = {
     "type": "string",
@@ -16,6 +17,7 @@ _VARIABLES: dict[str, dict[str, Any]] = {
     "study": _UID | {"description": "Study Instance UID"},
     "series": _UID | {"description": "Series Instance UID"},
     "instance": _UID | {"description": "SOP Instance UID"},
+    "transaction": _UID | {"description": "Transaction UID, chosen by who asks"},
     "frames": {
         "type": "string",
         "pattern": r"^[1-9][0-9]{0,9}(,[1-9][0-9]{0,9})*$",
@@ -70,12 +72,15 @@ _STORE_RESPONSE = {
     "allOf": [{"$ref": "#/components/schemas/DataSet"}],
 }
 
+# What DICOM JSON is in the operations of a tag, if not an array of data sets.
+_SCHEMAS = {"Store (STOW-RS)": "StoreResponse", "Storage commitment": "DataSet"}
 
 TAGS = (
     {"name": "Search (QIDO-RS)", "description": "Find patients, studies, series and instances (PS3.18 §10.6)."},
     {"name": "Retrieve (WADO-RS)", "description": "Instances, metadata, frames and bulk data (PS3.18 §10.4)."},
     {"name": "Retrieve (WADO-URI)", "description": "One instance by query parameters (PS3.18 chapter 9)."},
     {"name": "Store (STOW-RS)", "description": "Store instances (PS3.18 §10.5)."},
+    {"name": "Storage commitment", "description": "Will the server keep instances safe? (PS3.18 chapter 13)."},
     {"name": "Delete", "description": "Delete studies, series and instances; an extension of the standard."},
     {"name": "Capabilities", "description": "What the service offers (PS3.18 §8.9)."},
     {"name": "Operation", "description": "For those who run the server."},
@@ -84,18 +89,14 @@ TAGS = (
 
 def describe(root: str, wado_uri_root: str | None = None) -> dict[str, Any]:
     """`paths` and `components` of the services below `root`, and of WADO-URI at its own, for that of the server."""
-    retrieving = [operation for operation in OPERATIONS if operation.method != "POST"]
-    storing = [operation for operation in OPERATIONS if operation.method == "POST"]
-    document = openapi(
-        root, retrieving, _VARIABLES, {"application/dicom+json": {"$ref": "#/components/schemas/DataSets"}}
-    )
-    stored = openapi(
-        root, storing, _VARIABLES, {"application/dicom+json": {"$ref": "#/components/schemas/StoreResponse"}}
-    )
+    document = openapi(root, (), _VARIABLES, {})
+    for operation in sorted(OPERATIONS, key=lambda one: one.method == "POST"):
+        schema = {"$ref": f"#/components/schemas/{_SCHEMAS.get(operation.description.tag, 'DataSets')}"}
+        described = openapi(root, [operation], _VARIABLES, {DICOM_JSON: schema})
+        for path, operations in described["paths"].items():
+            document["paths"].setdefault(path, {}).update(operations)
     if wado_uri_root:
         document["paths"] |= openapi(wado_uri_root, wado_uri.OPERATIONS, {}, {})["paths"]
-    for path, operations in stored["paths"].items():
-        document["paths"].setdefault(path, {}).update(operations)
     document["components"]["schemas"] |= {
         "Attribute": _ATTRIBUTE,
         "DataSet": _DATA_SET,

@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 
-from dicomweb_server.dicom.dicom_xml import to_xml
 from dicomweb_server.dicomweb.context import path_of
+from dicomweb_server.dicomweb.data_sets import data_set
 from dicomweb_server.dicomweb.status import FAILURE_REASON, WARNING_REASON, response_status
 from dicomweb_server.errors import Reason
 from dicomweb_server.http.errors import RETRY_AFTER_SECONDS
-from dicomweb_server.http.responses import Whole
 from dicomweb_server.http.warning import warning
 from dicomweb_server.services.ingest import IngestOutcome
-from dicomweb_server.wire import multipart
 from dicomweb_server.wire.media_types import DICOM_JSON, DICOM_XML, Offer
 
 # JSON is the default; the standard names XML both alone and as a part.
@@ -25,7 +22,6 @@ _CLASS_UID, _INSTANCE_UID, _RETRIEVE_URL = "00081150", "00081155", "00081190"
 _WARNING_REASON, _FAILURE_REASON = "00081196", "00081197"
 _FAILED, _REFERENCED, _OTHER_FAILURES = "00081198", "00081199", "0008119A"
 
-_BOUNDARY = "store-instances-response"
 _MAX_EXPLAINED = 5
 _MAX_EXPLANATION = 200
 
@@ -41,8 +37,7 @@ def store_response(outcomes: Sequence[IngestOutcome], root: str, offer: Offer) -
         headers.append(warning(root, *explained))
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
-    body = _body(store_attributes(outcomes, root), offer)
-    return Whole(body, offer.content_type(_BOUNDARY).encode("ascii"), status=status, headers=headers)
+    return data_set(store_attributes(outcomes, root), offer, status=status, headers=headers)
 
 
 def store_attributes(outcomes: Sequence[IngestOutcome], root: str) -> Attributes:
@@ -85,14 +80,3 @@ def _named(outcome: IngestOutcome) -> Attributes:
 
 def _element(vr: str, value: str | int) -> Attributes:
     return {"vr": vr} if value == "" else {"vr": vr, "Value": [value]}
-
-
-def _body(attributes: Attributes, offer: Offer) -> bytes:
-    if offer.media_type == DICOM_JSON:
-        return orjson.dumps(attributes)
-    document = to_xml(attributes)
-    if not offer.multipart:
-        return document
-    marker = _BOUNDARY.encode("ascii")
-    head = multipart.part_head(marker, ((b"Content-Type", DICOM_XML.encode("ascii")),))
-    return head + document + multipart.PART_TAIL + multipart.closing(marker)

@@ -7,21 +7,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from dicomweb_server.dicom.compose import BulkPart, compose
-from dicomweb_server.dicom.dicom_xml import from_xml
 from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.dicomweb.data_sets import DATA_SET_TYPES, documents
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.intake import Intake
 from dicomweb_server.services.ingest import Staged, StagingFile
 from dicomweb_server.wire import multipart
-from dicomweb_server.wire.media_types import DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM, MediaType, parse_media_type
+from dicomweb_server.wire.media_types import OCTET_STREAM, MediaType, parse_media_type
 
 MAX_METADATA = 64 << 20
 MAX_BULK_PARTS = 10_000
 _STEP = 1 << 20
-_METADATA_TYPES = {DICOM_JSON: DICOM_JSON, JSON: DICOM_JSON, DICOM_XML: DICOM_XML}
 
 
 @dataclass(slots=True)
@@ -76,7 +73,7 @@ def _begin(
         spools.push_async_callback(spool.discard)
         return _BulkDataPart(received, location, parse_media_type(fields.get("content-type", OCTET_STREAM)), spool)
     media_type = parse_media_type(fields.get("content-type", default)).name
-    kind = _METADATA_TYPES.get(media_type)
+    kind = DATA_SET_TYPES.get(media_type)
     if kind != default:
         problem = f"a part of type {media_type[:100]} without Content-Location is neither {default} nor bulk data"
         raise ServerError(Reason.UNSUPPORTED_MEDIA_TYPE, problem)
@@ -98,8 +95,7 @@ class _MetadataPart:
         self._text += data
 
     async def end(self) -> None:
-        parse = _json_documents if self._kind == DICOM_JSON else _xml_documents
-        self._received.documents += await asyncio.to_thread(parse, bytes(self._text))
+        self._received.documents += await asyncio.to_thread(documents, bytes(self._text), self._kind, "the metadata")
 
 
 class _BulkDataPart:
@@ -117,21 +113,6 @@ class _BulkDataPart:
     async def end(self) -> None:
         parts = self._received.bulk.setdefault(self._location, [])
         parts.append((self._media_type, await self._spool.finish()))
-
-
-def _json_documents(text: bytes) -> list[Any]:
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise ServerError(Reason.BAD_REQUEST, f"the metadata are not JSON: position {error.pos}") from None
-    documents = found if isinstance(found, list) else [found]
-    if not documents or not all(isinstance(one, dict) for one in documents):
-        raise ServerError(Reason.BAD_REQUEST, "the metadata are not an array of DICOM JSON objects")
-    return documents
-
-
-def _xml_documents(text: bytes) -> list[Any]:
-    return [from_xml(text)]
 
 
 def _bulk_part(media_type: MediaType, staged: Staged) -> BulkPart:

@@ -22,11 +22,6 @@ _TRANSACTION_UID = 0x00081195
 _REFERENCED, _FAILED = 0x00081199, 0x00081198
 _CLASS_UID, _INSTANCE_UID, _FAILURE_REASON = 0x00081150, 0x00081155, 0x00081197
 _RETRIEVE_AE_TITLE = 0x00080054
-# PS3.3 §C.14.1.1.
-_FAILURES = {
-    Reason.NOT_FOUND: 0x0112,
-    Reason.MISMATCHED_IDENTITY: 0x0119,
-}
 _PROCESSING_FAILURE = 0x0110
 
 
@@ -99,23 +94,21 @@ class CommitmentReport:
     """What we answer for, and what not."""
 
     request: CommitmentRequest
-    refused: Sequence[Reason | None]
+    failures: Sequence[int]  # Failure Reasons, 0 for an instance that we answer for
     retrieve_ae_title: str
 
     @property
     def event_type_id(self) -> int:
         """Of the N-EVENT-REPORT that tells it."""
-        return SOME_FAILED if any(self.refused) else ALL_COMMITTED
+        return SOME_FAILED if any(self.failures) else ALL_COMMITTED
 
     def dataset(self, transfer_syntax_uid: str) -> bytes:
         """The event information (PS3.4 table J.3-2)."""
         writer = _Writer(transfer_syntax_uid)
-        judged = list(zip(self.request.references, self.refused, strict=True))
-        committed = [writer.reference(each) for each, reason in judged if reason is None]
+        judged = list(zip(self.request.references, self.failures, strict=True))
+        committed = [writer.reference(each) for each, failure in judged if not failure]
         failed = [
-            writer.reference(each) + writer.number(_FAILURE_REASON, _FAILURES.get(reason, _PROCESSING_FAILURE))
-            for each, reason in judged
-            if reason is not None
+            writer.reference(each) + writer.number(_FAILURE_REASON, failure) for each, failure in judged if failure
         ]
         elements = [
             writer.text(_RETRIEVE_AE_TITLE, "AE", self.retrieve_ae_title),

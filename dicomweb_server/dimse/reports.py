@@ -19,7 +19,7 @@ from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, ServiceUser
 from dicomweb_server.errors import ServerError
 from dicomweb_server.services import Services
 from dicomweb_server.services.commitment import OwedReport
-from dicomweb_server.services.verification import refused
+from dicomweb_server.services.commitment_requests import Wanted
 
 logger = logging.getLogger("dicomweb_server.dimse")
 WAITS: Sequence[float] = (0, 5, 15, 60, 300, 900, *[3600] * 24)  # seconds before each attempt, then it is given up
@@ -62,18 +62,20 @@ class Reports:
     async def _report(self, owed: OwedReport, exchange: Exchange | None, context: Context | None) -> None:
         names = {"transaction": owed.transaction_uid, "peer": owed.ae_title}
         try:
-            reasons = await refused(owed.references, self._services)
+            judged = await self._services.verification.judged([Wanted(each) for each in owed.references])
+            await self._services.commitment_requests.note(owed.transaction_uid, judged)
+            failures = [each.failure for each in judged]
             request = CommitmentRequest(owed.transaction_uid, owed.references)
-            report = CommitmentReport(request, reasons, owed.local_ae_title or self._options.ae_title)
+            report = CommitmentReport(request, failures, owed.local_ae_title or self._options.ae_title)
             delivered = exchange is not None and context is not None and await self._told(report, exchange, context)
             delivered = delivered or await self._delivered(report, owed)
             await self._services.commitments.table.remove_owed(owed.number)
         except ServerError as error:
             logger.error("storage commitment failed", extra=names | {"detail": error.detail})
             return
-        failed = sum(reason is not None for reason in reasons)
+        failed = sum(failure != 0 for failure in failures)
         level = logging.INFO if delivered and not failed else logging.WARNING
-        fields: dict[str, object] = {"instances": len(reasons), "failed": failed, "delivered": delivered}
+        fields: dict[str, object] = {"instances": len(failures), "failed": failed, "delivered": delivered}
         logger.log(level, "storage commitment", extra={**names, **fields})
 
     async def _delivered(self, report: CommitmentReport, owed: OwedReport) -> bool:

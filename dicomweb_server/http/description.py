@@ -40,7 +40,7 @@ class Description:
     `produces`, `consumes`: media types, the default first, as Accept and Content-Type name them. `success`: statuses in
     words. `errors`: statuses that come with a problem, or, if also in `told`, with what success comes with. `bodies`:
     the schema of a media type where it is not what other operations answer with. `may_be_empty`: a request without
-    a body means something, too.
+    a body means something, too. `bare`: successful statuses that come without a body.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Description:
     told: Sequence[int] = ()
     bodies: Mapping[str, Schema] = field(default_factory=dict)
     may_be_empty: bool = False
+    bare: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,8 @@ def _statuses(operation: Described) -> list[int]:
 def _response(status: int, said: Description, bodies: Mapping[str, Schema], form: FailureForm) -> dict[str, Any]:
     headers = response_headers(status, said.success, [one.name for one in said.parameters])
     if status in said.success:
-        return _answer(said.success[status], status, said.produces, bodies) | headers
+        produces = () if status in said.bare else said.produces
+        return _answer(said.success[status], status, produces, bodies) | headers
     return _failure(status, said, bodies, form) | headers
 
 

@@ -1,4 +1,4 @@
-"""Commitments: who asked us to answer for instances, and whom we asked; kept until they are told."""
+"""Commitments: who asked us to answer for instances, what we said, and whom we asked; kept until they are told."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,8 +39,55 @@ class AskedCommitment:
     failed: tuple[tuple[Reference, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants us to answer for: an instance, perhaps of a study and series; or all that is in these."""
+
+    reference: Reference | None
+    study_uid: str = ""
+    series_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What we say of it. `failure`: the Failure Reason (0008,1197), 0 if we answer for it."""
+
+    wanted: Wanted
+    failure: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRequest:
+    """A transaction. `judged`: None until it is answered; `is_forgotten`: it was answered too long ago."""
+
+    transaction_uid: str
+    wanted: tuple[Wanted, ...] = ()
+    created: float = 0.0
+    judged: tuple[Judged, ...] | None = None
+    is_forgotten: bool = False
+
+
+class CommitmentRequests(Protocol):
+    """What others want us to answer for, and what we said, for those who ask again. Durable as below."""
+
+    async def add_request(self, request: KeptRequest) -> bool:
+        """Keep one; False if its transaction UID is in use, also by one that came by DIMSE."""
+
+    async def answer_request(self, transaction_uid: str, judged: Sequence[Judged]) -> None:
+        """Note the answer, and forget those that are too old."""
+
+    async def note_answered(self, transaction_uid: str, judged: Sequence[Judged]) -> None:
+        """The same for a transaction that was not added; what is known of its UID already stays."""
+
+    async def request(self, transaction_uid: str) -> KeptRequest | None:
+        """One of them, those included that came by DIMSE and are not judged."""
+
+    async def unanswered(self) -> Sequence[KeptRequest]:
+        """Those that were added and not answered, oldest first."""
+
+
 class CommitmentTable(Protocol):
-    """Both kinds. What is written is durable when a method returns."""
+    """Reports that are owed, and requests of ours. What is written is durable when a method returns."""
 
     async def add_owed(
         self, transaction_uid: str, ae_title: str, references: Sequence[Reference], local_ae_title: str = ""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.availability import AvailabilityService
     from dicomweb_server.services.changes import ChangeService
     from dicomweb_server.services.commitment import CommitmentService
+    from dicomweb_server.services.commitment_requests import CommitmentRequestService
     from dicomweb_server.services.creation import CreationService
     from dicomweb_server.services.delete import DeleteService
     from dicomweb_server.services.edits import EditService
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.retrieve import RetrieveService
     from dicomweb_server.services.search import SearchService
     from dicomweb_server.services.transcoding import TranscodingService
+    from dicomweb_server.services.verification import VerificationService
     from dicomweb_server.services.web_remotes import DicomWebServers, Peers
     from dicomweb_server.services.workitems import WorkitemService
     from dicomweb_server.services.worklist import WorklistService
@@ -54,6 +56,8 @@ class Services:
     jobs: JobService
     exports: ExportService
     commitments: CommitmentService
+    commitment_requests: CommitmentRequestService
+    verification: VerificationService
     availability: AvailabilityService
     worklist: WorklistService
     performed: PerformedStepService

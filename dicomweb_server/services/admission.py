@@ -51,6 +51,11 @@ class IngestPolicy:
     preamble: Preamble = Preamble.CLEARED
     extra_tags: frozenset[int] = field(default=frozenset())  # further tags to index
 
+    def stores(self, sop_class_uid: str) -> bool:
+        """Whether instances of a SOP class are stored."""
+        is_accepted = not self.accepted_sop_classes or sop_class_uid in self.accepted_sop_classes
+        return is_accepted and sop_class_uid not in self.rejected_sop_classes
+
 
 Group = Sequence[tuple[Staged, str | None]]  # what is staged in memory, and the study that is expected
 
@@ -131,8 +136,7 @@ def _judge(
         detail = f"the instance belongs to study {record.study_uid}, the request is for {expected_study_uid}"
         return Refused(Reason.WRONG_STUDY, detail, record)
     sop_class_uid = record.sop_class_uid
-    is_accepted = not policy.accepted_sop_classes or sop_class_uid in policy.accepted_sop_classes
-    if not is_accepted or sop_class_uid in policy.rejected_sop_classes:
+    if not policy.stores(sop_class_uid):
         return Refused(Reason.UNSUPPORTED_SOP_CLASS, f"this server does not store SOP class {sop_class_uid}", record)
     return Admitted(staged, parsed, staged.digest or b"")
 

@@ -177,6 +177,12 @@ class Settings(AccessSettings):
     refuse_unfiltered: bool = _option(
         "Web", Toggle(), "Refuse searches without any key, which would page through everything.", default=False
     )
+    commitment_wait: float = _option(
+        "Web",
+        Seconds(0, 600),
+        "How long a request for storage commitment by HTTP waits for its answer before it is answered 202.",
+        default=5.0,
+    )
     max_request_size: int = _option(
         "Web", Size(2**20, 2**42), "Largest body of a request, in bytes; larger ones are answered 413.", default=2**36
     )

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from sqlalchemy import Table
 
 from dicomweb_server.storage import carried_annotations
-from dicomweb_server.storage.commitment_tables import asked_commitment, owed_report
+from dicomweb_server.storage.commitment_tables import asked_commitment, commitment_request, owed_report
 from dicomweb_server.storage.export_tables import export
 from dicomweb_server.storage.job_tables import job
 from dicomweb_server.storage.remote_tables import remote
@@ -29,6 +29,7 @@ TABLES: tuple[Table, ...] = (
     workitem_subscription,
     workitem_watch,
     owed_report,
+    commitment_request,
     asked_commitment,
 )
 

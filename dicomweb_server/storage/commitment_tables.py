@@ -16,6 +16,18 @@ owed_report = Table(
     sqlite_autoincrement=True,
 )
 
+commitment_request = Table(
+    "commitment_request",
+    metadata,
+    Column("transaction_uid", Text, primary_key=True),
+    # JSON: [[SOP Class UID, SOP Instance UID, Study Instance UID, Series Instance UID(, Failure Reason)], ...]
+    Column("document", Text),  # NULL: forgotten
+    Column("answered", Integer, nullable=False),
+    Column("created", REAL, nullable=False),
+    Index("commitment_request_by_age", "created"),
+    sqlite_with_rowid=False,
+)
+
 asked_commitment = Table(
     "asked_commitment",
     metadata,

@@ -14,6 +14,7 @@ from dicomweb_server.storage.annotations_sqlite import SqliteAnnotations
 from dicomweb_server.storage.archives_sqlite import SqliteTitles
 from dicomweb_server.storage.blobs_filesystem import MEMORY_BUDGET, FilesystemBlobs
 from dicomweb_server.storage.carried_over import carry_over
+from dicomweb_server.storage.commitment_requests_sqlite import SqliteCommitmentRequests
 from dicomweb_server.storage.commitment_sqlite import SqliteCommitments
 from dicomweb_server.storage.commits import Commits
 from dicomweb_server.storage.data_folder import DataFolder
@@ -119,6 +120,7 @@ class Store:
         self.remotes = SqliteRemotes(self._database, self._writer)
         self.exports = SqliteExports(self._database, self._writer)
         self.commitments = SqliteCommitments(self._database, self._writer)
+        self.commitment_requests = SqliteCommitmentRequests(self._database, self._writer)
         self.worklist = SqliteWorklist(self._database, self._writer)
         self.workitems = SqliteWorkitems(self._database, self._writer)
         self.workitem_subscriptions = SqliteSubscriptions(self._database, self._writer)

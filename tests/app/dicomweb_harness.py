@@ -150,18 +150,20 @@ async def open_archive(
     folder: Path,
     policy: IngestPolicy | None = None,
     change: Callable[[DicomwebOptions], DicomwebOptions] = lambda options: options,
+    commitment_wait: float = 5.0,
     **kept: Any,
 ) -> AsyncIterator[Archive]:
     """A service over a new store in a folder; `change` may alter its options."""
     store = Store(folder, StoreOptions(sync=SyncMode.OFF))
     workers = Threads(2, "worker")
-    services = services_on(store, workers, policy)
+    services = services_on(store, workers, policy, commitment_wait=commitment_wait)
     options = change(replace(DicomwebOptions(), **kept))
     app = Service("/dicom-web", OPERATIONS, lambda: Context(services, options))
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50000))
     async with httpx.AsyncClient(transport=transport, headers={"accept-encoding": "identity"}) as client:
         del client.headers["accept"]
         yield Archive(client, services, store)
+    await services.commitment_requests.stop()
     await services.ingest.close()
     workers.close()
     await store.close()

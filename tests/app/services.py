@@ -10,6 +10,7 @@ from dicomweb_server.services.associations import Associations
 from dicomweb_server.services.availability import AvailabilityService
 from dicomweb_server.services.changes import ChangeService
 from dicomweb_server.services.commitment import CommitmentService
+from dicomweb_server.services.commitment_requests import CommitmentRequestService
 from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.exports import ExportService
@@ -25,6 +26,7 @@ from dicomweb_server.services.resources import ResourceService
 from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.transcoding import TranscodingService
+from dicomweb_server.services.verification import VerificationService
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 from dicomweb_server.services.workitem_events import EventQueue
 from dicomweb_server.services.workitems import WorkitemService
@@ -42,6 +44,7 @@ def services_on(
     policy: IngestPolicy | None = None,
     files: WorklistFolder | None = None,
     worklist_options: WorklistOptions | None = None,
+    commitment_wait: float = 5.0,
 ) -> Services:
     """One of each."""
     retrieve = RetrieveService(store.index, store.blobs, workers)
@@ -50,10 +53,13 @@ def services_on(
     resources = ResourceService(store.resources, store.index)
     ingest = IngestService(store.blobs, store.index, workers, policy)
     transcoding = TranscodingService(retrieve, store.blobs, workers, pixels, store.transcoded)
+    search = SearchService(store.index)
+    verification = VerificationService(search, retrieve, policy)
     services = Services(
         ingest=ingest,
         acceptance=Acceptance(),
-        search=SearchService(store.index),
+        search=search,
+        verification=verification,
         retrieve=retrieve,
         pixels=pixels,
         transcoding=transcoding,
@@ -67,6 +73,7 @@ def services_on(
         dicomweb_servers=DicomWebServers(),
         queries=Queries(),
         commitments=CommitmentService(store.commitments, modalities),
+        commitment_requests=CommitmentRequestService(store.commitment_requests, verification, commitment_wait),
         edits=edit_service(store, workers, transcoding, policy),
         availability=AvailabilityService(jobs, modalities, retrieve),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),

@@ -8,6 +8,7 @@ import pytest
 from tests.fuzz import (
     fuzz_compose,
     fuzz_creation,
+    fuzz_data_sets,
     fuzz_decode_frame,
     fuzz_dicom_xml,
     fuzz_edit,
@@ -28,6 +29,7 @@ TARGETS = (
     fuzz_reencode,
     fuzz_edit,
     fuzz_dicom_xml,
+    fuzz_data_sets,
     fuzz_compose,
     fuzz_creation,
     fuzz_rendering,

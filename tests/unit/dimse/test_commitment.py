@@ -47,7 +47,7 @@ def test_a_request_is_read(syntax: str) -> None:
 
 @BOTH
 def test_a_report_is_written(syntax: str) -> None:
-    report = CommitmentReport(REQUEST, [None, Reason.NOT_FOUND, Reason.STORAGE_DAMAGED], "US")
+    report = CommitmentReport(REQUEST, [0, 0x0112, 0x0110], "US")
     assert report.event_type_id == 2
     found = read_dataset(BytesIO(report.dataset(syntax)), syntax == ImplicitVRLittleEndian, True)
     assert (found.TransactionUID, found.RetrieveAETitle) == ("2.25.1", "US")
@@ -61,7 +61,7 @@ def test_a_report_is_written(syntax: str) -> None:
 
 
 def test_a_report_of_success_has_no_failures() -> None:
-    report = CommitmentReport(REQUEST, [None] * 3, "US")
+    report = CommitmentReport(REQUEST, [0] * 3, "US")
     assert report.event_type_id == 1
     found = read_dataset(BytesIO(report.dataset(ImplicitVRLittleEndian)), True, True)
     assert "FailedSOPSequence" not in found

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dicomweb_server.ports.commitment import Judged, Wanted
 from dicomweb_server.ports.peers import Reference
 from dicomweb_server.ports.remotes import RemoteKind
 from dicomweb_server.ports.worklist import PerformedStep, ScheduledStep, StepReference
@@ -16,6 +17,7 @@ from tests.worklists import document, item, report
 
 OPTIONS = StoreOptions(sync=SyncMode.OFF)
 LINK = StepReference("1.2", "S1")
+JUDGED = (Judged(Wanted(Reference("1.2", "1.2.3"), "1.1"), 0x0112), Judged(Wanted(None, "1.1", "1.2")))
 
 
 async def filled(folder: Path) -> None:
@@ -24,6 +26,7 @@ async def filled(folder: Path) -> None:
     await store.worklist.put_scheduled_step(ScheduledStep("step", document(item()), 1.0))
     await store.worklist.add_performed_step(PerformedStep("1.2.3", "IN PROGRESS", document(report()), (LINK,)))
     await store.commitments.add_owed("2.25.1", "ASKER", [Reference("1.2", "1.2.3")])
+    await store.commitment_requests.note_answered("2.25.2", JUDGED)
     await store.close()
 
 
@@ -38,6 +41,9 @@ async def test_a_rebuild_keeps_what_no_blob_can_tell(tmp_path: Path) -> None:
         assert performed.references == (LINK,)
         (owed,) = await store.commitments.owed()
         assert owed.references == (Reference("1.2", "1.2.3"),)
+        known = await store.commitment_requests.request("2.25.2")
+        assert known is not None
+        assert known.judged == JUDGED
         await store.close()
     store = Store(tmp_path, OPTIONS, rebuild=True)
     await store.finish_rebuild()

@@ -1,0 +1,51 @@
+"""Bodies that are one data set, in JSON or XML: requests of storage commitment are refused in words, or answered."""
+
+import time
+
+import orjson
+
+from dicomweb_server.dicom.dicom_xml import to_xml
+from dicomweb_server.dicomweb.commitment_modules import read_wanted, response_module
+from dicomweb_server.dicomweb.data_sets import documents
+from dicomweb_server.errors import Reason, ServerError
+from dicomweb_server.services.commitment_requests import Judged
+from dicomweb_server.wire.media_types import DICOM_JSON, DICOM_XML
+
+_KINDS = (DICOM_JSON, DICOM_XML)
+_REFUSALS = (Reason.BAD_REQUEST, Reason.CANNOT_UNDERSTAND, Reason.TOO_LARGE)
+
+
+def fuzz(data: bytes) -> None:
+    """Which kind, and a text."""
+    started = time.process_time()
+    try:
+        for document in documents(data[1:], _KINDS[data[0] & 1 if data else 0], "the text"):
+            wanted = read_wanted(document, "1.2.3")
+            answer = response_module(Judged(each, 0x0112 * (number & 1)) for number, each in enumerate(wanted))
+            assert answer
+            assert to_xml(orjson.loads(orjson.dumps(answer)))
+    except ServerError as error:
+        assert error.reason in _REFUSALS
+        assert error.detail
+    assert time.process_time() - started < 2
+
+
+def _uid(tag: str, uid: str) -> dict[str, object]:
+    return {tag: {"vr": "UI", "Value": [uid]}}
+
+
+def _sequence(tag: str, *items: dict[str, object]) -> dict[str, object]:
+    return {tag: {"vr": "SQ", "Value": list(items)}}
+
+
+def seeds() -> list[bytes]:
+    """By instance, by study, by series, in both kinds."""
+    reference = _uid("00081150", "1.2.840.10008.5.1.4.1.1.2") | _uid("00081155", "1.2.4")
+    by_class = _uid("00081150", "1.2.5") | _sequence("0008114A", _uid("00081155", "1.2.4"))
+    series = _uid("0020000E", "1.2.6") | _sequence("00081112", by_class) | _sequence("00081199", reference)
+    requests = [
+        _sequence("00081199", reference, reference) | _uid("00081195", "1.2.3"),
+        _sequence("00081110", _uid("0020000D", "1.2.7") | _sequence("00081115", series, _uid("0020000E", "1.2.8"))),
+        _sequence("00081110", _uid("0020000D", "1.2.7")),
+    ]
+    return [b"\0" + orjson.dumps(one) for one in requests] + [b"\1" + to_xml(one) for one in requests]
