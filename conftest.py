@@ -10,6 +10,9 @@ from collections.abc import Generator
 
 import pytest
 
+from conformance import reactor
+
+reactor.close_race()
 _MISSING = re.compile("not installed|needs DCMTK|there is no (mkfs|mount|umount)")
 _PRINTABLE = re.compile(rb"[ -~]*")
 _IN_CI = os.environ.get("CI", "").lower() == "true"

@@ -1,7 +1,6 @@
-"""pynetdicom as the one who is called, and as one who asks several times."""
+"""pynetdicom as the one who is called."""
 
 import ssl
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,21 +19,3 @@ def listening(
         yield
     finally:
         server.shutdown()
-
-
-@contextmanager
-def only_asking(association: Any) -> Iterator[None]:
-    """While an association only asks: its own thread that serves requests stands still.
-
-    pynetdicom stops that thread for each request anew and may see it stopped just when it goes on; then it takes the
-    response for a request, the sooner that comes the more often.
-    """
-    checkpoint = association._reactor_checkpoint
-    checkpoint.clear()
-    time.sleep(0.05)  # so that it has come there
-    checkpoint.set = lambda: None
-    try:
-        yield
-    finally:
-        del checkpoint.set
-        checkpoint.set()

@@ -1,7 +1,7 @@
 """Scheduled and performed procedure steps for the suites: worklist files, and pynetdicom as a modality."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,6 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom import AE, build_context
-
-from conformance.peer import only_asking
 
 WORKLIST = "1.2.840.10008.5.1.4.31"
 PERFORMED_STEP, PERFORMED_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.3", "1.2.840.10008.3.1.2.3.4"
@@ -141,7 +139,6 @@ def modality(
     association = AE("CONFORMANCE").associate(*address, contexts, evt_handlers=list(handlers))
     assert association.is_established
     try:
-        with nullcontext() if handlers else only_asking(association):
-            yield association
+        yield association
     finally:
         association.release()

@@ -30,14 +30,25 @@ ORTHANC_PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Below those that Linux gives to connections, one of which might take a port before a server listens on it.
 _PORTS = range(10_000, 32_000)
 _turns = itertools.count(random.randrange(len(_PORTS)))
+_taken: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on just now, and that is not soon given out again, here or in another process."""
+    """A TCP port that nothing listens on just now and that is given out once on this machine while this process lives.
+
+    Each is claimed by a name that only one process can have, so that others that start servers meanwhile take others.
+    """
     while True:
         port = _PORTS[next(_turns) % len(_PORTS)]
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0dicomweb-server-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+        else:
+            _taken.append(claim)
             return port
 
 
@@ -71,7 +82,7 @@ class Server:
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
             )
-        self._wait(30)
+        self._wait(90)
 
     def _orthanc_configuration(self) -> dict[str, object]:
         return {

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
+from conformance.patience import SOON
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.dimse.contexts import Service
 from dicomweb_server.dimse.fragmenting import message_pdus
@@ -109,7 +110,7 @@ class Peer:
         self._writer.write(data)
         await self._writer.drain()
 
-    async def pdu(self, seconds: float = 5.0) -> tuple[int, bytes]:
+    async def pdu(self, seconds: float = SOON) -> tuple[int, bytes]:
         """The next PDU; (0, b"") where the connection is closed."""
         try:
             async with asyncio.timeout(seconds):
@@ -118,7 +119,7 @@ class Peer:
         except (asyncio.IncompleteReadError, ConnectionResetError):
             return 0, b""
 
-    async def closed(self, seconds: float = 5.0) -> bytes:
+    async def closed(self, seconds: float = SOON) -> bytes:
         """What comes until the connection is closed."""
         async with asyncio.timeout(seconds):
             try:
@@ -131,7 +132,7 @@ class Peer:
         *contexts: ProposedContext,
         user: UserInformation | None = None,
         calling: str = "RAW",
-        seconds: float = 5.0,
+        seconds: float = SOON,
     ) -> tuple[int, bytes]:
         """Ask for an association; what comes back."""
         proposed = contexts or (ProposedContext(1, VERIFICATION, (IMPLICIT,)), ProposedContext(3, CT, (EXPLICIT,)))
@@ -144,14 +145,14 @@ class Peer:
         data = message_pdus(context_id, encode(command), dataset, 16378)
         await self.send(data if command.has_dataset else data[: -12 - len(dataset)])
 
-    async def response(self, seconds: float = 5.0) -> Command:
+    async def response(self, seconds: float = SOON) -> Command:
         """The next command that comes."""
         kind, body = await self.pdu(seconds)
         assert kind == PduType.P_DATA, f"PDU {kind}: {body.hex()}"
         ((_, _, fragment),) = fragments(memoryview(body))
         return decode(fragment)
 
-    async def echo(self, context_id: int = 1, seconds: float = 5.0) -> int | None:
+    async def echo(self, context_id: int = 1, seconds: float = SOON) -> int | None:
         """The status of a C-ECHO."""
         await self.command(
             context_id, Command(field=CommandField.C_ECHO_RQ, affected_sop_class_uid=VERIFICATION, message_id=1)
@@ -210,9 +211,9 @@ def write_files(folder: Path, files: Sequence[bytes]) -> Path:
 
 
 async def healthy(node: Node) -> bool:
-    """Whether an instance can be stored, quickly."""
+    """Whether an instance can be stored, soon."""
     data = make_instance()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(SOON):
         peer = await node.peer()
         assert (await peer.associate())[0] == PduType.ASSOCIATE_AC
         await peer.command(3, store_command(dcmread(BytesIO(data)).SOPInstanceUID), bare_dataset(data))

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, evt
 
+from conformance.patience import SOON
 from conformance.peer import listening
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dimse.options import Modality, Timeouts
@@ -19,7 +20,7 @@ from tests.app.dimse_harness import AE_TITLE, Node
 from tests.builders import make_instance
 
 STUDY_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
-IMPATIENT = Timeouts(association=1.0, silence=2.0, closing=0.3, connect=1.0, response=1.0)
+IMPATIENT = Timeouts(association=4.0, silence=5.0, closing=0.3, connect=4.0, response=4.0)
 Answers = list[tuple[Dataset, Dataset | None]]
 
 
@@ -79,7 +80,7 @@ def move(
 
 async def answered(node: Node, transaction: str) -> AskedCommitment:
     """What was told about a commitment that was asked for, when it has been."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON):
         while not (asked := await node.services.commitments.asked(transaction)).is_answered:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     return asked

@@ -12,11 +12,12 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context, build_role, evt
 
 from conformance.commitment import COMMITMENT_INSTANCE, Report, Reports, request
+from conformance.patience import SOON, until
 from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, Service
 from dicomweb_server.dimse.options import ApplicationEntity, Modality
-from tests.app.dimse_harness import AE_TITLE, open_node
+from tests.app.dimse_harness import AE_TITLE, Node, open_node
 from tests.app.dimse_peers import IMPATIENT, fill, study
 
 
@@ -28,7 +29,7 @@ def ask(
     port: int,
     dataset: Dataset,
     *,
-    stay: float = 3.0,
+    stay: float = SOON,
     action_type: int = 1,
     instance: str = COMMITMENT_INSTANCE,
     called: str = AE_TITLE,
@@ -59,6 +60,19 @@ def listening_asker(port: int, callers: list[str] | None = None) -> Iterator[Rep
     ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
     with listening(ae, port, [*reports.handlers, (evt.EVT_ACCEPTED, accepted)]):
         yield reports
+
+
+async def tried(node: Node) -> None:
+    """Until a report that is owed could not be delivered."""
+    async with asyncio.timeout(SOON):
+        while not [owed for owed in await node.services.commitments.table.owed() if owed.attempts]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def nothing_owed(node: Node) -> None:
+    async with asyncio.timeout(SOON):
+        while await node.services.commitments.table.owed():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def uids(sequence: Any) -> set[str]:
@@ -107,16 +121,16 @@ async def test_what_is_not_there_or_not_that_or_damaged(tmp_path: Path) -> None:
 async def test_reported_on_an_association_of_ours_when_theirs_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dicomweb_server.dimse.reports.WAITS", (0.2, 0.2, 0.2, 0.2, 0.2))
+    monkeypatch.setattr("dicomweb_server.dimse.reports.WAITS", (0.2,) * 100)
     port = free_port()
     modalities = {"asker": Modality("ASKER", "127.0.0.1", port)}
     async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
         stored = await fill(node, *study(2))
         status, _ = await asyncio.to_thread(ask, node.port, action("2.25.7", stored), stay=0)
         assert status == 0x0000
-        await asyncio.sleep(0.3)  # the first attempt finds nobody
+        await tried(node)  # and found nobody
         with listening_asker(port) as reports:
-            event_type, report = await asyncio.to_thread(reports.next, 5)
+            event_type, report = await asyncio.to_thread(reports.next, SOON)
         assert (event_type, report.TransactionUID) == (1, "2.25.7")
 
 
@@ -127,17 +141,13 @@ async def test_what_is_not_delivered_survives_a_restart(tmp_path: Path, monkeypa
     async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
         stored = await fill(node, *study(2))
         await asyncio.to_thread(ask, node.port, action("2.25.8", stored), stay=0)
-        await asyncio.sleep(0.4)
-        (owed,) = await node.services.commitments.table.owed()
-        assert owed.attempts > 0
+        await tried(node)
     with listening_asker(port) as reports:
         async with open_node(tmp_path, modalities=modalities, timeouts=IMPATIENT) as node:
-            event_type, report = await asyncio.to_thread(reports.next, 5)
+            event_type, report = await asyncio.to_thread(reports.next, SOON)
             assert (event_type, report.TransactionUID) == (1, "2.25.8")
             assert uids(report.ReferencedSOPSequence) == {each.SOPInstanceUID for each in stored}
-            async with asyncio.timeout(3):
-                while await node.services.commitments.table.owed():  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
+            await nothing_owed(node)
 
 
 async def test_a_report_that_nobody_takes_is_given_up(
@@ -149,9 +159,8 @@ async def test_a_report_that_nobody_takes_is_given_up(
         stored = await fill(node, *study(1))
         status, _ = await asyncio.to_thread(ask, node.port, action("2.25.6", stored), stay=0)
         assert status == 0x0000
-        async with asyncio.timeout(5):
-            while await node.services.commitments.table.owed():  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await nothing_owed(node)
+        await until(lambda: "storage commitment" in caplog.messages)
     (line,) = [vars(record) for record in caplog.records if record.getMessage() == "storage commitment"]
     assert (line["transaction"], line["delivered"], line["levelname"]) == ("2.25.6", False, "WARNING")
     tried = [record for record in caplog.records if record.getMessage() == "association requested"]
@@ -175,10 +184,10 @@ async def test_an_entity_reports_as_who_was_asked_also_after_a_restart(
         assert told is not None
         assert told[1].RetrieveAETitle == "WARD"
         await asyncio.to_thread(ask, node.port, action("2.25.9", stored), stay=0, called="WARD")
-        await asyncio.sleep(0.3)
+        await tried(node)
     with listening_asker(port, callers) as reports:
         async with open_node(tmp_path, **options):
-            _, report = await asyncio.to_thread(reports.next, 5)
+            _, report = await asyncio.to_thread(reports.next, SOON)
     assert (report.TransactionUID, report.RetrieveAETitle) == ("2.25.9", "WARD")
     assert callers == ["WARD"]
 

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 from pynetdicom import build_context
 
+from conformance.patience import SOON, until_listening
 from conformance.server import free_port
 from tests.app.dimse_harness import AE_TITLE, CT, QUICK, needs_dcmtk, open_node, tool
 from tests.app.dimse_peers import (
@@ -37,7 +38,7 @@ async def test_movescu_to_storescp(tmp_path: Path) -> None:
         out = tmp_path / "out"
         await asyncio.to_thread(out.mkdir)
         storescp = await asyncio.create_subprocess_exec("storescp", "+B", "-od", str(out), "-aet", "SINK", str(port))
-        await asyncio.sleep(0.3)
+        await until_listening(port)
         try:
             place = f"StudyInstanceUID={sent[0].StudyInstanceUID}"
             said = await tool(
@@ -178,7 +179,7 @@ async def test_dead_destinations(tmp_path: Path, behaviour: Any) -> None:
     async with open_node(tmp_path, modalities=sink(port), timeouts=IMPATIENT) as node:
         sent = await fill(node, *study(3))
         asked = identifier("STUDY", StudyInstanceUID=sent[0].StudyInstanceUID)
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(SOON):
             *_, (last, failed) = await asyncio.to_thread(move, node.port, asked)
         assert (last.Status, counters(last)) == (0xA702, (None, 0, 3, 0))
         assert failed is not None
@@ -244,7 +245,7 @@ async def test_cancel_stops_the_sub_operations(tmp_path: Path) -> None:
     port, got = free_port(), []
 
     def store(event: Any) -> int:
-        time.sleep(0.05)
+        time.sleep(0.2)
         got.append(event.request.AffectedSOPInstanceUID)
         return 0x0000
 
@@ -260,7 +261,7 @@ async def test_cancel_stops_the_sub_operations(tmp_path: Path) -> None:
             assert completed is not None
             assert remaining + completed == 20
             assert remaining > 5
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
             assert len(got) == completed
 
 

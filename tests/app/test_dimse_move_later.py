@@ -7,6 +7,7 @@ from typing import Any
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context
 
+from conformance.patience import SOON
 from conformance.server import free_port
 from dicomweb_server.dicom.query import View
 from dicomweb_server.dimse.options import ApplicationEntity
@@ -36,7 +37,7 @@ async def test_a_job_sends_what_was_asked_for(tmp_path: Path) -> None:
         assert (job.type, job.state) == ("DicomModalityStore", JobState.PENDING)
         assert {"RemoteAet": "SINK", "OriginatorAet": "MOVER", "InstancesCount": 3}.items() <= job.content.items()
         with receiver(port, CT_CONTEXT, store):
-            async with node.services.jobs.running(), asyncio.timeout(10):
+            async with node.services.jobs.running(), asyncio.timeout(SOON):
                 ended = await node.services.jobs.wait(job.id)
         assert (ended.state, ended.content["FailedInstancesCount"]) == (JobState.SUCCESS, 0)
         assert sorted(got) == sorted((one.SOPInstanceUID, "MOVER", 5, AE_TITLE) for one in sent)
@@ -88,6 +89,6 @@ async def test_it_goes_on_after_a_restart_and_as_the_entity_that_was_called(tmp_
         await node.services.modalities.put("sink", sink(port)["sink"])
         (job,) = await node.services.jobs.list()
         with receiver(port, CT_CONTEXT, store):
-            async with node.services.jobs.running(), asyncio.timeout(10):
+            async with node.services.jobs.running(), asyncio.timeout(SOON):
                 assert (await node.services.jobs.wait(job.id)).state is JobState.SUCCESS
     assert callers == ["WARD"] * 4

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pynetdicom import AE, evt
 
+from conformance.patience import SOON
 from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.bootstrap import OpenStore
@@ -49,7 +50,7 @@ def settings(folder: Path, port: int) -> Settings:
         sync="off",
         dimse=False,
         ae_title="ARCHIVE",
-        modalities={"ris": Modality("RIS", "127.0.0.1", port, timeout=2.0)},
+        modalities={"ris": Modality("RIS", "127.0.0.1", port, timeout=15.0)},
         routes=Routes().read("told=notify:ris"),
     )
 
@@ -57,7 +58,7 @@ def settings(folder: Path, port: int) -> Settings:
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "_FIRST_WAIT", 0.1)
-    monkeypatch.setattr(routing, "_LINGER", 0.2)
+    monkeypatch.setattr(routing, "_LINGER", 2.0)
 
 
 async def only_job(store: OpenStore) -> Job:
@@ -112,7 +113,7 @@ async def test_what_was_deleted_before_is_not_told(tmp_path: Path, monkeypatch: 
     async with at_work(settings(tmp_path, port)) as store:
         with ris(port, 0x0000) as told:
             await keep(store, files)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(SOON):
                 while not await store.services.jobs.list():  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             await store.services.delete.delete(Scope(of(files)[0].StudyInstanceUID))

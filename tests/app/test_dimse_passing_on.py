@@ -55,7 +55,7 @@ def settings(folder: Path, ris_port: int, own_port: int) -> Settings:
         dimse_port=own_port,
         ae_title=AE_TITLE,
         unknown_allow=("mpps",),
-        modalities={"ris": Modality("RIS", "127.0.0.1", ris_port, timeout=2.0)},
+        modalities={"ris": Modality("RIS", "127.0.0.1", ris_port, timeout=15.0)},
         mpps_forward=("ris",),
     )
 

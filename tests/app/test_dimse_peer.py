@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import build_context
 
+from conformance.patience import until, until_listening
 from conformance.server import free_port
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dimse.client import DimseClient
@@ -59,7 +59,7 @@ async def dcmqrscp(folder: Path, port: int, move_port: int) -> AsyncIterator[Non
         f"AETable BEGIN\nQR {storage} RW (9, 1024mb) ANY\nAETable END\n"
     )
     process = await asyncio.create_subprocess_exec("dcmqrscp", "-c", str(config))
-    await asyncio.sleep(0.5)
+    await until_listening(port)
     try:
         yield
     finally:
@@ -148,8 +148,7 @@ async def test_whoever_stops_early_leaves_nothing_behind(tmp_path: Path) -> None
         matches = peer(here, there.port).find(Level.STUDY, keys(StudyInstanceUID=""))
         assert await anext(matches)
         await matches.aclose()
-        await asyncio.sleep(0.1)
-        assert there.server.associations == 0
+        await until(lambda: there.server.associations == 0)
 
 
 @needs_dcmtk
@@ -186,7 +185,7 @@ async def test_orthanc(tmp_path: Path) -> None:
             "Orthanc", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
         try:
-            await _listening(port)
+            await until_listening(port)
             remote = peer(here, port, "ORTHANC")
             await remote.echo()
             sent = await fill(here, *study(3, PatientID="P7"))
@@ -207,15 +206,6 @@ async def test_orthanc(tmp_path: Path) -> None:
         finally:
             process.terminate()
             await process.wait()
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("classes", [[], [CT], [CT, "1.2.840.10008.1.1", CT], [f"1.2.3.{n}" for n in range(500)]])

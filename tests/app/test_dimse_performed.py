@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context
 
-from conformance.peer import only_asking
 from dicomweb_server.dimse.contexts import PERFORMED_STEP, PERFORMED_STEP_RETRIEVE
 from dicomweb_server.services.modalities import Service
 from tests.app.dimse_harness import AE_TITLE, open_node
@@ -25,8 +24,7 @@ def associated(port: int) -> Iterator[Any]:
     association = AE("SCANNER").associate("127.0.0.1", port, contexts, ae_title=AE_TITLE)
     assert association.is_established
     try:
-        with only_asking(association):
-            yield association
+        yield association
     finally:
         association.release()
 

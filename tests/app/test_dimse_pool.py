@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from conformance.patience import until
 from conformance.server import free_port
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.options import DimseOptions
@@ -16,7 +17,7 @@ from tests.app.dimse_harness import AE_TITLE, Node, open_node
 from tests.app.dimse_peers import IMPATIENT, fill, study
 from tests.builders import make_instance
 
-OPTIONS = DimseOptions(ae_title="HERE", timeouts=IMPATIENT, keep_associations=1.0)
+OPTIONS = DimseOptions(ae_title="HERE", timeouts=IMPATIENT, keep_associations=2.0)
 MR = "1.2.840.10008.5.1.4.1.1.4"
 
 
@@ -25,10 +26,8 @@ async def stored(node: Node, files: list[bytes]) -> list[StoredInstance]:
     return list(await node.services.retrieve.instances(Scope(datasets[0].StudyInstanceUID)))
 
 
-async def until_open(node: Node, count: int, seconds: float = 3.0) -> None:
-    async with asyncio.timeout(seconds):
-        while node.server.associations != count:  # noqa: ASYNC110 - the server tells nobody
-            await asyncio.sleep(0.01)
+async def until_open(node: Node, count: int) -> None:
+    await until(lambda: node.server.associations == count)
 
 
 async def test_one_association_for_what_is_sent_one_after_the_other(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from pynetdicom import AE, build_context, evt
 
+from conformance.patience import SOON, until_listening
 from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.dimse.ending import AssociationLostError, AssociationRefusedError, ContextRefusedError
@@ -25,7 +26,7 @@ async def test_echo_to_dcmtk() -> None:
     port = free_port()
     storescp = await asyncio.create_subprocess_exec("storescp", "--ignore", str(port))
     try:
-        await asyncio.sleep(0.3)
+        await until_listening(port)
         assert await USER.echo(Modality("ANY", "127.0.0.1", port)) == SUCCESS
     finally:
         storescp.terminate()
@@ -40,7 +41,7 @@ async def test_echo_to_ourselves_with_a_window(tmp_path: Path) -> None:
         association = await USER.associate(archive, proposals)
         assert [context.abstract_syntax for context in association.contexts] == [VERIFICATION]
         assert association.outstanding == 8
-        statuses = await asyncio.gather(*(association.echo(2.0) for _ in range(20)))
+        statuses = await asyncio.gather(*(association.echo(SOON) for _ in range(20)))
         assert statuses == [SUCCESS] * 20
         await association.release()
 
@@ -89,7 +90,7 @@ async def test_a_peer_that_goes_away_while_it_is_asked(tmp_path: Path) -> None:
         association = await USER.associate(archive, [(VERIFICATION, (EXPLICIT,))])
         await node.server.stop()
         with pytest.raises(AssociationLostError):
-            await association.echo(2.0)
+            await association.echo(SOON)
         await association.abort("it is gone")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.patience import until_listening
 from conformance.server import free_port
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.query import Query
@@ -150,7 +151,7 @@ async def test_moving_over_tls(tmp_path: Path, identity: Identity) -> None:
         await asyncio.to_thread(out.mkdir)
         command = ["storescp", "+tls", identity.key, identity.certificate, "-ic", "-od", out, "-aet", "SINK", port]
         storescp = await asyncio.create_subprocess_exec(*map(str, command))
-        await asyncio.sleep(0.3)
+        await until_listening(port)
         try:
             await tool(
                 "movescu", "-S", "-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={sent[0].StudyInstanceUID}",

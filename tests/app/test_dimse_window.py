@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.patience import SOON
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dimse import scp, scu
 from dicomweb_server.dimse.handlers import HANDLERS
@@ -23,16 +24,22 @@ COUNT = 24
 
 
 class Slow:
-    """Takes instances slowly, and counts how many are under way."""
+    """Takes instances slowly, the first ones once so many are under way, and counts how many are."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
         self.now = self.most = self.all = 0
+        self._expected = expected
+        self._reached = asyncio.Event()
 
     async def answer(self, operation: Operation) -> None:
         self.now += 1
         self.most = max(self.most, self.now)
         await operation.dataset.whole(1 << 20)
-        await asyncio.sleep(0.02)
+        if self.now == self._expected:
+            self._reached.set()
+        async with asyncio.timeout(SOON):
+            await self._reached.wait()
+        await asyncio.sleep(0.02)  # more would come meanwhile
         self.now -= 1
         self.all += 1
         operation.respond(SUCCESS)
@@ -49,7 +56,7 @@ def archive(node: Node) -> Modality:
 
 @pytest.mark.parametrize(("offered", "most"), [(16, 8), (3, 3), (1, 1)])
 async def test_what_we_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offered: int, most: int) -> None:
-    slow = Slow()
+    slow = Slow(most)
     monkeypatch.setattr(scp, "HANDLERS", slow.among(HANDLERS))
     async with open_node(tmp_path / "here") as here, open_node(tmp_path / "there", most_operations=offered) as there:
         stored = await fill(here, *study(COUNT))
@@ -61,7 +68,7 @@ async def test_what_we_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off
 @pytest.mark.parametrize(("offered", "most"), [(16, 8), (3, 3), (1, 1)])
 async def test_what_comes_by_c_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offered: int, most: int) -> None:
     """`offered`: how many operations the one that sends would have under way."""
-    slow = Slow()
+    slow = Slow(most)
     monkeypatch.setattr(scu, "_HANDLERS", slow.among(scu._HANDLERS))
     async with open_node(tmp_path / "here") as here, open_node(tmp_path / "there", most_operations=offered) as there:
         stored = await fill(there, *study(COUNT))

@@ -14,6 +14,7 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context
 
+from conformance.patience import until_listening
 from conformance.server import free_port
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.contexts import MODALITY_WORKLIST
@@ -236,7 +237,7 @@ async def test_findscu(tmp_path: Path) -> None:
 async def wlmscpfs(folder: Path, port: int) -> AsyncIterator[None]:
     """DCMTK's worklist server."""
     process = await asyncio.create_subprocess_exec("wlmscpfs", "-dfr", "-csk", "-dfp", str(folder), str(port))
-    await asyncio.sleep(0.4)
+    await until_listening(port)
     try:
         yield
     finally:

@@ -61,7 +61,7 @@ async def archive(folder: Path, port: int, ours: int, *studies: list[bytes]) -> 
 
 
 def settings(folder: Path, port: int, ours: int, **more: Any) -> Settings:
-    known = {"pacs": Modality("PACS", "127.0.0.1", port, timeout=2.0)}
+    known = {"pacs": Modality("PACS", "127.0.0.1", port, timeout=15.0)}
     plain = Settings(data=folder, sync="off", ae_title="US", dimse_port=ours, modalities=known)
     return replace(plain, **({"routes": Routes().read("priors=priors:pacs")} | more))
 

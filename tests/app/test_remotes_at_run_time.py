@@ -92,7 +92,7 @@ async def test_two_servers_send_query_retrieve_and_commit(tmp_path: Path) -> Non
             assert (got["InstancesCount"], got["FailedInstancesCount"]) == (5, 0)
             assert len(await said(here, "GET", "/instances")) == 5
             await said(here, "DELETE", f"/studies/{study}")
-        for _ in range(500):
+        for _ in range(3000):
             report = await said(here, "GET", f"/storage-commitment/{transaction}")
             if report["Status"] != "Pending":
                 break

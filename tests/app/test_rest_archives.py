@@ -205,7 +205,7 @@ async def test_as_a_job(rest: Rest) -> None:
 
 
 async def ended(rest: Rest, job_id: str) -> Any:
-    for _ in range(200):
+    for _ in range(3000):
         job = await rest.json(f"/jobs/{job_id}")
         if job["State"] in ("Success", "Failure"):
             return job

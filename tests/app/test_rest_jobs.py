@@ -50,7 +50,7 @@ def kind(rest: Rest) -> Kind:
 
 async def reach(rest: Rest, job_id: str, state: str, least: int = 0) -> dict[str, Any]:
     """The job when it has come to a state, and to so many percent."""
-    for _ in range(500):
+    for _ in range(3000):
         shown: dict[str, Any] = await rest.json(f"/jobs/{job_id}")
         if shown["State"] == state and shown["Progress"] >= least:
             return shown

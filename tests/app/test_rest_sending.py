@@ -42,7 +42,7 @@ async def load(rest: Rest, number: int = 3) -> str:
 
 
 async def ended(rest: Rest, path: str, *states: str) -> dict[str, Any]:
-    for _ in range(500):
+    for _ in range(3000):
         job: dict[str, Any] = await rest.json(path)
         if job["State"] in (states or ("Success", "Failure")):
             return job

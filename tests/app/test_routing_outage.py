@@ -1,6 +1,5 @@
 """Routing to a node that is away, over a restart: everything arrives, once."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import build_context
 
+from conformance.patience import until
 from conformance.server import free_port
 from dicomweb_server.services import routing, sending
 from dicomweb_server.services.jobs import JobState
@@ -23,7 +23,7 @@ def settings(folder: Path, port: int) -> Settings:
         data=folder,
         sync="off",
         dimse=False,
-        modalities={"pacs": Modality("PACS", "127.0.0.1", port, timeout=2.0)},
+        modalities={"pacs": Modality("PACS", "127.0.0.1", port, timeout=15.0)},
         routes=Routes().read("all=modality:pacs"),
     )
 
@@ -42,10 +42,10 @@ async def test_a_node_that_comes_back(tmp_path: Path, monkeypatch: pytest.Monkey
             await keep(store, study(2))
         await reach(store, JobState.RETRY, 1)
     async with at_work(settings(tmp_path, port)) as store:
-        await asyncio.sleep(0.1)
         with receiver(
             port, [build_context(CTImageStorage, ExplicitVRLittleEndian), build_context("1.2.840.10008.1.1")], answer
         ):
+            await until(lambda: len(arrived) >= 6)
             jobs = await store.services.jobs.list()
             await reach(store, JobState.SUCCESS, len(jobs))
         assert sum(job.parameters["InstancesCount"] for job in jobs) == 6

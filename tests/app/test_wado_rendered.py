@@ -1,6 +1,5 @@
 """WADO-RS rendered resources and thumbnails over a real store."""
 
-import asyncio
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from conformance.patience import until
 from dicomweb_server.services.delete import Scope
 from tests.app.dicomweb_harness import Archive, Instance, open_archive, split_parts
 from tests.builders import fake_jpeg, make_dataset, make_encapsulated, make_instance, write_part10
@@ -179,16 +179,20 @@ async def test_clients_that_have_it_are_told_so(archive: Archive) -> None:
         assert other.headers["etag"] != tag
 
 
+def holds(path: Path, content: bytes) -> bool:
+    """Whether a file ends with this; not yet, while it is written."""
+    try:
+        return path.read_bytes().endswith(content)
+    except OSError:
+        return False
+
+
 async def test_thumbnails_are_made_once_and_go_with_the_instance(archive: Archive, tmp_path: Path) -> None:
     (one,) = await archive.add(make_instance())
     first = await archive.get(one.series_path + "/thumbnail")
-    found: list[Path] = []
-    async with asyncio.timeout(10):
-        while not found:  # it is written after the answer
-            await asyncio.sleep(0.01)
-            found = [path for path in (tmp_path / "derived").rglob("*") if path.is_file() and path.stat().st_size]
-    (kept,) = found
-    assert kept.read_bytes().endswith(first.content)
+    # It is written after the answer.
+    await until(lambda: [path for path in (tmp_path / "derived").rglob("*") if holds(path, first.content)])
+    (kept,) = [path for path in (tmp_path / "derived").rglob("*") if path.is_file()]
     assert (await archive.get(one.study_path + "/thumbnail")).content == first.content
     await archive.services.delete.delete(Scope(one.study))
     await archive.services.delete.sweep()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from conformance.patience import SOON
 from dicomweb_server.dicomweb.client import DicomWebClient
 from dicomweb_server.dicomweb.client import connected as dicomweb_connected
 from dicomweb_server.errors import Reason, ServerError
@@ -30,7 +31,7 @@ from tests.app.dicomweb_harness import Archive, Instance, multipart_body, open_a
 from tests.builders import make_instance
 from tests.hostile_web import Hostile, hostile, ok
 
-QUICK = WebClientOptions(timeout=0.5)
+PATIENT = WebClientOptions(timeout=SOON)
 RELATED = 'multipart/related; type="application/dicom"; boundary=frontier'
 
 
@@ -44,7 +45,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 async def client(archive: Archive, server: Hostile, most: int = 1 << 20) -> AsyncIterator[DicomWebClient]:
     services = archive.services
     known = DicomWebServer(WebAddress(server.url))
-    async with dicomweb_connected(known, QUICK, services.retrieve, services.ingest, most) as opened:
+    async with dicomweb_connected(known, PATIENT, services.retrieve, services.ingest, most) as opened:
         yield opened
 
 
@@ -192,7 +193,7 @@ async def posted(archive: Archive, answer: bytes, transfer: PeerTransfer, *files
     async with hostile(answer) as server:
         peer = OrthancPeer(WebAddress(server.url))
         async with orthanc_connected(
-            peer, QUICK, archive.services.retrieve, archive.services.transcoding, transfer
+            peer, PATIENT, archive.services.retrieve, archive.services.transcoding, transfer
         ) as web:
             return await web.store(instances), server
 
@@ -245,7 +246,7 @@ async def test_what_is_damaged_here_is_told_as_that(archive: Archive) -> None:
     assert error.value.reason is Reason.STORAGE_DAMAGED
     async with hostile(ok(b'{"Status": "Success"}')) as server:
         peer, services = OrthancPeer(WebAddress(server.url)), archive.services
-        connection = orthanc_connected(peer, QUICK, services.retrieve, services.transcoding, PeerTransfer())
+        connection = orthanc_connected(peer, PATIENT, services.retrieve, services.transcoding, PeerTransfer())
         async with connection as web_peer:
             sent = await web_peer.store(instances)
     assert (sent.completed, list(sent.failed)) == (1, [instances[1].instance_uid])

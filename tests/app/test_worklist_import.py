@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conformance.patience import SOON
 from conformance.server import free_port
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.errors import ServerError
@@ -91,7 +92,7 @@ async def test_a_source_that_is_away_costs_nothing_and_is_told_once(
         await ris.services.worklist.schedule(document(due()))
         work = importing(us, "ris", "nobody", interval=0.05)
         running = asyncio.create_task(work.run_forever())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON):
             while not await numbers(us):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             await ris.server.stop()

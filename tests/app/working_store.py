@@ -1,9 +1,11 @@
 """A whole store at work: its associations, jobs and routes run while a test stores and waits."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from conformance.patience import SOON
 from dicomweb_server.bootstrap import OpenStore, open_store, start_dimse
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.server.metrics import Metrics
@@ -35,8 +37,9 @@ async def keep(store: OpenStore, files: Sequence[bytes]) -> None:
 
 async def reach(store: OpenStore, state: JobState, count: int) -> None:
     """Wait until so many jobs are in a state."""
-    for _ in range(500):
-        if (await store.services.jobs.counts())[state] >= count:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(4 * SOON):
+            while (await store.services.jobs.counts())[state] < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
             return
-        await asyncio.sleep(0.02)
     raise AssertionError(await store.services.jobs.list())

@@ -78,11 +78,10 @@ class Cut:
         """Cut the power; what had been told until then."""
         commits = self.store._commits
         with commits._flushing, commits._syncing:
-            lines = list(self.lines)
+            lines, (length, safe) = list(self.lines), self.synced
             shutil.copytree(self.root, target, ignore=shutil.ignore_patterns("*-shm", "lock"), copy_function=_copy)
             # What is meant to be done meanwhile may be committed before the log is copied.
             lines += [line for line in self.lines[len(lines) :] if line.startswith("INTENT")]
-        length, safe = self.synced
         with (target / LOG).open("r+b") as log:
             end = log.seek(0, 2)
             log.truncate(chance.choice((length, chance.randint(length, end), end)))

@@ -5,22 +5,23 @@ import logging
 
 import pytest
 
+from conformance.patience import SOON
 from dicomweb_server.http.client import WebClient, WebClientOptions, below, with_arguments
 from dicomweb_server.services.peers import PeerAwayError, PeerError, WebAddress
 from tests.hostile_web import hostile, ok
 
-QUICK = WebClientOptions(timeout=0.3)
+PATIENT = WebClientOptions(timeout=SOON)
 
 
-async def asked(url: str, method: str = "GET", path: str = "/x", limit: int = 1000) -> bytes:
-    async with WebClient(WebAddress(url), QUICK) as web:
+async def asked(url: str, method: str = "GET", path: str = "/x", limit: int = 1000, patience: float = SOON) -> bytes:
+    async with WebClient(WebAddress(url), WebClientOptions(timeout=patience)) as web:
         return (await web.ask(method, path, limit=limit)).body
 
 
 async def test_it_shows_who_it_is_and_what_it_was_told_to_say() -> None:
     async with hostile(ok(b"{}")) as server:
         address = WebAddress(server.url, "user", "secret", {"Token": "abc"})
-        async with WebClient(address, QUICK) as web:
+        async with WebClient(address, PATIENT) as web:
             answer = await web.ask(
                 "GET", with_arguments("/studies", {"PatientName": "Ä B&C"}), headers={"accept": "x/y"}
             )
@@ -67,24 +68,24 @@ async def test_a_server_in_trouble_may_be_asked_again(status: str) -> None:
 
 async def test_silence_ends() -> None:
     async def silent(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(1)
+        await asyncio.sleep(SOON)
 
     async with hostile(silent) as server:
         with pytest.raises(PeerAwayError, match="no answer in time"):
-            await asked(server.url)
+            await asked(server.url, patience=0.3)
 
 
 async def test_an_answer_that_drips_ends() -> None:
     async def dripping(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        for _ in range(100):
+        while True:
             writer.write(b"x")
             await writer.drain()
             await asyncio.sleep(0.02)
 
     async with hostile(dripping) as server:
         with pytest.raises(PeerAwayError, match="too slowly"):
-            await asked(server.url)
+            await asked(server.url, patience=0.3)
 
 
 async def test_an_endless_answer_ends() -> None:
@@ -119,7 +120,7 @@ async def test_an_endless_answer_ends() -> None:
 async def test_what_is_no_http_is_an_error_in_words(answer: bytes) -> None:
     async with hostile(answer) as server:
         with pytest.raises(PeerError, match=r"^GET http://127\.0\.0\.1:\d+/root/: [\w ]+$"):
-            await asked(server.url)
+            await asked(server.url, patience=2)
 
 
 async def test_a_compressed_answer_that_nobody_asked_for_is_not_inflated() -> None:
@@ -179,12 +180,12 @@ def test_paths_are_put_below_the_root() -> None:
 
 async def test_a_certificate_that_cannot_be_read_is_named_as_the_problem() -> None:
     with pytest.raises(PeerError, match="certificate or key cannot be read"):
-        async with WebClient(WebAddress("https://127.0.0.1:1/", certificate="/nowhere/at-all.pem"), QUICK):
+        async with WebClient(WebAddress("https://127.0.0.1:1/", certificate="/nowhere/at-all.pem"), PATIENT):
             pass
 
 
 async def test_header_fields_that_cannot_be_sent_are_an_error() -> None:
     async with hostile(ok(b"")) as server:
         with pytest.raises(PeerError):
-            async with WebClient(WebAddress(server.url, headers={"Bad Name": "x\r\ny"}), QUICK) as web:
+            async with WebClient(WebAddress(server.url, headers={"Bad Name": "x\r\ny"}), PATIENT) as web:
                 await web.ask("GET", "/")
