@@ -22,6 +22,7 @@ from dicomweb_server.services.admission import (
     without_message,
 )
 from dicomweb_server.services.group_admission import GroupAdmission
+from dicomweb_server.services.same_data_set import is_stored
 from dicomweb_server.services.unbroken import Unbroken
 from dicomweb_server.services.workers import Workers
 
@@ -46,7 +47,7 @@ class Status(Enum):
     """What became of an instance. The first four are successes: it, or another under its UIDs, is stored."""
 
     STORED = "stored"
-    DUPLICATE = "duplicate"  # the same bytes were stored before
+    DUPLICATE = "duplicate"  # the same data set was stored before
     KEPT = "kept"  # other bytes under its UIDs were stored before, and stay
     REPLACED = "replaced"  # other bytes under its UIDs were stored before, and are gone
     REJECTED = "rejected"  # for what it is
@@ -141,6 +142,7 @@ class IngestService:
     ) -> None:
         self._blobs = blobs
         self._index = index
+        self._workers = workers
         self._policy = policy or IngestPolicy()
         self._meter = meter or _NoMeter()
         self._reader = reader
@@ -264,11 +266,18 @@ class IngestService:
                 await _fail_together([item], self._add)
             return
         for item, outcome in zip(items, added, strict=True):
-            _settle_as(item, outcome)
+            _settle_as(item, Added.IDENTICAL if await self._is_same(item, outcome) else outcome)
         pairs = zip(items, added, strict=True)
         unwanted = [item.key for item, outcome in pairs if item.key and outcome not in _WRITTEN]
         if unwanted:  # placed in a transaction that was undone; then another one came first
             await self._blobs.remove(unwanted)
+
+    async def _is_same(self, item: _Item, added: Added) -> bool:
+        """Whether only its file meta information is other than that of the instance that was kept."""
+        if added not in (Added.KEPT, Added.REFUSED) or item.admitted is None:
+            return False
+        record = item.admitted.parsed.record
+        return await is_stored(record, item.staged, self._index, self._blobs, self._workers)
 
     async def _take_back(self, items: list[_Item]) -> None:
         """Remove blobs that no row refers to. (After a failed sync rows do, and the next start will judge them.)"""

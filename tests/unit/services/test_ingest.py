@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,81 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dicomweb_server.dicom.instance import parse_instance
-from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Staged
 from dicomweb_server.ports.index import NewInstance, OnDuplicate, Scope
 from dicomweb_server.services import admission
-from dicomweb_server.services.ingest import IngestOutcome, IngestPolicy, IngestService, Status
+from dicomweb_server.services.ingest import IngestOutcome, IngestPolicy, Status
 from dicomweb_server.storage import blobs_filesystem
-from dicomweb_server.storage.store import Store
-from dicomweb_server.storage.threads import Threads
 from tests.builders import make_instance
-from tests.stored import CT, violations
-
-ORIGIN = Origin("stow", "192.0.2.1")
-
-
-class Meter:
-    def __init__(self) -> None:
-        self.counted: list[tuple[str, str]] = []
-
-    def instance(self, protocol: str, outcome: str) -> None:
-        self.counted.append((protocol, outcome))
-
-
-class Bench:
-    """An ingest service on a real store."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.store = Store(root)
-        self.threads = Threads(2, "test")
-        self.meter = Meter()
-        self.service = self.with_policy(IngestPolicy())
-
-    def with_policy(self, policy: IngestPolicy) -> IngestService:
-        return IngestService(self.store.blobs, self.store.index, self.threads, policy, self.meter)
-
-    async def stage(self, data: bytes) -> Staged:
-        staging = self.service.stage()
-        for start in range(0, len(data), 65_536):
-            await staging.write(data[start : start + 65_536])
-        return await staging.finish()
-
-    async def send(self, *contents: bytes, service: IngestService | None = None) -> list[IngestOutcome]:
-        staged = [await self.stage(content) for content in contents]
-        return await (service or self.service).ingest_batch(staged, ORIGIN)
-
-    async def files(self) -> list[str]:
-        """Once those of all that was answered are there: a small instance may be in the journal first."""
-        await self.store.index.counts()
-        async for _ in self.store.blobs.keys():  # which makes those that were promised
-            pass
-        return [path.name for name in ("blobs", "spool") for path in (self.root / name).rglob("*") if path.is_file()]
-
-    async def close(self) -> None:
-        await self.service.close()
-        await self.store.close()
-        self.threads.close()
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    await made.close()
-    assert violations(tmp_path) == []
-    assert made.store.blobs._spool._free == blobs_filesystem.MEMORY_BUDGET
-
-
-def numbered(number: int, **attributes: Any) -> bytes:
-    uids = {"StudyInstanceUID": "1.1", "SeriesInstanceUID": "1.1.1", "SOPInstanceUID": f"1.1.1.{number}"}
-    return make_instance(**{**uids, **attributes})
-
-
-LARGE: dict[str, Any] = {"Rows": 1024, "Columns": 1024, "PixelData": bytes(2**21)}  # 2 MB: goes through the spool
+from tests.stored import CT
+from tests.unit.services.ingest_bench import LARGE, ORIGIN, Bench, numbered
 
 
 @pytest.mark.parametrize("size", [{}, LARGE])
@@ -111,50 +46,6 @@ async def test_outcomes_are_in_the_order_of_what_came(bench: Bench) -> None:
     assert [outcome.instance_uid[-1:] for outcome in outcomes] == ["1", "", "2", "1", "1", "3"]
     assert outcomes[1].reason is Reason.NOT_DICOM
     assert len(await bench.files()) == 3
-
-
-@pytest.mark.parametrize("size", [{}, LARGE])
-@pytest.mark.parametrize("policy", list(OnDuplicate))
-async def test_identical_bytes_write_nothing(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, policy: OnDuplicate, size: dict[str, Any]
-) -> None:
-    service = bench.with_policy(IngestPolicy(on_duplicate=policy))
-    data = numbered(1, **size)
-    await bench.send(data, service=service)
-    before = await bench.files(), await bench.store.index.last_change()
-
-    def put(staged: object, *_: object) -> None:
-        raise AssertionError("something was written")
-
-    monkeypatch.setattr(blobs_filesystem, "put", put)
-    [outcome] = await bench.send(data, service=service)
-    assert (outcome.status, outcome.reason) == (Status.DUPLICATE, None)
-    assert (await bench.files(), await bench.store.index.last_change()) == before
-
-
-@pytest.mark.parametrize(
-    ("policy", "status", "reason"),
-    [
-        (OnDuplicate.KEEP, Status.KEPT, None),
-        (OnDuplicate.REJECT, Status.REJECTED, Reason.DUPLICATE_REFUSED),
-        (OnDuplicate.REPLACE, Status.REPLACED, None),
-    ],
-)
-@pytest.mark.parametrize("at_once", [True, False])
-async def test_other_bytes_under_the_same_uid(
-    bench: Bench, policy: OnDuplicate, status: Status, reason: Reason | None, at_once: bool
-) -> None:
-    service = bench.with_policy(IngestPolicy(on_duplicate=policy))
-    first, second = numbered(1), numbered(1, PatientComments="other")
-    if at_once:
-        outcome = (await bench.send(first, second, service=service))[1]
-    else:
-        await bench.send(first, service=service)
-        [outcome] = await bench.send(second, service=service)
-    assert (outcome.status, outcome.reason, outcome.instance_uid) == (status, reason, "1.1.1.1")
-    stored = await bench.store.index.instance(Scope("1.1", "1.1.1", "1.1.1.1"))
-    assert stored is not None
-    assert await bench.store.blobs.read(stored.key) == (second if status is Status.REPLACED else first)
 
 
 async def test_instances_of_another_study_are_rejected(bench: Bench) -> None:
