@@ -52,6 +52,11 @@ _CHOICES: tuple[tuple[str, str], ...] = (
         "by reading each file again; 200 with the result within `commitment_wait`, else 202; the last 1,000 results,"
         " also those of DIMSE, can be fetched; instances are kept until someone deletes them",
     ),
+    (
+        "Scheduled procedure steps (PS3.18 §14.4)",
+        "those that a node sees that calls by the server's AE title, by their start; no match: 200 with an empty list,"
+        " 204 in other forms than one JSON array; several matches as one XML document: 406",
+    ),
     ("One data set as `application/dicom+json`", "an object; as a request also an array with one object"),
     ("Preamble (PS3.10 §7.1)", "cleared on receipt unless it is that of a TIFF file: setting `preamble`"),
 )

@@ -20,6 +20,8 @@ def dicomweb_options(settings: Settings) -> DicomwebOptions:
         search_limit=settings.search_limit,
         max_request_size=settings.max_request_size,
         max_instance_size=settings.max_instance_size,
+        worklist=settings.worklist,
+        ae_title=settings.ae_title,
     )
 
 

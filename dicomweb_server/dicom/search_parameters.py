@@ -30,6 +30,7 @@ _SWITCHES = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching", "co
 _LISTS = ("includefield", "orderby")
 _NUMBERS = ("limit", "offset")
 _PARAMETERS = frozenset((*_SWITCHES, *_LISTS, *_NUMBERS, "accept", "charset"))
+_NOT_OF_WORKLIST = frozenset({"orderby", "count", "combineddatetime"})
 _ATTRIBUTE = re.compile(r"[A-Z0-9.]", re.ASCII)
 _UID = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,40}", re.ASCII)
@@ -54,7 +55,21 @@ def search_request(
     for name, uid in (("study", study_uid), ("series", series_uid)):
         if uid is not None and not _UID.fullmatch(uid):
             raise _refusal(f"the {name} in the path: expected a UID (digits and dots, at most 64)")
-    reading = _Reading(level, pairs)
+    return _request(_Reading(level, pairs), study_uid, series_uid)
+
+
+def worklist_request(pairs: Pairs) -> SearchRequest:
+    """The search for scheduled procedure steps that a request means (PS3.18 §14.4.1); ServerError(BAD_REQUEST).
+
+    A range of start dates and one of start times are one interval there (PS3.4 §K.2.2.1.2).
+    """
+    if refused := [name for name, _ in pairs if name in _NOT_OF_WORKLIST]:
+        raise _refusal(f"parameter {refused[0]}: scheduled steps come by their start, and are not counted")
+    # No attribute is one of a lower level.
+    return _request(_Reading(Level.INSTANCE, [*pairs, ("combineddatetime", "true")]))
+
+
+def _request(reading: "_Reading", study_uid: str | None = None, series_uid: str | None = None) -> SearchRequest:
     switches = {name: reading.switch(name) for name in _SWITCHES}
     rules = MatchingRules(
         empty_value=switches["emptyvaluematching"],
@@ -62,7 +77,7 @@ def search_request(
         combined_datetime=switches["combineddatetime"],
     )
     query = Query(
-        level=level,
+        level=reading.level,
         study_uid=study_uid,
         series_uid=series_uid,
         matches=reading.matches(rules),
@@ -102,7 +117,7 @@ class _Reading:
     def __init__(self, level: Level, pairs: Pairs) -> None:
         self.warnings: list[str] = []
         self.include_all = False
-        self._level = level
+        self.level = level
         self._single: dict[str, str] = {}
         self._fields: list[str] = []
         self._orders: list[str] = []
@@ -180,7 +195,7 @@ class _Reading:
         found: dict[Include, None] = {}
         for named in self._named_fields:
             level = attribute_level(named.path.tags[0])
-            if level is not None and level > self._level:
+            if level is not None and level > self.level:
                 self.warnings.append(f"{_shown(named.name)} belongs to a lower level and is not returned")
                 continue
             tags, creator = self._resolved(named, required=False)
@@ -195,7 +210,7 @@ class _Reading:
             tag = path.tags[0] if path is not None and len(path.tags) == 1 else 0
             attribute, computed = BY_TAG.get(tag), COMPUTED.get(tag)
             level = attribute.level if attribute and attribute.vr != "SQ" else computed[0] if computed else None
-            if level is None or level > self._level:
+            if level is None or level > self.level:
                 raise _refusal(f"orderby: {_shown(text)} is not an indexed attribute of this level or above")
             orders.setdefault(tag, Order(tag, text.startswith("-")))
         return tuple(orders.values())

@@ -14,7 +14,8 @@ class DicomwebOptions:
     """The settings of the DICOMweb services.
 
     `immutable`: a stored instance is never replaced, so that caches may keep frames without asking again.
-    `max_request_size`: of a body, after its content coding was undone.
+    `max_request_size`: of a body, after its content coding was undone. `worklist`: procedure steps are offered, those
+    for `ae_title` and those for everybody.
     """
 
     service_url: ServiceUrl = ServiceUrl("/dicom-web")  # noqa: RUF009 - frozen
@@ -23,6 +24,8 @@ class DicomwebOptions:
     search_limit: int = 1000
     max_request_size: int = 1 << 36
     max_instance_size: int = 1 << 34
+    worklist: bool = True
+    ae_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

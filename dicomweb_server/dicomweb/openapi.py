@@ -81,6 +81,7 @@ TAGS = (
     {"name": "Retrieve (WADO-URI)", "description": "One instance by query parameters (PS3.18 chapter 9)."},
     {"name": "Store (STOW-RS)", "description": "Store instances (PS3.18 §10.5)."},
     {"name": "Storage commitment", "description": "Will the server keep instances safe? (PS3.18 chapter 13)."},
+    {"name": "Procedure steps", "description": "What modalities shall do, and did (PS3.18 chapters 14 and 15)."},
     {"name": "Delete", "description": "Delete studies, series and instances; an extension of the standard."},
     {"name": "Capabilities", "description": "What the service offers (PS3.18 §8.9)."},
     {"name": "Operation", "description": "For those who run the server."},

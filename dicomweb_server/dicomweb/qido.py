@@ -95,30 +95,33 @@ _PRODUCES = (DICOM_JSON, f'{RELATED}; type="{DICOM_XML}"')
 _TEXT = {"type": "string"}
 _SWITCH = {"type": "boolean", "default": False}
 _WHOLE_NUMBER = {"type": "integer", "minimum": 0}
-_KEYS = Parameter(
+KEYS = Parameter(
     "keys",
     "Matching keys: attributes by keyword, tag or dotted path, with the value to match; wildcards, ranges and lists as "
     "PS3.18 §8.3.4.1 has them",
     {"type": "object", "additionalProperties": _TEXT},
     named_by_attributes=True,
 )
-_RULES = (
+RULES = (
     Parameter("fuzzymatching", "Names match if their words begin with the words of the key", _SWITCH),
     Parameter("emptyvaluematching", 'The key "" (two quotation marks) finds what has no value', _SWITCH),
     Parameter("multiplevaluematching", "Of a list of values all are met, or any where there is only one", _SWITCH),
-    Parameter("combineddatetime", "A range of dates and its range of times are one interval", _SWITCH),
 )
+_RULES = (*RULES, Parameter("combineddatetime", "A range of dates and its range of times are one interval", _SWITCH))
 _COUNT = {"type": "object", "required": ["count"], "properties": {"count": _WHOLE_NUMBER}}
-_PAGE = (
+PAGE = (
     Parameter("includefield", "Further attributes of the answer, with commas between, or `all`", _TEXT),
     Parameter("limit", "Most matches of the answer", _WHOLE_NUMBER),
     Parameter("offset", "How many matches to skip", _WHOLE_NUMBER),
+)
+_PAGE = (
+    *PAGE,
     Parameter("orderby", "Attributes to sort by, with commas between; a minus before one sorts downwards", _TEXT),
     Parameter("count", "Tell the number of all matches in X-Total-Count", _SWITCH),
 )
-_ACCEPT = Parameter("accept", "Acceptable media types; wins over the Accept header", _TEXT)
-_CHARSET = Parameter("charset", "Acceptable character sets; the answer is in UTF-8", _TEXT)
-_FOUND = {200: "The matches; a Warning tells how many are left out, and what was passed over", 204: "No match (XML)"}
+ACCEPT = Parameter("accept", "Acceptable media types; wins over the Accept header", _TEXT)
+CHARSET = Parameter("charset", "Acceptable character sets; the answer is in UTF-8", _TEXT)
+FOUND = {200: "The matches; a Warning tells how many are left out, and what was passed over", 204: "No match (XML)"}
 
 
 def _operations(level: Level, noun: str, paths: Sequence[tuple[str, str]]) -> list[Operation[Context]]:
@@ -130,9 +133,9 @@ def _operations(level: Level, noun: str, paths: Sequence[tuple[str, str]]) -> li
             name,
             f"Search for {noun}",
             "Search (QIDO-RS)",
-            _FOUND,
+            FOUND,
             _PRODUCES,
-            parameters=(_KEYS, *_RULES, *_PAGE, _ACCEPT, _CHARSET),
+            parameters=(KEYS, *_RULES, *_PAGE, ACCEPT, CHARSET),
             errors=errors,
         )
         operations.append(Operation("GET", path, _search(level), said))
@@ -142,7 +145,7 @@ def _operations(level: Level, noun: str, paths: Sequence[tuple[str, str]]) -> li
         "Search (QIDO-RS)",
         {200: "The number of matches"},
         (JSON,),
-        parameters=(_KEYS, *_RULES, _ACCEPT),
+        parameters=(KEYS, *_RULES, ACCEPT),
         errors=errors,
         bodies={JSON: _COUNT},
     )

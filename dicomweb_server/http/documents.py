@@ -1,11 +1,12 @@
-"""Sets of DICOM JSON objects as an answer: one JSON array, or Native DICOM Models as parts; compressed if asked.
+"""Sets of DICOM JSON objects as an answer: one JSON array, or each a part in JSON or XML; compressed if asked.
 
 The objects hold the byte 0x01 where the URL of the service belongs; it is put in here, once for many objects.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import orjson
 from starlette.responses import Response
@@ -25,8 +26,8 @@ OFFERS = (JSON_OFFER, XML_OFFER)
 VARY = b"Accept, Accept-Encoding"
 PLACE_OF_ROOT = b"\1"
 
-# Our XML has no bare carriage return, so no line of it begins like a delimiter.
-_XML_BOUNDARY = "native-dicom-model"
+# Our XML and JSON have no bare carriage return, so no line of them begins like a delimiter.
+_BOUNDARIES = {DICOM_XML: "native-dicom-model", DICOM_JSON: "dicom-json-model"}
 # An answer up to this size is put together, so that its length is known; a larger one is streamed.
 _WHOLE_SIZE = 32 << 20
 
@@ -60,8 +61,8 @@ async def document(
 ) -> Response:
     """An answer with the objects of all batches; empty ones are of damaged instances, left out with a warning (206)."""
     sound = _Sound(batches)
-    encoded = _json(sound, root) if offer == JSON_OFFER else _xml(sound, root)
-    content_type = offer.content_type(_XML_BOUNDARY).encode("ascii")
+    encoded = _json(sound, root) if offer == JSON_OFFER else _parts(sound, root, offer.media_type)
+    content_type = offer.content_type(_BOUNDARIES[offer.media_type]).encode("ascii")
     pieces: list[bytes] = []
     size = 0
     streamed = False
@@ -112,17 +113,20 @@ async def _json(batches: _Sound, root: str) -> AsyncIterator[bytes]:
     yield b"[]" if opening == b"[" else b"]"
 
 
-async def _xml(batches: _Sound, root: str) -> AsyncIterator[bytes]:
-    marker = _XML_BOUNDARY.encode("ascii")
+async def _parts(batches: _Sound, root: str, media_type: str) -> AsyncIterator[bytes]:
+    marker = _BOUNDARIES[media_type].encode("ascii")
+    head = multipart.part_head(marker, ((b"Content-Type", media_type.encode("ascii")),))
+    model = to_xml if media_type == DICOM_XML else orjson.dumps
     async for batch in batches:
         # Milliseconds each: other requests must not wait for them.
-        yield await asyncio.to_thread(_xml_parts, batch, root.encode("latin-1"), marker)
+        yield await asyncio.to_thread(_encoded_parts, batch, root.encode("latin-1"), head, model)
     yield multipart.closing(marker)
 
 
-def _xml_parts(batch: Iterable[bytes], root: bytes, marker: bytes) -> bytes:
-    head = multipart.part_head(marker, ((b"Content-Type", DICOM_XML.encode("ascii")),))
-    models = (to_xml(orjson.loads(one.replace(PLACE_OF_ROOT, root))) for one in batch)
+def _encoded_parts(
+    batch: Iterable[bytes], root: bytes, head: bytes, model: Callable[[Mapping[str, Any]], bytes]
+) -> bytes:
+    models = (model(orjson.loads(one.replace(PLACE_OF_ROOT, root))) for one in batch)
     return b"".join(chain.from_iterable((head, model, multipart.PART_TAIL) for model in models))
 
 

@@ -146,6 +146,20 @@ def values(found: Sequence[Item], tag: str) -> list[Any]:
 
 
 @asynccontextmanager
+async def served(
+    services: Services,
+    store: Store,
+    options: DicomwebOptions = DicomwebOptions(),  # noqa: B008 - frozen
+) -> AsyncIterator[Archive]:
+    """A service over a store that somebody else opened."""
+    app = Service("/dicom-web", OPERATIONS, lambda: Context(services, options))
+    transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50000))
+    async with httpx.AsyncClient(transport=transport, headers={"accept-encoding": "identity"}) as client:
+        del client.headers["accept"]
+        yield Archive(client, services, store)
+
+
+@asynccontextmanager
 async def open_archive(
     folder: Path,
     policy: IngestPolicy | None = None,
@@ -157,12 +171,8 @@ async def open_archive(
     store = Store(folder, StoreOptions(sync=SyncMode.OFF))
     workers = Threads(2, "worker")
     services = services_on(store, workers, policy, commitment_wait=commitment_wait)
-    options = change(replace(DicomwebOptions(), **kept))
-    app = Service("/dicom-web", OPERATIONS, lambda: Context(services, options))
-    transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50000))
-    async with httpx.AsyncClient(transport=transport, headers={"accept-encoding": "identity"}) as client:
-        del client.headers["accept"]
-        yield Archive(client, services, store)
+    async with served(services, store, change(replace(DicomwebOptions(), **kept))) as archive:
+        yield archive
     await services.commitment_requests.stop()
     await services.ingest.close()
     workers.close()

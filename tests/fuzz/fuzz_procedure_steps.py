@@ -9,14 +9,17 @@ from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.compose import compose_data_set
 from dicomweb_server.dicom.data_set_json import data_set_json, read_document
 from dicomweb_server.dicom.matching import matches
-from dicomweb_server.dicom.query import Query
+from dicomweb_server.dicom.query import Include, Query
 from dicomweb_server.dicom.scheduled import scheduled_references, start_of, with_status
+from dicomweb_server.dicom.scheduled_answer import answer
+from dicomweb_server.dicom.search_parameters import worklist_request
 from dicomweb_server.dimse.commitment import read_report, read_request
 from dicomweb_server.dimse.identifiers import Rules, read_identifier, worklist_matches
 from dicomweb_server.dimse.worklist_scp import worklist_encoder
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.worklist import PerformedStep
 from dicomweb_server.services.performed import StepProblemError, changed_step, checked_references
+from dicomweb_server.wire.query_string import parse_query_string
 from tests.worklists import document, encoded, ending, item, keys, report
 
 SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
@@ -50,6 +53,13 @@ def _requested(data: bytes, syntax: str) -> None:
     assert read_request(data, syntax).references
 
 
+def _searched(data: bytes, syntax: str) -> None:
+    del syntax
+    query = worklist_request(parse_query_string(data)).query
+    matches(_ITEM, query)
+    orjson.dumps(answer(_ITEM, [*query.include, *(Include(each.path, each.private_creator) for each in query.matches)]))
+
+
 def _file(data: bytes, syntax: str) -> None:
     del syntax
     found = read_document(data)
@@ -58,7 +68,7 @@ def _file(data: bytes, syntax: str) -> None:
     orjson.dumps(with_status(found, "STARTED"))
 
 
-_DOORS: tuple[Callable[[bytes, str], None], ...] = (_query, _begun, _changed, _reported, _requested, _file)
+_DOORS: tuple[Callable[[bytes, str], None], ...] = (_query, _begun, _changed, _reported, _requested, _file, _searched)
 
 
 def fuzz(data: bytes) -> None:
@@ -90,4 +100,10 @@ def seeds() -> list[bytes]:
         for implicit in (False, True)
     ]
     assert compose_data_set(_ITEM)
-    return found
+    search = bytes([2 * _DOORS.index(_searched)])
+    queries = [
+        b"PatientName=Do*&includefield=PatientComments,ScheduledProcedureStepSequence.00400012&limit=1&offset=0",
+        b"ScheduledProcedureStepSequence.ScheduledProcedureStepStartDate=20240101-&fuzzymatching=true",
+        b"00091001=a*&00090010=ACME&includefield=00091002,ScheduledProcedureStepSequence,all",
+    ]
+    return [*found, *(search + query for query in queries)]
