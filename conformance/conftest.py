@@ -16,7 +16,7 @@ SINK_PORT = free_port()  # where the destination of C-MOVE listens while a test 
 RESULTS = Path(__file__).parent / "results.md"
 SETTINGS = {
     "DICOMWEB_SERVER_CORS_ORIGINS": "http://viewer.example",
-    "DICOMWEB_SERVER_UNKNOWN_ALLOW": "echo,store,find,worklist,get,move,commitment,mpps,availability",
+    "DICOMWEB_SERVER_UNKNOWN_ALLOW": "echo,store,find,worklist,get,move,commitment,mpps,availability,ups",
     "DICOMWEB_SERVER_CLOSING_TIMEOUT": "0.1",  # many tests wait for it
     "DICOMWEB_SERVER_MODALITIES": f"sink=SINK@127.0.0.1:{SINK_PORT}",
 }
@@ -90,6 +90,14 @@ def performed(request: pytest.FixtureRequest, dimse: tuple[str, int]) -> tuple[s
     """Where performed procedure steps are reported."""
     if request.config.getoption("--orthanc"):
         pytest.skip("Orthanc takes no performed procedure steps")
+    return dimse
+
+
+@pytest.fixture(scope="session")
+def workitems(request: pytest.FixtureRequest, dimse: tuple[str, int]) -> tuple[str, int]:
+    """Where workitems (Unified Procedure Steps) are kept."""
+    if request.config.getoption("--orthanc"):
+        pytest.skip("Orthanc keeps no workitems")
     return dimse
 
 

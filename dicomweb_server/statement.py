@@ -10,7 +10,15 @@ from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
 from dicomweb_server.dicomweb.context import DicomwebOptions
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.dicomweb.status import FAILURE_REASON, WARNING_REASON
-from dicomweb_server.dimse.contexts import ASKED, QUERY_LEVELS, SERVICES, STORAGE_CLASSES, Service, operation_name
+from dicomweb_server.dimse.contexts import (
+    ASKED,
+    QUERY_LEVELS,
+    SERVICES,
+    STORAGE_CLASSES,
+    WORKITEM_CLASSES,
+    Service,
+    operation_name,
+)
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.dimse.status import query_status, store_status
 from dicomweb_server.errors import Reason, ServerError
@@ -144,7 +152,7 @@ def _network(options: DimseOptions | None) -> Iterator[str]:
                 "Asynchronous operations window",
                 f"{options.most_operations} performed; 8 invoked are proposed, for C-GET 8 performed too",
             ),
-            ("Roles", "SCU/SCP role selection for C-GET and storage commitment"),
+            ("Roles", "SCU/SCP role selection for C-GET, storage commitment and UPS Event"),
             (
                 "User identity",
                 "user name and passcode, JSON Web Token; checked by the users and tokens of HTTP; required: "
@@ -174,7 +182,7 @@ def _served() -> Iterator[str]:
     others = {uid: service for uid, service in SERVICES.items() if service is not Service.STORE}
     yield from _table(
         ("SOP class", "UID", "service"),
-        ((_name(uid), uid, operation_name(service)) for uid, service in others.items()),
+        ((_name(uid), uid, _operations(uid, service)) for uid, service in others.items()),
     )
     yield (
         "Levels of C-FIND: "
@@ -184,6 +192,10 @@ def _served() -> Iterator[str]:
         + ". Relational queries, combined date and time, fuzzy matching of names, empty and multiple value matching are"
     )
     yield "negotiated.\n"
+
+
+def _operations(uid: str, service: Service) -> str:
+    return ", ".join(WORKITEM_CLASSES.get(uid, ())) or operation_name(service)
 
 
 def _asked() -> Iterator[str]:

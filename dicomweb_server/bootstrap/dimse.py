@@ -68,6 +68,7 @@ def dimse_options(settings: Settings) -> DimseOptions:
         stop_timeout=settings.stop_timeout,
         require_identity=settings.dimse_require_user,
         worklist=settings.worklist,
+        workitems=settings.workitems,
         entities=tuple(map(_entity, settings.application_entities.values())),
         fallback=settings.fallback_archive or "",
         fallback_by_get=settings.retrieve_method == "get",

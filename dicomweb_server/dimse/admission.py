@@ -57,6 +57,8 @@ def contexts(admitted: Admitted, request: AssociateRequest, options: DimseOption
     allow = admitted.allow & options.allow
     if not options.worklist:
         allow -= {Service.WORKLIST, Service.MPPS}
+    if not options.workitems:
+        allow -= {Service.UPS}
     return Contexts(
         allow,
         options.acceptance.unknown_sop_classes,

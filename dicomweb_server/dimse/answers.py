@@ -4,7 +4,7 @@ The hot path of large answers: what is the same in all of them is encoded once, 
 """
 
 from binascii import a2b_base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -115,6 +115,13 @@ class AnswerEncoder:
 
     def _element(self, tag: int, vr: str, content: bytes) -> bytes:
         return self._head(tag, vr, len(content)) + content
+
+
+def attribute_list(document: Mapping[str, Any], transfer_syntax_uid: str, tags: Iterable[int] = ()) -> bytes:
+    """The data set of a normalized operation: these attributes of a DICOM JSON object, all if none are named."""
+    wanted = [f"{tag:08X}" for tag in tags] or document
+    keys = [RequestKey(int(tag, 16), document[tag]["vr"], "") for tag in wanted if tag in document]
+    return AnswerEncoder(keys, {}, transfer_syntax_uid).encode(orjson.dumps(document))
 
 
 def failed_list(instance_uids: Iterable[str], transfer_syntax_uid: str) -> bytes:

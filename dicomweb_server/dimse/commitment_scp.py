@@ -29,6 +29,9 @@ async def on_n_action(operation: Operation) -> None:
     if request.sop_instance_uid != PUSH_MODEL_INSTANCE:
         operation.respond(NO_SUCH_INSTANCE)
         return
+    if operation.data is None:
+        operation.respond(INVALID_ARGUMENT)
+        return
     try:
         data = await operation.whole_dataset(LARGEST_REQUEST, "request")
         wanted = read_request(data, context.transfer_syntax)

@@ -12,6 +12,7 @@ from dicomweb_server.dicom.uids import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     TRANSFER_SYNTAXES,
 )
+from dicomweb_server.dicom.workitem import UPS_PUSH
 from dicomweb_server.dimse.items import ContextResult
 from dicomweb_server.dimse.negotiation import NATIVE, Support
 from dicomweb_server.services.modalities import Service
@@ -26,12 +27,18 @@ __all__ = [
     "SERVICES",
     "STORAGE_CLASSES",
     "STORAGE_COMMITMENT",
+    "UPS_EVENT",
+    "UPS_PULL",
+    "UPS_PUSH",
+    "UPS_WATCH",
     "VERIFICATION",
+    "WORKITEM_CLASSES",
     "Contexts",
     "Service",
     "find_information",
     "is_storage",
     "is_unknown",
+    "may_name",
     "operation_name",
     "query_class",
     "retrieve_information",
@@ -44,6 +51,15 @@ MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"  # Information Model, C-FIND
 GET_WITHOUT_BULK_DATA = "1.2.840.10008.5.1.4.1.2.5.3"  # Composite Instance Retrieve Without Bulk Data (PS3.4 annex Z)
 PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"  # N-CREATE, N-SET
 PERFORMED_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.4"  # N-GET
+UPS_WATCH, UPS_PULL, UPS_EVENT, UPS_QUERY = (f"1.2.840.10008.5.1.4.34.6.{number}" for number in (2, 3, 4, 5))
+# What may be asked about workitems by which SOP class (PS3.4 §CC.2).
+WORKITEM_CLASSES: Mapping[str, tuple[str, ...]] = {
+    UPS_PUSH: ("N-CREATE", "N-ACTION", "N-GET"),
+    UPS_WATCH: ("C-FIND", "N-ACTION", "N-GET"),
+    UPS_PULL: ("C-FIND", "N-SET", "N-ACTION", "N-GET"),
+    UPS_EVENT: ("N-EVENT-REPORT",),
+    UPS_QUERY: ("C-FIND",),
+}
 
 
 # Storage classes whose instances belong to no study, so that there is nowhere to put them (PS3.4 annex GG).
@@ -102,6 +118,7 @@ ASKED: Mapping[str, str] = {
     MODALITY_WORKLIST: "C-FIND",
     INSTANCE_AVAILABILITY: "N-CREATE",
     PERFORMED_STEP: "N-CREATE, N-SET",
+    UPS_EVENT: "N-EVENT-REPORT, in the role of SCP",
     **{
         f"{root}.{last}": operation
         for root in ("1.2.840.10008.5.1.4.1.2.1", "1.2.840.10008.5.1.4.1.2.2")
@@ -116,6 +133,7 @@ SERVICES: Mapping[str, Service] = {
     PERFORMED_STEP: Service.MPPS,
     PERFORMED_STEP_RETRIEVE: Service.MPPS,
     INSTANCE_AVAILABILITY: Service.AVAILABILITY,
+    **dict.fromkeys(WORKITEM_CLASSES, Service.UPS),
     **dict.fromkeys(STORAGE_CLASSES, Service.STORE),
     **{uid: _QUERY_SERVICES[uid.rpartition(".")[2]] for uid in QUERY_LEVELS},
 }
@@ -161,7 +179,7 @@ class Contexts:
             return ContextResult.USER_REJECTION
         if service is Service.FIND:
             return Support(_IDENTIFIER_SYNTAXES, extended=find_information)
-        if service is Service.WORKLIST:
+        if service in (Service.WORKLIST, Service.UPS):
             return Support(_IDENTIFIER_SYNTAXES, extended=worklist_information)
         if service in (Service.MOVE, Service.GET):
             return Support(_IDENTIFIER_SYNTAXES, extended=retrieve_information)
@@ -191,6 +209,12 @@ def operation_name(service: Service) -> str:
         Service.AVAILABILITY: "N-CREATE",
     }
     return others.get(service, f"C-{service.name}")
+
+
+def may_name(abstract_syntax: str, sop_class_uid: str) -> bool:
+    """Whether a request of this context may be about that SOP class: its own; workitems are all of one (§CC.3.1)."""
+    is_workitem = sop_class_uid == UPS_PUSH and SERVICES.get(abstract_syntax) is Service.UPS
+    return sop_class_uid == abstract_syntax or is_workitem
 
 
 def find_information(proposed: bytes) -> bytes:

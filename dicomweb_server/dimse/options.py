@@ -121,6 +121,7 @@ class DimseOptions:
     timeouts: Timeouts = Timeouts()
     stop_timeout: float = 10.0
     worklist: bool = True  # offer the modality worklist, and take performed procedure steps
+    workitems: bool = True
     entities: tuple[ApplicationEntity, ...] = ()
     view: View | None = None
     labels: tuple[tuple[int, str], ...] = ()

@@ -4,12 +4,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.uids import is_valid_uid
-from dicomweb_server.dimse.answers import AnswerEncoder
-from dicomweb_server.dimse.identifiers import RequestKey
+from dicomweb_server.dimse.answers import attribute_list
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import (
     ATTRIBUTES_NOT_USED,
@@ -75,11 +72,8 @@ async def on_n_get(operation: Operation) -> None:
     except ServerError as error:
         _refuse(operation, error)
         return
-    asked = operation.request.attributes
-    tags = asked if asked else [int(tag, 16) for tag in step.document]
-    keys = [RequestKey(tag, attribute["vr"], "") for tag in tags if (attribute := step.document.get(f"{tag:08X}"))]
-    encoder = AnswerEncoder(keys, {}, operation.context.transfer_syntax)
-    operation.respond(SUCCESS, encoder.encode(orjson.dumps(step.document)))
+    asked = operation.request.attributes or ()
+    operation.respond(SUCCESS, attribute_list(step.document, operation.context.transfer_syntax, asked))
 
 
 async def _report(operation: Operation) -> dict[str, Any]:

@@ -12,19 +12,22 @@ from dicomweb_server.dimse.admission import Admitted, Load, Refused, admission, 
 from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.client import DimseClient
 from dicomweb_server.dimse.connection import Connection
+from dicomweb_server.dimse.contexts import UPS_EVENT
 from dicomweb_server.dimse.ending import AssociationLostError, End
 from dicomweb_server.dimse.entities import Door, doors
+from dicomweb_server.dimse.exchange import Exchange
 from dicomweb_server.dimse.handlers import HANDLERS
 from dicomweb_server.dimse.identity import Authenticator, Identified, identified
 from dicomweb_server.dimse.items import UserInformation
 from dicomweb_server.dimse.meter import SCP, Meter, NoMeter
-from dicomweb_server.dimse.negotiation import Answer, answer
+from dicomweb_server.dimse.negotiation import Answer, Context, answer
 from dicomweb_server.dimse.options import DimseOptions
 from dicomweb_server.dimse.pdu import AssociateAccept, AssociateRequest
 from dicomweb_server.dimse.reports import Reports
 from dicomweb_server.dimse.session import Session, Terms
 from dicomweb_server.dimse.tls import server_context
 from dicomweb_server.dimse.watched import Watched
+from dicomweb_server.dimse.workitem_reports import WorkitemReports
 from dicomweb_server.services import Services
 from dicomweb_server.services.associations import Part
 
@@ -55,6 +58,7 @@ class DimseServer:
         self._own_client = DimseClient(services, options, self._meter) if client is None else None
         self.client = client or cast(DimseClient, self._own_client)
         self._reports = Reports(services, options, self.client.user)
+        self._workitem_reports = WorkitemReports(services.workitems, options, self.client.user, self._way_to)
         self._listeners: list[tuple[Door, asyncio.Server]] = []
         self._waiting: dict[Connection, None] = {}  # connections without an association, oldest first
         self._sessions: dict[Connection, Session] = {}
@@ -85,6 +89,8 @@ class DimseServer:
             await self._close_listeners()
             raise
         await self._reports.resume()
+        if self.options.workitems:
+            self._workitem_reports.start()
 
     async def _listener(self, door: Door) -> asyncio.Server:
         context = None
@@ -116,6 +122,7 @@ class DimseServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._reports.stop()
+        await self._workitem_reports.stop()
         if self._own_client is not None:
             await self._own_client.close()
 
@@ -223,6 +230,7 @@ class DimseServer:
             meter=self._meter,
             reports=self._reports,
             destinations=self.client.destinations,
+            is_reachable=self._workitem_reports.is_reachable,
         )
         session = Session(connection, terms, HANDLERS)
         self._sessions[connection] = session
@@ -231,6 +239,15 @@ class DimseServer:
         watched = Watched(connection, Part.ACCEPTED, *titles, len(answered.accepted), session.outcomes)
         watched.is_in(self._services.associations)
         return session
+
+    def _way_to(self, ae_title: str) -> tuple[Exchange, Context] | None:
+        """An association of a node on which it takes event reports."""
+        for connection, session in self._sessions.items():
+            if connection.established and session.terms.origin.calling_ae_title == ae_title:
+                for context in session.terms.contexts:
+                    if context.abstract_syntax == UPS_EVENT:
+                        return session.exchange, context
+        return None
 
     def _forget(self, connection: Connection) -> None:
         del self._sessions[connection]

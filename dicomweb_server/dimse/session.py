@@ -12,6 +12,7 @@ from dicomweb_server.dimse.advance import Advance
 from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.commitment import CommitmentRequest
 from dicomweb_server.dimse.connection import Connection
+from dicomweb_server.dimse.contexts import may_name
 from dicomweb_server.dimse.ending import AssociationLostError
 from dicomweb_server.dimse.exchange import Exchange
 from dicomweb_server.dimse.limits import DestinationLimits
@@ -65,6 +66,7 @@ class Terms:
     meter: Meter
     reports: ReportQueue | None = None
     destinations: Outbound | None = None
+    is_reachable: Callable[[str], bool] = lambda ae_title: False  # whether a node could be told of events
 
 
 class Operation:
@@ -215,7 +217,7 @@ class Session:
         request, context = operation.request, operation.context
         if handler is None or not handler.serves(context.abstract_syntax):
             operation.respond(UNRECOGNIZED_OPERATION)
-        elif request.sop_class_uid != context.abstract_syntax or not self._peer_may(context, handler):
+        elif not may_name(context.abstract_syntax, request.sop_class_uid) or not self._peer_may(context, handler):
             operation.respond(SOP_CLASS_NOT_SUPPORTED)
         elif handler.needs_dataset and operation.data is None:
             self.connection.abort(f"{handler.name} without a data set")

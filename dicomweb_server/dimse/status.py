@@ -44,6 +44,7 @@ INVALID_OBJECT_INSTANCE = Status(0x0117, "the SOP Instance UID is ill-formed")
 DUPLICATE_INSTANCE = Status(0x0111)
 ATTRIBUTES_NOT_USED = Status(0x0107)  # a warning: the rest was
 NO_SUCH_ACTION = Status(0x0123)
+NOT_SUPPORTED = Status(0x0001, "some of the attributes are not there")  # a warning: the others were told
 SOP_CLASS_NOT_SUPPORTED = Status(0x0122, "not the SOP class of the presentation context")
 UNRECOGNIZED_OPERATION = Status(0x0211, "the SOP class has no such operation")
 

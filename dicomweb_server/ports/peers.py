@@ -39,6 +39,7 @@ class Service(Enum):
     COMMITMENT = "commitment"  # storage commitment
     MPPS = "mpps"  # modality performed procedure steps
     AVAILABILITY = "availability"  # Instance Availability Notification
+    UPS = "ups"  # workitems (Unified Procedure Steps)
 
 
 class Manufacturer(Enum):

@@ -34,6 +34,7 @@ _PERMISSIONS: Mapping[str, tuple[Service, ...]] = {
     "AllowNAction": (Service.COMMITMENT,),
     "AllowEventReport": (),
 }
+_ALLOW_WORKITEMS = "AllowUps"  # a word of ours; without it, they are for nodes that may do everything
 _LIST = ("AET", "Host", "Port", "Manufacturer")
 _MOST_SECONDS = 3600
 _MOST_ASSOCIATIONS = 16
@@ -82,6 +83,7 @@ def written_modality(modality: Modality) -> dict[str, Any]:
         "MaxAssociations": modality.max_associations,
         "Bandwidth": modality.bandwidth,
         **permissions,
+        _ALLOW_WORKITEMS: Service.UPS in modality.allow,
     }
 
 
@@ -93,6 +95,8 @@ def _allowed(raw: Mapping[str, Any]) -> frozenset[Service]:
     for name, services in _PERMISSIONS.items():
         if not _flag(raw, name, default=True):
             allowed -= set(services)
+    if not _flag(raw, _ALLOW_WORKITEMS, default=allowed == set(Service)):
+        allowed.discard(Service.UPS)
     return frozenset(allowed)
 
 

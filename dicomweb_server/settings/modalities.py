@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dicomweb_server.services.orthanc_modalities import FORMER_MANUFACTURERS
 from dicomweb_server.settings.kinds import Choice, Integer, Seconds, Several, Size, Text, Toggle
 
-OPERATIONS = ("echo", "store", "find", "worklist", "get", "move", "commitment", "mpps", "availability")
+OPERATIONS = ("echo", "store", "find", "worklist", "get", "move", "commitment", "mpps", "availability", "ups")
 MANUFACTURERS = ("Generic", "GenericNoWildcardInDates", "GenericNoUniversalWildcard", "Vitrea", "GE")
 AE_TITLE = Text("an AE title: 1 to 16 printable ASCII characters, no backslash", r"[\x20-\x5b\x5d-\x7e]{1,16}")
 _HOST = Text("a host name or address", r"[A-Za-z0-9._:%-]{1,253}")

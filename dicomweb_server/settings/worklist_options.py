@@ -163,6 +163,7 @@ class WorklistSettings(RemoteSettings):
     worklist_interval: float = option(
         "Worklist", Seconds(1, 86400), "How often is looked for steps to be removed.", default=60.0
     )
+    workitems: bool = option("Worklist", Toggle(), "Keep workitems (Unified Procedure Steps, UPS).", default=True)
     workitem_keep: float = option(
         "Worklist",
         Seconds(0, 10**9),

@@ -48,7 +48,7 @@ def test_what_is_not_allowed_is_rejected_by_the_user() -> None:
     [
         ("1.3.12.2.1107.5.9.1", Service.STORE, None),  # private
         ("1.2.840.10008.5.1.4.1.1.99999", Service.STORE, None),  # newer than our tables
-        ("1.2.840.10008.5.1.4.34.6.1", None, None),  # known, and no storage
+        ("1.2.840.10008.1.40", None, None),  # known, and no storage
         ("1.2.840.10008.1.2", None, None),  # a transfer syntax
         ("1.2.840.10008.5.1.1.9", None, None),  # print
         (CT, Service.STORE, Service.STORE),
