@@ -65,6 +65,10 @@ _CHOICES: tuple[tuple[str, str], ...] = (
         "those that a node sees that calls by the server's AE title, by their start; no match: 200 with an empty list,"
         " 204 in other forms than one JSON array; several matches as one XML document: 406",
     ),
+    (
+        "Changes of a performed step that only its creation may give (PS3.18 §15.5.3)",
+        "passed over, with a Warning; a missing or wrong attribute answers 400, a step that is over 409",
+    ),
     ("One data set as `application/dicom+json`", "an object; as a request also an array with one object"),
     ("Preamble (PS3.10 §7.1)", "cleared on receipt unless it is that of a TIFF file: setting `preamble`"),
 )

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from dicomweb_server.dicom.attribute_json import PLACE_OF_URL
+from dicomweb_server.dicom.compose import encoded
 from dicomweb_server.dicom.header import Header, open_dataset, open_part10
 from dicomweb_server.dicom.part10 import MAGIC, PREAMBLE_LENGTH
 from dicomweb_server.dicom.reading import start_reading
@@ -18,6 +19,11 @@ _NO_TAGS: frozenset[int] = frozenset()
 def data_set_json(data: bytes, transfer_syntax_uid: str) -> dict[str, Any]:
     """The attributes of a bare data set; ServerError(CANNOT_UNDERSTAND) if it is none."""
     return _json(open_dataset(data, transfer_syntax_uid))
+
+
+def normalized(document: object) -> dict[str, Any]:
+    """DICOM JSON from outside as it would be if it had come as a data set; ServerError says why it cannot be one."""
+    return data_set_json(encoded(document), EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 def read_document(data: bytes) -> dict[str, Any]:

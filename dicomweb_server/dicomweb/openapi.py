@@ -18,6 +18,7 @@ _VARIABLES: dict[str, dict[str, Any]] = {
     "series": _UID | {"description": "Series Instance UID"},
     "instance": _UID | {"description": "SOP Instance UID"},
     "transaction": _UID | {"description": "Transaction UID, chosen by who asks"},
+    "step": _UID | {"description": "SOP Instance UID of a performed procedure step, chosen by who performs it"},
     "frames": {
         "type": "string",
         "pattern": r"^[1-9][0-9]{0,9}(,[1-9][0-9]{0,9})*$",
@@ -73,7 +74,7 @@ _STORE_RESPONSE = {
 }
 
 # What DICOM JSON is in the operations of a tag, if not an array of data sets.
-_SCHEMAS = {"Store (STOW-RS)": "StoreResponse", "Storage commitment": "DataSet"}
+_SCHEMAS = {"Store (STOW-RS)": "StoreResponse", "Storage commitment": "DataSet", "Performed procedure steps": "DataSet"}
 
 TAGS = (
     {"name": "Search (QIDO-RS)", "description": "Find patients, studies, series and instances (PS3.18 §10.6)."},
@@ -81,7 +82,8 @@ TAGS = (
     {"name": "Retrieve (WADO-URI)", "description": "One instance by query parameters (PS3.18 chapter 9)."},
     {"name": "Store (STOW-RS)", "description": "Store instances (PS3.18 §10.5)."},
     {"name": "Storage commitment", "description": "Will the server keep instances safe? (PS3.18 chapter 13)."},
-    {"name": "Procedure steps", "description": "What modalities shall do, and did (PS3.18 chapters 14 and 15)."},
+    {"name": "Scheduled procedure steps", "description": "The modality worklist (PS3.18 chapter 14)."},
+    {"name": "Performed procedure steps", "description": "What modalities report (PS3.18 chapter 15)."},
     {"name": "Delete", "description": "Delete studies, series and instances; an extension of the standard."},
     {"name": "Capabilities", "description": "What the service offers (PS3.18 §8.9)."},
     {"name": "Operation", "description": "For those who run the server."},

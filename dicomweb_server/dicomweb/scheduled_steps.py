@@ -87,7 +87,7 @@ OPERATIONS: Sequence[Operation[Context]] = (
         Description(
             "searchForScheduledProcedureSteps",
             "Search the modality worklist",
-            "Procedure steps",
+            "Scheduled procedure steps",
             FOUND,
             ACCEPTED,
             parameters=(KEYS, *RULES, *PAGE, ACCEPT, CHARSET),

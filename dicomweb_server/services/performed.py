@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from dicomweb_server.dicom.dictionary import keyword_of
 from dicomweb_server.dicom.scheduled import (
     PERFORMED_STEP_STATUS,
     SCHEDULED_STEP_ATTRIBUTES,
@@ -52,13 +53,23 @@ class StepProblem(Enum):
     FINAL = "the performed step is over and cannot be changed"
 
 
+_REASONS: Mapping[StepProblem, Reason] = {
+    StepProblem.MISSING: Reason.BAD_REQUEST,
+    StepProblem.INVALID: Reason.BAD_REQUEST,
+    StepProblem.DUPLICATE: Reason.CONFLICT,
+    StepProblem.UNKNOWN: Reason.NOT_FOUND,
+    StepProblem.FINAL: Reason.CONFLICT,
+}
+
+
 class StepProblemError(ServerError):
     """A report that is refused. `problem`: of `StepProblem`; `tags`: of the attributes that are wrong."""
 
     def __init__(self, problem: StepProblem, tags: Sequence[str] = ()) -> None:
-        super().__init__(Reason.NOT_FOUND if problem is StepProblem.UNKNOWN else Reason.BAD_REQUEST, problem.value)
         self.problem = problem
         self.tags = tuple(int(tag, 16) for tag in tags)
+        names = ", ".join(keyword_of(tag) for tag in self.tags)
+        super().__init__(_REASONS[problem], f"{problem.value}: {names}" if names else problem.value)
 
 
 class PerformedStepService:

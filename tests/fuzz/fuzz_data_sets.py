@@ -1,33 +1,57 @@
-"""Bodies that are one data set, in JSON or XML: requests of storage commitment are refused in words, or answered."""
+"""Bodies that are one data set, in JSON or XML: commitments and performed steps are refused in words, or understood."""
 
 import time
 
 import orjson
 
+from dicomweb_server.dicom.data_set_json import normalized
 from dicomweb_server.dicom.dicom_xml import to_xml
 from dicomweb_server.dicomweb.commitment_modules import read_wanted, response_module
 from dicomweb_server.dicomweb.data_sets import documents
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.commitment_requests import Judged
+from dicomweb_server.services.performed import IN_PROGRESS, PerformedStep, changed_step, checked_references
 from dicomweb_server.wire.media_types import DICOM_JSON, DICOM_XML
+from tests.worklists import document, ending, item, report
 
 _KINDS = (DICOM_JSON, DICOM_XML)
-_REFUSALS = (Reason.BAD_REQUEST, Reason.CANNOT_UNDERSTAND, Reason.TOO_LARGE)
+_REFUSALS = (
+    Reason.BAD_REQUEST,
+    Reason.CANNOT_UNDERSTAND,
+    Reason.TOO_LARGE,
+    Reason.MISSING_BULK_DATA,
+    Reason.MISSING_UID,
+    Reason.CONFLICT,
+)
 
 
 def fuzz(data: bytes) -> None:
-    """Which kind, and a text."""
+    """Which kind, which door, and a text."""
     started = time.process_time()
     try:
-        for document in documents(data[1:], _KINDS[data[0] & 1 if data else 0], "the text"):
-            wanted = read_wanted(document, "1.2.3")
-            answer = response_module(Judged(each, 0x0112 * (number & 1)) for number, each in enumerate(wanted))
-            assert answer
-            assert to_xml(orjson.loads(orjson.dumps(answer)))
+        for received in documents(data[1:], _KINDS[data[0] & 1 if data else 0], "the text"):
+            _DOORS[data[0] >> 1 & 1](received)
     except ServerError as error:
         assert error.reason in _REFUSALS
         assert error.detail
     assert time.process_time() - started < 2
+
+
+def _commit(received: dict[str, object]) -> None:
+    wanted = read_wanted(received, "1.2.3")
+    answer = response_module(Judged(each, 0x0112 * (number & 1)) for number, each in enumerate(wanted))
+    assert answer
+    assert to_xml(orjson.loads(orjson.dumps(answer)))
+
+
+def _perform(received: dict[str, object]) -> None:
+    told = normalized(received)
+    assert normalized(told) == told
+    checked_references(told)
+    changed_step(PerformedStep("1.2.3", IN_PROGRESS, told), told)
+
+
+_DOORS = (_commit, _perform)
 
 
 def _uid(tag: str, uid: str) -> dict[str, object]:
@@ -48,4 +72,6 @@ def seeds() -> list[bytes]:
         _sequence("00081110", _uid("0020000D", "1.2.7") | _sequence("00081115", series, _uid("0020000E", "1.2.8"))),
         _sequence("00081110", _uid("0020000D", "1.2.7")),
     ]
-    return [b"\0" + orjson.dumps(one) for one in requests] + [b"\1" + to_xml(one) for one in requests]
+    seeds = [b"\0" + orjson.dumps(one) for one in requests] + [b"\1" + to_xml(one) for one in requests]
+    reports = [document(report(item(StudyInstanceUID="1.2.3"), PatientName="Müller")), document(ending())]
+    return seeds + [b"\2" + orjson.dumps(one) for one in reports] + [b"\3" + to_xml(one) for one in reports]
