@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dicomweb_server.bootstrap.remotes import remote_kinds
+from dicomweb_server.bootstrap.worklist import workitem_kind
 from dicomweb_server.services import Services
 from dicomweb_server.services.archive_job import ArchiveKind
 from dicomweb_server.services.edit_jobs import ModificationJobs
@@ -26,6 +27,7 @@ def job_kinds(settings: Settings, services: Services) -> Sequence[JobKind]:
         ArchiveKind("Archive", services.archives, services.resources),
         ArchiveKind("Media", services.archives, services.resources),
         *remote_kinds(settings, services),
+        workitem_kind(settings, services),
         ModificationJobs(services.edits),
         SplitJobs(services.edits),
         MergeJobs(services.edits),

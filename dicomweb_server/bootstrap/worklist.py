@@ -3,6 +3,7 @@
 from dicomweb_server.services import Services
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.priors import PriorsOfSteps
+from dicomweb_server.services.study_workitems import Code, Source, StudyWorkitemKind, WorkitemTemplate
 from dicomweb_server.services.workitem_events import EventQueue
 from dicomweb_server.services.workitems import WorkitemService
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
@@ -32,6 +33,22 @@ def worklist_import(settings: Settings, store: Store, services: Services) -> Wor
     sources = settings.worklist_import if settings.worklist else ()
     options = ImportOptions(sources, settings.worklist_import_interval, settings.worklist_import_days)
     return WorklistImport(store.worklist, services.worklist, services.modalities, options)
+
+
+def workitem_kind(settings: Settings, services: Services) -> StudyWorkitemKind:
+    """The jobs that schedule workitems for studies."""
+    templates = {
+        name: WorkitemTemplate(
+            each.label, each.worklist, each.priority.upper(), _code(each.station), _code(each.workitem)
+        )
+        for name, each in settings.workitem_templates.items()
+    }
+    source = Source(settings.ae_title, (settings.public_url or "").rstrip("/"))
+    return StudyWorkitemKind(services.workitems, services.search, services.retrieve, templates, source)
+
+
+def _code(text: str) -> Code | None:
+    return Code(*text.split("^")) if text else None
 
 
 def workitem_service(settings: Settings, store: Store) -> WorkitemService:

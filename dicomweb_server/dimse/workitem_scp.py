@@ -37,7 +37,7 @@ from dicomweb_server.dimse.worklist_scp import worklist_encoder
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.workitems import Subscriber, WorkitemSearch
 
-_LARGEST = 1 << 20
+_LARGEST = 4 << 20
 _RECEIVING_AE, _DELETION_LOCK = 0x00741234, 0x00741230
 
 Answer = Callable[[Operation], Awaitable[None]]

@@ -19,6 +19,7 @@ class Via(Enum):
     DICOMWEB = "Server"
     NOTICE = "Notified"  # a modality that is only told what can be had here
     PRIORS = "Archive"  # a modality from which earlier studies of the patient are fetched
+    WORKITEM = "Template"  # none: a workitem is scheduled here
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from dicomweb_server.services.retrieve import RetrieveService
 from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.sending import written_scopes
 from dicomweb_server.services.sending_kinds import MODALITY_STORE, PEER_STORE, STOW
+from dicomweb_server.services.study_workitems import STUDY_WORKITEM
 
 __all__ = ["Destination", "RoutingRule", "RoutingService", "Via"]
 
@@ -46,12 +47,16 @@ _JOB_TYPE = {
     Via.DICOMWEB: STOW,
     Via.NOTICE: NOTIFICATION,
     Via.PRIORS: PRIORS,
+    Via.WORKITEM: STUDY_WORKITEM,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A known modality, peer or DICOMweb server. `ae_title`: of one to which nothing goes back that it sent."""
+    """A known modality, peer or DICOMweb server, or a template of workitems.
+
+    `ae_title`: of one to which nothing goes back that it sent.
+    """
 
     via: Via
     name: str

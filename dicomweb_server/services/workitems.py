@@ -62,10 +62,11 @@ __all__ = [
     "Workitem",
     "WorkitemSearch",
     "WorkitemService",
+    "dicom_now",
 ]
 
 _logger = logging.getLogger("dicomweb_server.workitems")
-_LARGEST = 1 << 20
+_LARGEST = 4 << 20  # with every image that goes in or came out
 _BATCH = 200  # workitems that are looked at in one go
 _INTERVAL = 60.0  # seconds between two looks for those that are to go
 
@@ -110,7 +111,7 @@ class WorkitemService:
         if not is_valid_uid(uid) or uid in (ALL_WORKITEMS, FILTERED_WORKITEMS):
             raise WorkitemError(Problem.INVALID, [(SOP_INSTANCE_UID,)])
         _check_size(document)
-        content, modified = new_workitem(uid, document, _now())
+        content, modified = new_workitem(uid, document, dicom_now())
         workitem = Workitem(uid, State.SCHEDULED, content, created=time.time())
         told = await self._workitems.add_workitem(workitem, lambda watch: _is_watched(content, watch))
         if told is None:
@@ -128,7 +129,7 @@ class WorkitemService:
     async def update(self, uid: str, document: Document, transaction_uid: str = "") -> None:
         """Change attributes of a workitem; of one in progress only for whoever has its Transaction UID."""
         _check_size(document)
-        now = _now()
+        now = dicom_now()
 
         def changed(found: Workitem) -> Workitem:
             _check_lock(found, transaction_uid)
@@ -143,7 +144,7 @@ class WorkitemService:
         """Claim a workitem, or end it (PS3.4 §CC.2.1); a Notice: it had ended so before. Of many, one claims it."""
         if state not in {each.value for each in State}:
             raise WorkitemError(Problem.INVALID, [(STATE,)])
-        wanted, now, notices = State(state), _now(), list[Notice | None]()
+        wanted, now, notices = State(state), dicom_now(), list[Notice | None]()
 
         def changed(found: Workitem) -> Workitem:
             notices[:] = [allowed_change(found.state, wanted, found.transaction_uid, transaction_uid)]
@@ -159,7 +160,7 @@ class WorkitemService:
 
     async def request_cancel(self, uid: str, ae_title: str, request: Document | None = None) -> Notice | None:
         """Ask for a workitem to be canceled (PS3.4 §CC.2.2); a Notice: it was already. One that nobody has begun is."""
-        now, reasons, notices = _now(), request or {}, list[Notice | None]()
+        now, reasons, notices = dicom_now(), request or {}, list[Notice | None]()
         _check_size(reasons)
 
         def changed(found: Workitem) -> Workitem:
@@ -266,7 +267,8 @@ class WorkitemService:
                 self.events.put([state_report(each.document)], [subscriber])
 
 
-def _now() -> str:
+def dicom_now() -> str:
+    """The time, as a DT value in UTC."""
     return datetime.now(UTC).strftime("%Y%m%d%H%M%S%z")
 
 

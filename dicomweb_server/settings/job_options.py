@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dicomweb_server.settings.kinds import Integer, Several, Text, Toggle
 from dicomweb_server.settings.option import option
 from dicomweb_server.settings.routes import Route, Routes
+from dicomweb_server.settings.workitem_templates import WorkitemTemplate, WorkitemTemplates
 from dicomweb_server.settings.worklist_options import WorklistSettings
 
 _GROUP = "Jobs"
@@ -40,6 +41,9 @@ class JobSettings(WorklistSettings):
         "Modalities from which earlier studies of a patient are fetched when a step is scheduled.",
         default=(),
     )
+    workitem_templates: Mapping[str, WorkitemTemplate] = option(
+        _GROUP, WorkitemTemplates(), "What the workitems have in common that routes schedule for studies.", default={}
+    )
     routes: Mapping[str, Route] = option(
-        _GROUP, Routes(), "Rules by which what arrives is sent on; see Routing.", default={}
+        _GROUP, Routes(), "Rules by which what arrives is sent on, or worked on; see Routing.", default={}
     )

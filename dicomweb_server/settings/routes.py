@@ -16,6 +16,7 @@ _VIA = {
     "dicomweb": Via.DICOMWEB,
     "notify": Via.NOTICE,
     "priors": Via.PRIORS,
+    "workitem": Via.WORKITEM,
 }
 _LEVELS = {"instance": Level.INSTANCE, "series": Level.SERIES, "study": Level.STUDY}
 _SENDERS = Several(AE_TITLE)
@@ -38,9 +39,9 @@ class Routes:
     """A table of rules by name; as text `NAME=KIND:DESTINATION` separated by commas."""
 
     allowed: str = (
-        "a table of name = { to, when, match, from }: to is modality:NAME, peer:NAME, dicomweb:NAME, notify:NAME "
-        "or priors:NAME, when one of instance, series, study, match a table of attribute = value, from a list of AE "
-        "titles (as text: NAME=KIND:DESTINATION, separated by commas)"
+        "a table of name = { to, when, match, from }: to is modality:NAME, peer:NAME, dicomweb:NAME, notify:NAME, "
+        "priors:NAME or workitem:NAME, when one of instance, series, study, match a table of attribute = value, from a "
+        "list of AE titles (as text: NAME=KIND:DESTINATION, separated by commas)"
     )
 
     def read(self, raw: object) -> dict[str, Route]:
@@ -52,9 +53,12 @@ def _route(name: str, raw: object) -> Route:
     if not isinstance(raw, Mapping) or "to" not in raw or not set(raw) <= _KNOWN:
         raise ValueError(f"route {name}: expected to, and perhaps when, match, from")
     via, colon, destination = str(raw["to"]).partition(":")
-    when, match = str(raw.get("when", "instance")), raw.get("match", {})
+    is_workitem = _VIA.get(via) is Via.WORKITEM
+    when, match = str(raw.get("when", "study" if is_workitem else "instance")), raw.get("match", {})
     if via not in _VIA or not colon or not destination:
-        raise ValueError(f"route {name}: to is not modality:NAME, peer:NAME, dicomweb:NAME, notify:NAME or priors:NAME")
+        raise ValueError(f"route {name}: to is none of {', '.join(f'{kind}:NAME' for kind in _VIA)}")
+    if is_workitem and when != "study":
+        raise ValueError(f"route {name}: workitems are for studies that are complete, when is study")
     if _VIA[via] is Via.PRIORS:  # they are wanted before the study is complete
         if "when" in raw:
             raise ValueError(f"route {name}: priors are fetched when a study begins to come, there is no when")

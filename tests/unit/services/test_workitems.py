@@ -110,7 +110,7 @@ async def test_what_is_not_there(service: Watched) -> None:
 
 
 async def test_what_is_no_workitem(service: Watched) -> None:
-    large = document(workitem()) | {"00400400": {"vr": "LT", "Value": ["x" * (1 << 20)]}}
+    large = document(workitem()) | {"00400400": {"vr": "LT", "Value": ["x" * (4 << 20)]}}
     for wrong, reason in (
         ({"XXXX": {"vr": "LO"}}, Reason.CANNOT_UNDERSTAND),
         ({"00741002": {"vr": "SQ", "Value": "abc"}}, Reason.CANNOT_UNDERSTAND),
