@@ -37,18 +37,19 @@ _DIALECT = sqlite.dialect()
 
 
 def _making(*made: Table) -> list[str]:
-    """The statements that make tables."""
+    """The statements that make tables, unless they are there: a version may have had them before its number said so."""
     statements = []
     for table in made:
-        statements.append(str(CreateTable(table).compile(dialect=_DIALECT)))
+        statements.append(str(CreateTable(table, if_not_exists=True).compile(dialect=_DIALECT)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        statements += [str(CreateIndex(index).compile(dialect=_DIALECT)) for index in indexes]
+        statements += [str(CreateIndex(index, if_not_exists=True).compile(dialect=_DIALECT)) for index in indexes]
     return statements
 
 
 # MIGRATIONS[n] leads from version n + 1 to n + 2, each in its own transaction. Version 1 is what `tables` said first.
 MIGRATIONS: Sequence[Sequence[Step]] = (
     _making(workitem_tables.workitem, workitem_tables.workitem_subscription, workitem_tables.workitem_watch),
+    _making(commitment_tables.commitment_request),
 )
 
 

@@ -1,13 +1,15 @@
 """The schema's version: new, migrated, refused."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from dicomweb_server.dicom.attributes import ATTRIBUTES, Level
 from dicomweb_server.errors import ServerError
 from dicomweb_server.storage import schema, tables
+
+LATER = ("workitem_subscription", "workitem_watch", "workitem", "commitment_request")
 
 
 @pytest.fixture
@@ -56,10 +58,11 @@ def test_an_older_index_is_migrated_step_by_step(connection: sqlite3.Connection)
     assert connection.execute("SELECT value FROM state WHERE name = 'verified'").fetchone() == ("5",)
 
 
-def test_an_index_from_before_workitems_gets_their_tables(connection: sqlite3.Connection) -> None:
+@pytest.mark.parametrize("missing", [LATER, LATER[3:], ()])
+def test_an_older_index_gets_the_tables_that_it_lacks(connection: sqlite3.Connection, missing: Sequence[str]) -> None:
     schema.prepare(connection, ())
-    made = {name: columns(connection, name) for name in ("workitem_subscription", "workitem_watch", "workitem")}
-    for name in made:
+    made = {name: columns(connection, name) for name in LATER}
+    for name in missing:
         connection.execute(f"DROP TABLE {name}")
     schema.prepare(connection)
     assert schema.version(connection) == len(schema.MIGRATIONS) + 1
