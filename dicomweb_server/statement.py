@@ -66,6 +66,11 @@ _CHOICES: tuple[tuple[str, str], ...] = (
         " 204 in other forms than one JSON array; several matches as one XML document: 406",
     ),
     (
+        "Workitems (PS3.18 chapter 11)",
+        "one without a UID is given one; a missing or another Transaction UID answers 400, a second claim and whatever"
+        " the state does not allow 409; one that was removed 404; searches as those for scheduled procedure steps",
+    ),
+    (
         "Changes of a performed step that only its creation may give (PS3.18 §15.5.3)",
         "passed over, with a Warning; a missing or wrong attribute answers 400, a step that is over 409",
     ),

@@ -21,6 +21,7 @@ def dicomweb_options(settings: Settings) -> DicomwebOptions:
         max_request_size=settings.max_request_size,
         max_instance_size=settings.max_instance_size,
         worklist=settings.worklist,
+        workitems=settings.workitems,
         ae_title=settings.ae_title,
     )
 

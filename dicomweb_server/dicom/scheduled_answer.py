@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dicomweb_server.dicom.attribute_path import is_private
-from dicomweb_server.dicom.dictionary import public_vr
-from dicomweb_server.dicom.matching import private_tag
 from dicomweb_server.dicom.query import Include
+from dicomweb_server.dicom.selection import selected
 
 _STEP = 0x00400100
 # Of type 1 and 2: answered also if there is no value; the others of type 1C and 2C: if there is one.
@@ -27,14 +25,13 @@ RETURNED_IF_THERE = (*((tag,) for tag in _IF_THERE), *((_STEP, tag) for tag in _
 """Paths of what an answer has if the item has it."""
 
 Document = Mapping[str, Any]
-_Wanted = Sequence[tuple[tuple[int, ...], Include]]  # (the rest of the path, what is wanted)
 _DEFAULT = [Include(path) for path in RETURN_KEYS]
 
 
 def answer(document: Document, asked: Iterable[Include]) -> dict[str, Any]:
     """The return keys and what was asked for; empty where the item has no value."""
     optional = [one for one in map(Include, RETURNED_IF_THERE) if _has(document, one.path)]
-    return _selected(document, [(one.path, one) for one in (*_DEFAULT, *optional, *asked)])
+    return selected(document, (*_DEFAULT, *optional, *asked))
 
 
 def _has(document: Document, path: Sequence[int]) -> bool:
@@ -42,34 +39,3 @@ def _has(document: Document, path: Sequence[int]) -> bool:
     if attribute is None or len(path) == 1:
         return attribute is not None
     return any(_has(item, path[1:]) for item in attribute.get("Value") or ())
-
-
-def _selected(document: Document, wanted: _Wanted) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    below: dict[str, list[tuple[tuple[int, ...], Include]]] = {}
-    for path, include in wanted:
-        tag = _tag(document, path[0], include.private_creator)
-        if tag is None:
-            continue
-        name = f"{tag:08X}"
-        if is_private(tag) and include.private_creator is not None:
-            creator = f"{tag >> 16:04X}00{tag >> 8 & 0xFF:02X}"  # without which it says nothing
-            found[creator] = document[creator]
-        if len(path) > 1:
-            below.setdefault(name, []).append((path[1:], include))
-        elif name in document or not is_private(tag):
-            found[name] = document.get(name) or {"vr": _vr(tag)}
-    for name, inner in below.items():
-        if name not in found:  # else all of it is wanted
-            items = [_selected(item, inner) for item in document.get(name, {}).get("Value") or () if item]
-            found[name] = {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
-    return dict(sorted(found.items()))
-
-
-def _tag(document: Document, tag: int, creator: str | None) -> int | None:
-    return private_tag(document, tag, creator) if is_private(tag) and creator is not None else tag
-
-
-def _vr(tag: int) -> str:
-    vr = public_vr(tag)
-    return "US" if vr == "xs" else vr

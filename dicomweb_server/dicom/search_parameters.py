@@ -59,12 +59,12 @@ def search_request(
 
 
 def worklist_request(pairs: Pairs) -> SearchRequest:
-    """The search for scheduled procedure steps that a request means (PS3.18 §14.4.1); ServerError(BAD_REQUEST).
+    """The search for scheduled steps or workitems that a request means (PS3.18 §11.9.1, §14.4.1).
 
-    A range of start dates and one of start times are one interval there (PS3.4 §K.2.2.1.2).
+    ServerError(BAD_REQUEST). A range of start dates and one of start times are one interval (PS3.4 §K.2.2.1.2).
     """
     if refused := [name for name, _ in pairs if name in _NOT_OF_WORKLIST]:
-        raise _refusal(f"parameter {refused[0]}: scheduled steps come by their start, and are not counted")
+        raise _refusal(f"parameter {refused[0]}: what is scheduled comes by its start, and is not counted")
     # No attribute is one of a lower level.
     return _request(_Reading(Level.INSTANCE, [*pairs, ("combineddatetime", "true")]))
 

@@ -63,7 +63,9 @@ class Problem(Enum):
     MISSING = (0x0120, Reason.BAD_REQUEST, "missing attribute")
     NO_VALUE = (0x0121, Reason.BAD_REQUEST, "attribute without a value")
     FINAL = (0xC300, Reason.CONFLICT, "the workitem may no longer be updated")
-    WRONG_TRANSACTION = (0xC301, Reason.CONFLICT, "the correct Transaction UID was not provided")
+    NO_TRANSACTION = (0xC301, Reason.BAD_REQUEST, "the Transaction UID is missing")
+    WRONG_TRANSACTION = (0xC301, Reason.BAD_REQUEST, "the Transaction UID is another")
+    CLAIMED = (0xC301, Reason.CONFLICT, "the workitem was claimed with another Transaction UID")
     ALREADY_IN_PROGRESS = (0xC302, Reason.CONFLICT, "the workitem is already IN PROGRESS")
     NOT_SCHEDULED_ANEW = (0xC303, Reason.BAD_REQUEST, "a workitem becomes SCHEDULED by its creation only")
     NOT_READY = (0xC304, Reason.CONFLICT, "final state needs")
@@ -140,8 +142,11 @@ def allowed_change(now: State, wanted: State, lock: str, transaction_uid: str) -
     """
     if wanted is State.SCHEDULED:
         raise WorkitemError(Problem.NOT_SCHEDULED_ANEW)
-    if not transaction_uid or (now is not State.SCHEDULED and transaction_uid != lock):
-        raise WorkitemError(Problem.WRONG_TRANSACTION)
+    if not transaction_uid:
+        raise WorkitemError(Problem.NO_TRANSACTION)
+    if now is not State.SCHEDULED and transaction_uid != lock:
+        is_end = now is State.IN_PROGRESS and wanted in FINAL
+        raise WorkitemError(Problem.WRONG_TRANSACTION if is_end else Problem.CLAIMED)
     return _granted(_CHANGES[now, wanted])
 
 

@@ -15,7 +15,7 @@ class DicomwebOptions:
 
     `immutable`: a stored instance is never replaced, so that caches may keep frames without asking again.
     `max_request_size`: of a body, after its content coding was undone. `worklist`: procedure steps are offered, those
-    for `ae_title` and those for everybody.
+    for `ae_title` and those for everybody. `workitems`: these are.
     """
 
     service_url: ServiceUrl = ServiceUrl("/dicom-web")  # noqa: RUF009 - frozen
@@ -25,6 +25,7 @@ class DicomwebOptions:
     max_request_size: int = 1 << 36
     max_instance_size: int = 1 << 34
     worklist: bool = True
+    workitems: bool = True
     ae_title: str = ""
 
 

@@ -65,6 +65,12 @@ async def received_data_set(request: Request, limit: int) -> Document:
     return found[0]
 
 
+def has_body(request: Request) -> bool:
+    """Whether the request has one, as its header says (RFC 9112 §6.3)."""
+    length = header(request.scope, b"content-length")
+    return header(request.scope, b"transfer-encoding") is not None or length not in (None, "0")
+
+
 def data_set(document: Document, offer: Offer, *, status: int = 200, headers: HeaderList = ()) -> Response:
     """An answer that is a data set."""
     body = orjson.dumps(document) if offer.media_type == DICOM_JSON else to_xml(document)

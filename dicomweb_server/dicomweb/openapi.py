@@ -19,6 +19,7 @@ _VARIABLES: dict[str, dict[str, Any]] = {
     "instance": _UID | {"description": "SOP Instance UID"},
     "transaction": _UID | {"description": "Transaction UID, chosen by who asks"},
     "step": _UID | {"description": "SOP Instance UID of a performed procedure step, chosen by who performs it"},
+    "workitem": _UID | {"description": "UID of a workitem"},
     "frames": {
         "type": "string",
         "pattern": r"^[1-9][0-9]{0,9}(,[1-9][0-9]{0,9})*$",
@@ -74,7 +75,10 @@ _STORE_RESPONSE = {
 }
 
 # What DICOM JSON is in the operations of a tag, if not an array of data sets.
-_SCHEMAS = {"Store (STOW-RS)": "StoreResponse", "Storage commitment": "DataSet", "Performed procedure steps": "DataSet"}
+_SCHEMAS = {
+    "Store (STOW-RS)": "StoreResponse",
+    **dict.fromkeys(("Storage commitment", "Performed procedure steps", "Worklist service"), "DataSet"),
+}
 
 TAGS = (
     {"name": "Search (QIDO-RS)", "description": "Find patients, studies, series and instances (PS3.18 §10.6)."},
@@ -84,6 +88,7 @@ TAGS = (
     {"name": "Storage commitment", "description": "Will the server keep instances safe? (PS3.18 chapter 13)."},
     {"name": "Scheduled procedure steps", "description": "The modality worklist (PS3.18 chapter 14)."},
     {"name": "Performed procedure steps", "description": "What modalities report (PS3.18 chapter 15)."},
+    {"name": "Worklist service", "description": "Workitems, UPS-RS (PS3.18 chapter 11)."},
     {"name": "Delete", "description": "Delete studies, series and instances; an extension of the standard."},
     {"name": "Capabilities", "description": "What the service offers (PS3.18 §8.9)."},
     {"name": "Operation", "description": "For those who run the server."},

@@ -52,6 +52,7 @@ from dicomweb_server.ports.workitems import (
     WorkitemFilter,
     Workitems,
 )
+from dicomweb_server.services.document_page import DocumentPage, document_page
 from dicomweb_server.services.workitem_events import EventQueue
 
 __all__ = [
@@ -195,6 +196,10 @@ class WorkitemService:
             batch = [known[uid].document for uid in uids[start : start + _BATCH] if uid in known]
             yield await asyncio.to_thread(_matching, batch, query)
 
+    async def page(self, search: WorkitemSearch, offset: int, limit: int) -> DocumentPage:
+        """At most `limit` of what `search` finds, after `offset` others."""
+        return await document_page(self.search(search), offset, limit)
+
     async def subscribe(
         self, uid: str, subscriber: Subscriber, *, is_locked: bool = False, keys: tuple[Match, ...] = ()
     ) -> None:
@@ -285,7 +290,7 @@ def _check_lock(workitem: Workitem, transaction_uid: str) -> None:
     if workitem.state is State.SCHEDULED and transaction_uid:
         raise WorkitemError(Problem.NOT_IN_PROGRESS)
     if workitem.transaction_uid != transaction_uid:
-        raise WorkitemError(Problem.WRONG_TRANSACTION)
+        raise WorkitemError(Problem.WRONG_TRANSACTION if transaction_uid else Problem.NO_TRANSACTION)
 
 
 def _claimed(workitem: Workitem, transaction_uid: str) -> Workitem:

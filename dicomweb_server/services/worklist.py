@@ -5,7 +5,6 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,9 +37,10 @@ from dicomweb_server.ports.worklist import (
     StepReference,
     StepStart,
 )
+from dicomweb_server.services.document_page import DocumentPage, document_page
 from dicomweb_server.services.priors import PriorsOfSteps
 
-__all__ = ["ScheduledStep", "WorklistOptions", "WorklistPage", "WorklistSearch", "WorklistService"]
+__all__ = ["ScheduledStep", "WorklistOptions", "WorklistSearch", "WorklistService"]
 
 _logger = logging.getLogger("dicomweb_server.worklist")
 _START_DATE_PATH = (0x00400100, 0x00400002)
@@ -81,14 +81,6 @@ class WorklistSearch:
     fuzzy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WorklistPage:
-    """Some of the worklist items that match. `is_more`: there are others after these."""
-
-    documents: Sequence[Mapping[str, Any]]
-    is_more: bool
-
-
 class WorklistService:
     """Scheduled procedure steps. A step that is over is found only by a query for its status."""
 
@@ -123,21 +115,9 @@ class WorklistService:
                 raise ServerError(Reason.TOO_LARGE, f"cut after {limit} matches, a limit of this server")
             yield found
 
-    async def page(self, search: WorklistSearch, offset: int, limit: int) -> WorklistPage:
+    async def page(self, search: WorklistSearch, offset: int, limit: int) -> DocumentPage:
         """At most `limit` of what `find` finds, after `offset` others."""
-        found: list[Mapping[str, Any]] = []
-        try:
-            async with aclosing(self.find(search)) as batches:
-                async for batch in batches:
-                    found += batch[offset:]
-                    offset = max(0, offset - len(batch))
-                    if len(found) > limit:
-                        break
-        except ServerError as error:
-            if error.reason is not Reason.TOO_LARGE:
-                raise
-            return WorklistPage(found[:limit], is_more=True)
-        return WorklistPage(found[:limit], len(found) > limit)
+        return await document_page(self.find(search), offset, limit)
 
     async def all(self) -> list[ScheduledStep]:
         """Every step, also those that are over, by start."""

@@ -82,7 +82,7 @@ async def test_from_the_cradle_to_the_grave(service: Watched) -> None:
     assert await refusal(service.change_state("1.1", "IN PROGRESS", "no UID")) is Problem.INVALID
     assert await refusal(service.change_state("1.1", "PAUSED", LOCK)) is Problem.INVALID
     assert await service.change_state("1.1", "IN PROGRESS", LOCK) is None
-    assert await refusal(service.update("1.1", document(results()))) is Problem.WRONG_TRANSACTION
+    assert await refusal(service.update("1.1", document(results()))) is Problem.NO_TRANSACTION
     assert await refusal(service.change_state("1.1", "COMPLETED", LOCK)) is Problem.NOT_READY
     await service.update("1.1", document(results()), LOCK)
     assert await service.change_state("1.1", "COMPLETED", LOCK) is None
