@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dicomweb_server.dicom.comparable import comparable
+from dicomweb_server.dicom.dictionary import public_vr
 from dicomweb_server.dicom.workitem import (
     CANCELLATION_REASON,
     CANCELLATION_TIME,
@@ -15,6 +16,7 @@ from dicomweb_server.dicom.workitem import (
     CONTACT_URI,
     DISCONTINUATION_REASON,
     MODIFIED,
+    PROGRESS,
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
     START,
@@ -98,7 +100,9 @@ def canceled_workitem(document: Document, request: Document, now: str) -> dict[s
     contact = {tag: request[tag] for tag in (CONTACT_URI, CONTACT_NAME) if has_value(request, tag)}
     if CONTACT_URI in contact:
         item[COMMUNICATIONS] = {"vr": "SQ", "Value": [contact]}
-    return finished_workitem(with_progress(document, item), State.CANCELED, now)
+    canceled = with_progress(document, item)
+    _check(canceled, [BY_TAG[PROGRESS]], creating=False)
+    return finished_workitem(canceled, State.CANCELED, now)
 
 
 def without_character_set(document: Document) -> dict[str, Any]:
@@ -156,6 +160,8 @@ def _problem(document: Document, tag: str, given: Given) -> Problem | None:
         return Problem.MISSING if given in (Given.VALUE, Given.PRESENT, Given.EMPTY) else None
     if given is Given.NONE:
         return Problem.NOT_ALLOWED
+    if (document[tag]["vr"] == "SQ") is not (public_vr(int(tag, 16)) == "SQ"):
+        return Problem.INVALID
     if not has_value(document, tag):
         return Problem.NO_VALUE if given in (Given.VALUE, Given.VALUE_IF_ANY) else None
     if given is Given.EMPTY:

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.compose import compose_data_set
+from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.matching import matches
 from dicomweb_server.dicom.query import Match, MatchKind, Query
-from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, is_valid_uid
 from dicomweb_server.dicom.workitem import (
     ALL_WORKITEMS,
     FILTERED_WORKITEMS,
@@ -111,8 +112,7 @@ class WorkitemService:
         uid = uid or f"2.25.{uuid.uuid4().int}"
         if not is_valid_uid(uid) or uid in (ALL_WORKITEMS, FILTERED_WORKITEMS):
             raise WorkitemError(Problem.INVALID, [(SOP_INSTANCE_UID,)])
-        _check_size(document)
-        content, modified = new_workitem(uid, document, dicom_now())
+        content, modified = new_workitem(uid, _canonical(document), dicom_now())
         workitem = Workitem(uid, State.SCHEDULED, content, created=time.time())
         told = await self._workitems.add_workitem(workitem, lambda watch: _is_watched(content, watch))
         if told is None:
@@ -129,13 +129,12 @@ class WorkitemService:
 
     async def update(self, uid: str, document: Document, transaction_uid: str = "") -> None:
         """Change attributes of a workitem; of one in progress only for whoever has its Transaction UID."""
-        _check_size(document)
-        now = dicom_now()
+        now, given = dicom_now(), _canonical(document)
 
         def changed(found: Workitem) -> Workitem:
             _check_lock(found, transaction_uid)
-            new = replace(found, document=changed_workitem(found.document, document, now))
-            _check_size(new.document)
+            new = replace(found, document=changed_workitem(found.document, given, now))
+            _encoded(new.document)
             return new
 
         done = await self._changed(uid, changed)
@@ -161,8 +160,7 @@ class WorkitemService:
 
     async def request_cancel(self, uid: str, ae_title: str, request: Document | None = None) -> Notice | None:
         """Ask for a workitem to be canceled (PS3.4 §CC.2.2); a Notice: it was already. One that nobody has begun is."""
-        now, reasons, notices = dicom_now(), request or {}, list[Notice | None]()
-        _check_size(reasons)
+        now, reasons, notices = dicom_now(), _canonical(request or {}), list[Notice | None]()
 
         def changed(found: Workitem) -> Workitem:
             notices[:] = [allowed_cancel(found.state)]
@@ -277,10 +275,17 @@ def dicom_now() -> str:
     return datetime.now(UTC).strftime("%Y%m%d%H%M%S%z")
 
 
-def _check_size(document: Document) -> None:
+def _encoded(document: Document) -> bytes:
     """ServerError(TOO_LARGE), or CANNOT_UNDERSTAND for what is no DICOM JSON."""
-    if len(compose_data_set(document)) > _LARGEST:
+    data = compose_data_set(document)
+    if len(data) > _LARGEST:
         raise ServerError(Reason.TOO_LARGE, f"a workitem of more than {_LARGEST} bytes")
+    return data
+
+
+def _canonical(document: Document) -> Document:
+    """As this server writes it, whoever wrote it: tags in capitals, each with a VR, items that are objects."""
+    return data_set_json(_encoded(document), EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 def _check_lock(workitem: Workitem, transaction_uid: str) -> None:

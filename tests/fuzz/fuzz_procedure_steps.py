@@ -1,10 +1,11 @@
-"""Whatever is asked of the worklist, reported as performed or committed, or lies in a file: refused, or understood."""
+"""Whatever is asked of worklists, reported as performed or committed, or lies in a file: refused, or understood."""
 
 import time
 from collections.abc import Callable
 
 import orjson
 
+from conformance.workitems import progress, results, workitem
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.compose import compose_data_set
 from dicomweb_server.dicom.data_set_json import data_set_json, read_document
@@ -13,6 +14,10 @@ from dicomweb_server.dicom.query import Include, Query
 from dicomweb_server.dicom.scheduled import scheduled_references, start_of, with_status
 from dicomweb_server.dicom.scheduled_answer import answer
 from dicomweb_server.dicom.search_parameters import worklist_request
+from dicomweb_server.dicom.workitem import State, WorkitemError
+from dicomweb_server.dicom.workitem_events import change_events, creation_events
+from dicomweb_server.dicom.workitem_rules import canceled_workitem, changed_workitem, finished_workitem, new_workitem
+from dicomweb_server.dimse.answers import attribute_list
 from dicomweb_server.dimse.commitment import read_report, read_request
 from dicomweb_server.dimse.identifiers import Rules, read_identifier, worklist_matches
 from dicomweb_server.dimse.worklist_scp import worklist_encoder
@@ -25,6 +30,7 @@ from tests.worklists import document, encoded, ending, item, keys, report
 SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
 _REFUSALS = (Reason.BAD_REQUEST, Reason.CANNOT_UNDERSTAND, Reason.MISSING_UID, Reason.UNSUPPORTED_TRANSFER_SYNTAX)
 _ITEM = document(item(StudyInstanceUID="1.2.3"))
+_WORKITEM, _ = new_workitem("1.2.3.4", document(workitem()), "20290101")
 _STEP = PerformedStep("1.2.3", "IN PROGRESS", document(report(StudyInstanceUID="1.2.3")))
 
 
@@ -68,7 +74,25 @@ def _file(data: bytes, syntax: str) -> None:
     orjson.dumps(with_status(found, "STARTED"))
 
 
-_DOORS: tuple[Callable[[bytes, str], None], ...] = (_query, _begun, _changed, _reported, _requested, _file, _searched)
+def _pushed(data: bytes, syntax: str) -> None:
+    made, _ = new_workitem("1.2.3.4", data_set_json(data, syntax), "20290101")
+    assert creation_events(made)
+    compose_data_set(made)
+
+
+def _pulled(data: bytes, syntax: str) -> None:
+    given = data_set_json(data, syntax)
+    canceled_workitem(_WORKITEM, given, "20290102")
+    new = changed_workitem(_WORKITEM, given, "20290102")
+    for event in change_events(_WORKITEM, new):
+        attribute_list(event.document, syntax)
+    for state in (State.CANCELED, State.COMPLETED):
+        compose_data_set(finished_workitem(new, state, "20290103"))
+
+
+_DOORS: tuple[Callable[[bytes, str], None], ...] = (
+    _query, _begun, _changed, _reported, _requested, _file, _searched, _pushed, _pulled,
+)  # fmt: skip
 
 
 def fuzz(data: bytes) -> None:
@@ -77,7 +101,7 @@ def fuzz(data: bytes) -> None:
     started = time.process_time()
     try:
         _DOORS[choice // 2 % len(_DOORS)](data[1:], SYNTAXES[choice & 1])
-    except StepProblemError:
+    except (StepProblemError, WorkitemError):
         pass
     except ServerError as error:
         if error.reason not in _REFUSALS:
@@ -92,6 +116,9 @@ def seeds() -> list[bytes]:
         report(item()),
         ending(),
         item(),
+        workitem(),
+        results(),
+        progress(ProcedureStepProgress="50"),
     ]
     found = [
         bytes([2 * door + (not implicit)]) + encoded(dataset, implicit=implicit)

@@ -118,6 +118,16 @@ def test_what_a_creation_must_not_say(attributes: dict[str, Any], problem: Probl
     assert refused.value.problem is problem
 
 
+@pytest.mark.parametrize("tag", ["00741002", "00404025", "00741204"])
+def test_an_attribute_that_is_another_kind_of_thing(tag: str) -> None:
+    given = document(workitem()) | {
+        tag: {"vr": "SQ", "Value": [{}]} if tag == "00741204" else {"vr": "LO", "Value": ["A"]}
+    }
+    with pytest.raises(WorkitemError) as refused:
+        new_workitem("1.2.3.4", given, NOW)
+    assert (refused.value.problem, refused.value.tags) == (Problem.INVALID, (int(tag, 16),))
+
+
 def test_a_change() -> None:
     old = created()
     given = document(progress(ProcedureStepProgress="50")) | {"00100020": old["00100020"]}  # may be repeated

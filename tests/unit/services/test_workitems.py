@@ -122,6 +122,15 @@ async def test_what_is_no_workitem(service: Watched) -> None:
     assert await found(service) == []
 
 
+async def test_json_is_kept_in_one_spelling(service: Watched) -> None:
+    given = {tag.lower(): each for tag, each in document(workitem()).items()}
+    given["0040a370"] = {}  # its VR is that of the standard
+    await service.create(given, "1.1")
+    kept = (await service.retrieve("1.1")).document
+    assert kept["0040A370"] == {"vr": "SQ"}
+    assert await refusal(service.create(given | {"00404025": {"vr": "SQ", "Value": [None]}})) is Problem.MISSING
+
+
 async def test_of_two_who_claim_one_wins_a_thousand_times(service: Watched) -> None:
     content = document(workitem())
 
