@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicomweb_server.dicom.dictionary import public_vr
-from dicomweb_server.dicom.workitem import PRIORITY, READINESS, START, STATE, STATIONS, WORKLIST_LABEL, Document, State
-from dicomweb_server.dicom.workitem_attributes import TABLE, Given
+from dicomweb_server.dicom.workitem import PRIORITY, READINESS, START, STATIONS, WORKLIST_LABEL, Document
+from dicomweb_server.dicom.workitem_rules import drafted_workitem
 
 _LABEL, _WORKITEM_CODE, _INPUT, _REQUEST = "00741204", "00404018", "00404021", "0040A370"
 _STUDY_UID, _SERIES_UID, _ACCESSION_NUMBER = "0020000D", "0020000E", "00080050"
@@ -67,7 +67,6 @@ def study_workitem(
         PRIORITY: template.priority,
         START: start,
         READINESS: "READY",
-        STATE: State.SCHEDULED.value,
     }
     sequences = {
         STATIONS: _codes(template.station),
@@ -75,12 +74,12 @@ def study_workitem(
         _INPUT: [_input(study_uid, uid, found, source) for uid, found in series.items()],
         _REQUEST: _requests(study_uid, study),
     }
-    return {
-        **{each.tag: _attribute(each.tag) for each in TABLE if each.create in (Given.PRESENT, Given.EMPTY)},
+    attributes = {
         **{tag: study[tag] for tag in TAKEN if tag in study and tag != _ACCESSION_NUMBER},
         **{tag: _attribute(tag, value) for tag, value in values.items()},
         **{tag: _attribute(tag, *items) for tag, items in sequences.items()},
     }
+    return drafted_workitem(attributes)
 
 
 def _attribute(tag: str, *values: object) -> dict[str, Any]:

@@ -63,6 +63,13 @@ def new_workitem(instance_uid: str, given: Document, now: str) -> tuple[dict[str
     return _touched(document, now), tuple(modified)
 
 
+def drafted_workitem(given: Document) -> dict[str, Any]:
+    """What creates a workitem, of what somebody knows about it, or of another one: all that may be empty is there."""
+    ours = (SOP_CLASS_UID, SOP_INSTANCE_UID, MODIFIED)
+    known = {tag: attribute for tag, attribute in given.items() if tag not in ours}
+    return {**_blank(Given.PRESENT), **with_state({}, State.SCHEDULED), **known, **_blank(Given.EMPTY)}
+
+
 def changed_workitem(old: Document, given: Document, now: str) -> dict[str, Any]:
     """A workitem with what a change says of it; WorkitemError. What only a creation gives may be repeated."""
     change = {tag: each for tag, each in without_character_set(given).items() if not _same(old.get(tag), each)}
@@ -117,6 +124,10 @@ def has_value(document: Document, tag: str) -> bool:
     return bool(attribute.get("InlineBinary")) or any(
         is_sequence or each not in (None, "", {}) for each in values_of(document, tag)
     )
+
+
+def _blank(given: Given) -> dict[str, Any]:
+    return {each.tag: {"vr": public_vr(int(each.tag, 16))} for each in TABLE if each.create is given}
 
 
 def _touched(document: Document, now: str) -> dict[str, Any]:

@@ -118,6 +118,7 @@ ASKED: Mapping[str, str] = {
     MODALITY_WORKLIST: "C-FIND",
     INSTANCE_AVAILABILITY: "N-CREATE",
     PERFORMED_STEP: "N-CREATE, N-SET",
+    UPS_PUSH: "N-CREATE",
     UPS_EVENT: "N-EVENT-REPORT, in the role of SCP",
     **{
         f"{root}.{last}": operation

@@ -42,7 +42,13 @@ from dicomweb_server.dicom.workitem_events import (
     scp_status,
     state_report,
 )
-from dicomweb_server.dicom.workitem_rules import canceled_workitem, changed_workitem, finished_workitem, new_workitem
+from dicomweb_server.dicom.workitem_rules import (
+    canceled_workitem,
+    changed_workitem,
+    drafted_workitem,
+    finished_workitem,
+    new_workitem,
+)
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.workitems import (
     Changed,
@@ -126,6 +132,17 @@ class WorkitemService:
         if found is None:
             raise WorkitemError(Problem.UNKNOWN)
         return replace(found, transaction_uid="")
+
+    async def draft(self, uid: str, document: Document | None = None) -> Document:
+        """What creates a workitem elsewhere: one of this document, or else a copy of the one that is scheduled here."""
+        if document is None:
+            kept = await self.retrieve(uid)
+            if kept.state is not State.SCHEDULED:
+                raise WorkitemError(Problem.NOT_SCHEDULED)
+            return drafted_workitem(kept.document)
+        draft = drafted_workitem(_canonical(document))
+        new_workitem(uid, draft, dicom_now())  # or it would be refused there
+        return draft
 
     async def update(self, uid: str, document: Document, transaction_uid: str = "") -> None:
         """Change attributes of a workitem; of one in progress only for whoever has its Transaction UID."""
