@@ -1,13 +1,14 @@
 """/modalities/{name}/workitems: have a node schedule a workitem (Unified Procedure Step)."""
 
 import uuid
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.dicom.named_tags import named_document
 from dicomweb_server.dicom.uids import require_uid
-from dicomweb_server.dicom.workitem import UPS_PUSH
+from dicomweb_server.dicom.workitem import UPS_PUSH, Document
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.answers import json_answer
 from dicomweb_server.rest.body import object_body
@@ -27,12 +28,15 @@ async def push(request: Request, context: Context) -> Response:
     if not uid and not tags:
         raise ServerError(Reason.BAD_REQUEST, "Tags is missing: names and values of attributes; or UID, of a workitem")
     uid = require_uid(uid, "UID") if uid else f"2.25.{uuid.uuid4().int}"
-    draft = await context.services.workitems.draft(uid, tags or None)
+    await _create(context, wanted, uid, await context.services.workitems.draft(uid, tags or None))
+    return json_answer({"SOPClassUID": UPS_PUSH, "SOPInstanceUID": uid})
+
+
+async def _create(context: Context, wanted: dict[str, Any], uid: str, draft: Document) -> None:
     try:
         await peer_for(context, wanted).create(UPS_PUSH, uid, draft)
     except PeerError as error:
         raise failed(error) from error
-    return json_answer({"SOPClassUID": UPS_PUSH, "SOPInstanceUID": uid})
 
 
 OPERATIONS: Table = (
