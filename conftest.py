@@ -9,6 +9,7 @@ import re
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 from conformance import reactor
 
@@ -16,6 +17,11 @@ reactor.close_race()
 _MISSING = re.compile("not installed|needs DCMTK|there is no (mkfs|mount|umount)")
 _PRINTABLE = re.compile(rb"[ -~]*")
 _IN_CI = os.environ.get("CI", "").lower() == "true"
+
+# In CI the same examples in each run, and how to try the one that failed (hypothesis has this profile); at a desk new
+# ones. Nowhere a limit of time for an example, which other work on the machine would exceed.
+settings.register_profile("desk", settings.get_profile("ci"), derandomize=False, database=settings().database)
+settings.load_profile("ci" if _IN_CI else "desk")
 
 
 def pytest_collection_finish() -> None:

@@ -1,5 +1,6 @@
 """Which server is judged, the sample archive in it, and the document of results."""
 
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from conformance import archive as sample_archive
 from conformance.archive import Archive
+from conformance.cost import Clock
 from conformance.procedure_steps import write_worklist
 from conformance.report import Result, render
 from conformance.server import COMMAND, ORTHANC, WORKLISTS, Server, free_port
@@ -47,6 +49,12 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     own = Server(folder, command, SETTINGS | {"DICOMWEB_SERVER_WORKLIST_FOLDER": str(folder / WORKLISTS)})
     yield own
     own.stop()
+
+
+@pytest.fixture
+def clock(server: Server | None) -> Clock:
+    """What the server under test computes; the time of day, where its process is not known."""
+    return server.clock() if server else time.monotonic
 
 
 @pytest.fixture(scope="session")

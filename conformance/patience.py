@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-SOON = 15.0  # seconds
+SOON = 9.0  # seconds
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -27,7 +27,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 async def until_listening(port: int) -> None:
     """Until a tool that was started takes connections."""
-    async with asyncio.timeout(4 * SOON):
+    async with asyncio.timeout(6 * SOON):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

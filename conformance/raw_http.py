@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from conformance.patience import SOON
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -14,13 +16,11 @@ class Answer:
 
     status: int
     head: str
-    seconds: float
 
 
-def exchange(root: str, pieces: Iterable[bytes], *, wait: float = 5.0, close: bool = False) -> Answer:
+def exchange(root: str, pieces: Iterable[bytes], *, wait: float = SOON, close: bool = False) -> Answer:
     """Send pieces as they are and take the first answer. `close`: send no more after the last piece."""
     url = urlsplit(root)
-    began = time.monotonic()
     with socket.create_connection((url.hostname or "", url.port or 80), timeout=wait) as connection:
         with contextlib.suppress(ConnectionError, TimeoutError):
             for piece in pieces:
@@ -29,13 +29,13 @@ def exchange(root: str, pieces: Iterable[bytes], *, wait: float = 5.0, close: bo
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_WR)
         status, head = _first_answer(connection, wait)
-    return Answer(status, head, time.monotonic() - began)
+    return Answer(status, head)
 
 
 def leave(root: str, pieces: Iterable[bytes], *, read: int = 0) -> None:
     """Send pieces, take `read` bytes of the answer, and go away."""
     url = urlsplit(root)
-    with socket.create_connection((url.hostname or "", url.port or 80), timeout=5) as connection:
+    with socket.create_connection((url.hostname or "", url.port or 80), timeout=SOON) as connection:
         for piece in pieces:
             connection.sendall(piece)
         while read > 0:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import httpx
 
+from conformance.cost import Clock
+
 COMMAND = (
     f"{shlex.quote(sys.executable)} -m dicomweb_server serve --data {{data}} --host 127.0.0.1"
     " --http-port {http_port} --dimse-port {dimse_port}"
@@ -30,7 +32,6 @@ ORTHANC_PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Below those that Linux gives to connections, one of which might take a port before a server listens on it.
 _PORTS = range(10_000, 32_000)
 _turns = itertools.count(random.randrange(len(_PORTS)))
-_taken: list[socket.socket] = []
 
 
 def free_port() -> int:
@@ -48,7 +49,7 @@ def free_port() -> int:
         except OSError:
             claim.close()
         else:
-            _taken.append(claim)
+            claim.detach()  # it stays as long as this process
             return port
 
 
@@ -140,13 +141,10 @@ class Server:
         """The most memory that each of them had since `forget_peak`, added up."""
         return sum(_memory_kb(pid, "VmHWM") for pid in self._pids()) / 1024
 
-    def processor_seconds(self) -> float:
-        """What the process and its children have computed so far, which other work on the machine does not lengthen."""
-        ticks = 0
-        for pid in self._pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])  # utime and stime: proc(5) counts them as 14 and 15
-        return ticks / os.sysconf("SC_CLK_TCK")
+    def clock(self) -> Clock:
+        """Tells what the process and the children that it has now have computed; new ones do not count."""
+        pids = self._pids()
+        return lambda: sum(_processor_seconds(pid) for pid in pids)
 
     def _pids(self) -> list[int]:
         found, todo = [], [self.process.pid]
@@ -166,6 +164,15 @@ class Server:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+
+
+def _processor_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    # utime and stime: proc(5) counts them as 14 and 15
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory_kb(pid: int, name: str) -> int:

@@ -54,7 +54,7 @@ def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     own = start(request, tmp_path_factory.mktemp("guarded"))
     address = own.root.removesuffix("/dicom-web")
     headers = {"Authorization": authorization("anna", PASSWORD), "Content-Type": "application/dicom"}
-    stored = httpx.post(f"{own.root}/studies", content=STUDY.data, headers=headers, trust_env=False)
+    stored = httpx.post(f"{own.root}/studies", content=STUDY.data, headers=headers, trust_env=False, timeout=60)
     assert stored.status_code == 200
     yield address
     own.stop()
@@ -65,7 +65,7 @@ def authorization(user: str, password: str) -> str:
 
 
 def ask(address: str, method: str, path: str, **headers: str) -> httpx.Response:
-    return httpx.request(method, address + path, headers=headers, trust_env=False)
+    return httpx.request(method, address + path, headers=headers, trust_env=False, timeout=60)
 
 
 @requires("Hostile input: access", "B")
@@ -175,7 +175,7 @@ def test_a_server_without_users_refuses_to_serve_others(tmp_path: Path, request:
     if request.config.getoption("--root") or request.config.getoption("--orthanc"):
         pytest.skip("only our own command is started so")
     command = [sys.executable, "-m", "dicomweb_server", "serve", "--data", str(tmp_path), "--host", "0.0.0.0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode != 0, "Traceback" in done.stderr) == (True, False)
 
 
@@ -185,5 +185,7 @@ def test_a_server_without_users_refuses_to_serve_others(tmp_path: Path, request:
 def test_a_page_of_another_site_cannot_store(guarded: str, site: str, content_type: str) -> None:
     headers = {"Sec-Fetch-Site": site, "Origin": "http://evil.example", "Content-Type": content_type}
     headers["Authorization"] = authorization("anna", PASSWORD)
-    response = httpx.post(f"{guarded}/dicom-web/studies", content=STUDY.data, headers=headers, trust_env=False)
+    response = httpx.post(
+        f"{guarded}/dicom-web/studies", content=STUDY.data, headers=headers, trust_env=False, timeout=60
+    )
     assert response.status_code == 403

@@ -11,6 +11,7 @@ import pytest
 
 from conformance.hostile.conftest import MAX_REQUEST, PATIENCE
 from conformance.multipart import encode
+from conformance.patience import SOON, wait_until
 from conformance.raw_http import exchange, leave, request
 from conformance.requirement import requires
 from conformance.samples import make, sample
@@ -32,7 +33,7 @@ def post(service: Service, *fields: str) -> bytes:
 )
 def test_a_huge_content_length_is_refused_before_the_body(service: Service, length: str) -> None:
     answer = exchange(service.root, [post(service, f"Content-Length: {length}"), START])
-    assert (answer.status in (400, 413), answer.seconds < 1) == (True, True)
+    assert answer.status in (400, 413)  # not 408, which comes after PATIENCE
 
 
 @requires("Hostile input: declared sizes", "B")
@@ -58,7 +59,7 @@ def test_a_body_of_two_lengths_is_refused(service: Service, fields: tuple[str, .
 @requires("Hostile input: declared sizes", "B")
 def test_a_gigabyte_declared_and_a_kilobyte_sent_is_cut_soon(service: Service) -> None:
     answer = exchange(service.root, [post(service, f"Content-Length: {MAX_REQUEST}"), START, bytes(1024)])
-    assert (answer.status in (400, 408, *CLOSED), answer.seconds < PATIENCE + 2) == (True, True)
+    assert answer.status in (400, 408, *CLOSED)
 
 
 @requires("Hostile input: declared sizes", "B")
@@ -77,7 +78,7 @@ def test_a_chunked_body_without_end_answers_413(service: Service) -> None:
         for _ in range(2 * MAX_REQUEST >> 20):
             yield b"%x\r\n%s\r\n" % (len(chunk), chunk)
 
-    assert exchange(service.root, pieces(), wait=10).status in (413, *CLOSED)
+    assert exchange(service.root, pieces(), wait=2 * SOON).status in (413, *CLOSED)
 
 
 @requires("Hostile input: declared sizes", "B")
@@ -94,44 +95,50 @@ def test_a_broken_chunk_is_refused(service: Service, chunk: bytes) -> None:
     "pieces", [[b""], [b"GET / HT"], [b"GET / HTTP/1.1\r\nHost: a\r\n"]], ids=["silent", "half", "open"]
 )
 def test_a_header_that_does_not_come_is_cut(service: Service, pieces: list[bytes]) -> None:
-    answer = exchange(service.root, pieces, wait=PATIENCE + 3)
+    answer = exchange(service.root, pieces)
     assert answer.status in (408, *CLOSED)
+
+
+def is_cut(service: Service, first: bytes, then: bytes) -> bool:
+    """Whether a client that sends a little now and then is cut while it does."""
+    left = int(SOON / PATIENCE * 4)
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal left
+        yield first
+        while left:
+            left -= 1
+            time.sleep(PATIENCE / 4)
+            yield then
+
+    return exchange(service.root, pieces()).status in (408, *CLOSED) and left > 0
 
 
 @requires("Hostile input: slow clients", "B")
 def test_a_header_that_trickles_is_cut(service: Service) -> None:
-    def pieces() -> Iterator[bytes]:
-        yield b"GET / HTTP/1.1\r\n"
-        for number in range(12):
-            time.sleep(PATIENCE / 4)
-            yield b"X-%d: y\r\n" % number
-
-    answer = exchange(service.root, pieces(), wait=1)
-    assert answer.status in (408, *CLOSED)
+    assert is_cut(service, b"GET / HTTP/1.1\r\n", b"X: y\r\n")
 
 
 @requires("Hostile input: slow clients", "B")
 def test_a_body_that_trickles_is_cut(service: Service) -> None:
-    def pieces() -> Iterator[bytes]:
-        yield post(service, "Content-Length: 1000000") + START
-        for _ in range(16):
-            time.sleep(PATIENCE / 4)
-            yield b"x"
-
-    answer = exchange(service.root, pieces(), wait=1)
-    assert answer.status in (408, *CLOSED)
+    assert is_cut(service, post(service, "Content-Length: 1000000") + START, b"x")
 
 
 @requires("Hostile input: slow clients", "B")
 def test_silent_clients_do_not_keep_others_out(service: Service) -> None:
-    url = urlsplit(service.root)
-    silent = [socket.create_connection((url.hostname or "", url.port or 80)) for _ in range(200)]
-    try:
-        response = service.get("/studies?limit=1", accept=JSON)
-        assert (response.status_code, response.elapsed.total_seconds() < 1) == (200, True)
-    finally:
-        for connection in silent:
-            connection.close()
+    def seconds_among_silent_ones() -> float:
+        url = urlsplit(service.root)
+        silent = [socket.create_connection((url.hostname or "", url.port or 80)) for _ in range(200)]
+        try:
+            response = service.get("/studies?limit=1", accept=JSON)
+            assert response.status_code == 200
+            return response.elapsed.total_seconds()
+        finally:
+            for connection in silent:
+                connection.close()
+
+    # Sooner than they are cut. Three times, since other work on the machine may keep us waiting.
+    assert min(seconds_among_silent_ones() for _ in range(3)) < PATIENCE
 
 
 @requires("Hostile input: disconnects", "B")
@@ -152,8 +159,8 @@ def test_clients_that_leave_in_the_middle_leave_no_files(server: Server | None, 
     data = bytes(4 << 20)
     for _ in range(5):
         leave(service.root, [post(service, f"Content-Length: {2 * len(data)}"), START, data])
-    time.sleep(0.5)
-    assert not [path for path in (server.data / "spool").glob("*") if path.is_file()]
+    spool = server.data / "spool"
+    wait_until(lambda: not [path for path in spool.glob("*") if path.is_file()])
 
 
 @requires("Hostile input: interrupted downloads", "B")
@@ -211,8 +218,7 @@ def test_a_very_long_path_is_refused(service: Service) -> None:
     ids=["dicom", "tls", "ssh", "http2", "noise", "a broken url", "a new version", "empty lines"],
 )
 def test_another_protocol_is_closed_soon(service: Service, data: bytes) -> None:
-    answer = exchange(service.root, [data], wait=PATIENCE + 3)
-    assert (answer.status in (400, 404, 405, 408, 426, 505, *CLOSED), answer.seconds < PATIENCE + 2) == (True, True)
+    assert exchange(service.root, [data]).status in (400, 404, 405, 408, 426, 505, *CLOSED)
 
 
 @requires("Hostile input: request smuggling", "B")

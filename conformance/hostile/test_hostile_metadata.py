@@ -2,12 +2,12 @@
 
 import io
 import struct
-import time
 import zipfile
 
 import httpx
 import pytest
 
+from conformance.cost import Clock, at_most
 from conformance.multipart import encode
 from conformance.requirement import requires
 from conformance.samples import make, sample
@@ -55,10 +55,10 @@ JSONS = {
 
 @requires("Hostile input: JSON in", "B")
 @pytest.mark.parametrize("name", list(JSONS))
-def test_hostile_json_is_refused_or_stored_soon(service: Service, name: str) -> None:
-    began = time.monotonic()
-    response = store(service, JSON, JSONS[name])
-    assert (response.status_code in (200, 202, *REFUSED), time.monotonic() - began < 2) == (True, True)
+def test_hostile_json_is_refused_or_stored_soon(service: Service, clock: Clock, name: str) -> None:
+    with at_most(2, clock):
+        response = store(service, JSON, JSONS[name])
+    assert response.status_code in (200, 202, *REFUSED)
     service.send("DELETE", "/studies/1.2.3")
 
 
@@ -90,10 +90,10 @@ XMLS = {
 
 @requires("Hostile input: XML", "B")
 @pytest.mark.parametrize("name", list(XMLS))
-def test_hostile_xml_is_refused_soon(service: Service, name: str) -> None:
-    began = time.monotonic()
-    response = store(service, "application/dicom+xml", XMLS[name])
-    assert (response.status_code in REFUSED, time.monotonic() - began < 2) == (True, True)
+def test_hostile_xml_is_refused_soon(service: Service, clock: Clock, name: str) -> None:
+    with at_most(4, clock):
+        response = store(service, "application/dicom+xml", XMLS[name])
+    assert response.status_code in REFUSED
 
 
 def zipped(*entries: tuple[str, bytes]) -> bytes:
@@ -122,7 +122,7 @@ def test_names_in_a_zip_lead_nowhere(server: Server | None, service: Service, na
 
 @requires("Hostile input: ZIP uploads", "B")
 @pytest.mark.parametrize("megabytes", [100, 400])
-def test_a_zip_bomb_is_refused(service: Service, megabytes: int) -> None:
+def test_a_zip_bomb_is_refused(service: Service, clock: Clock, megabytes: int) -> None:
     buffer = io.BytesIO()
     with (
         zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
@@ -130,9 +130,9 @@ def test_a_zip_bomb_is_refused(service: Service, megabytes: int) -> None:
     ):
         for _ in range(megabytes):
             entry.write(bytes(1 << 20))
-    began = time.monotonic()
-    response = upload(service, buffer.getvalue())
-    assert (response.status_code in UNREADABLE, time.monotonic() - began < 5) == (True, True)
+    with at_most(megabytes / 10, clock):
+        response = upload(service, buffer.getvalue())
+    assert response.status_code in UNREADABLE
 
 
 @requires("Hostile input: ZIP uploads", "B")
@@ -145,10 +145,10 @@ def test_a_forged_size_in_a_zip_is_not_believed(service: Service) -> None:
 
 
 @requires("Hostile input: ZIP uploads", "B")
-def test_a_zip_of_many_entries_is_bounded(service: Service) -> None:
-    began = time.monotonic()
-    response = upload(service, zipped(*((str(number), b"x") for number in range(5000))))
-    assert (response.status_code in UNREADABLE, time.monotonic() - began < 10) == (True, True)
+def test_a_zip_of_many_entries_is_bounded(service: Service, clock: Clock) -> None:
+    with at_most(20, clock):
+        response = upload(service, zipped(*((str(number), b"x") for number in range(5000))))
+    assert response.status_code in UNREADABLE
 
 
 @requires("Hostile input: ZIP uploads", "B")

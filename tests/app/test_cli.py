@@ -32,7 +32,7 @@ def run(*words: str | Path, stdin: str = "", **environment: str) -> subprocess.C
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         env={**_clean_environment(), **_FREE_PORTS, **environment},
         check=False,
     )
@@ -60,7 +60,7 @@ class Serving:
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -81,7 +81,7 @@ class Serving:
         if self.process.poll() is None:
             self.process.send_signal(number)
         if not self.said:
-            self.said = "".join(self.process.communicate(timeout=30))
+            self.said = "".join(self.process.communicate(timeout=90))
         return self.process.returncode
 
 

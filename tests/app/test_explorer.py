@@ -56,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )
     for data in (drawn, not_drawn):
         headers = {"Content-Type": "application/dicom"}
-        answer = httpx.post(f"{server.root}/studies", content=data, headers=headers, trust_env=False)
+        answer = httpx.post(f"{server.root}/studies", content=data, headers=headers, trust_env=False, timeout=60)
         assert answer.status_code == 200, answer.text
     yield server
     server.stop()
@@ -121,11 +121,14 @@ def test_only_several_frames_can_be_played(server: Server, tmp_path: Path) -> No
     series = "1.2.3.1.3"
     data = make_instance(frames=3, StudyInstanceUID="1.2.3.2", SeriesInstanceUID=series, PatientID="P-cine")
     headers = {"Content-Type": "application/dicom"}
-    assert httpx.post(f"{server.root}/studies", content=data, headers=headers, trust_env=False).status_code == 200
+    assert (
+        httpx.post(f"{server.root}/studies", content=data, headers=headers, trust_env=False, timeout=60).status_code
+        == 200
+    )
     try:
         several = _page(server, tmp_path, f"ui/#/studies/1.2.3.2/series/{series}")
     finally:
-        httpx.delete(f"{server.root}/studies/1.2.3.2", trust_env=False)
+        httpx.delete(f"{server.root}/studies/1.2.3.2", trust_env=False, timeout=60)
     assert re.search(r"<button[^>]*>Play</button>", several)
     assert "hidden" not in re.findall(r"<button[^>]*>Play</button>", several)[0]
     one = _page(server, tmp_path, f"ui/#/studies/{_STUDY}/series/{_SERIES}")
@@ -136,7 +139,7 @@ def test_only_several_frames_can_be_played(server: Server, tmp_path: Path) -> No
 def test_what_is_known_as_destination_is_offered(server: Server, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{server.http_port}"
     assert "Send to" not in _page(server, tmp_path, f"ui/#/studies/{_STUDY}")
-    known = httpx.put(f"{base}/modalities/pacs", json=["PACS", "127.0.0.1", 11112], trust_env=False)
+    known = httpx.put(f"{base}/modalities/pacs", json=["PACS", "127.0.0.1", 11112], trust_env=False, timeout=60)
     assert known.status_code == 200
     page = _page(server, tmp_path, f"ui/#/studies/{_STUDY}")
     assert re.search(r"Send to</button> <select[^>]*><option[^>]*>pacs<", page)
@@ -144,13 +147,13 @@ def test_what_is_known_as_destination_is_offered(server: Server, tmp_path: Path)
 
 
 def test_the_page_may_only_run_its_own_scripts(server: Server) -> None:
-    answer = httpx.get(f"http://127.0.0.1:{server.http_port}/ui/", trust_env=False)
+    answer = httpx.get(f"http://127.0.0.1:{server.http_port}/ui/", trust_env=False, timeout=60)
     policy = answer.headers["content-security-policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
     assert "<script>" not in answer.text
     for name in re.findall(r'"(static/[^"]+)"', answer.text):
-        found = httpx.get(f"http://127.0.0.1:{server.http_port}/ui/{name}", trust_env=False)
+        found = httpx.get(f"http://127.0.0.1:{server.http_port}/ui/{name}", trust_env=False, timeout=60)
         assert found.status_code == 200, name
 
 

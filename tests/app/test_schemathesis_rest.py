@@ -68,7 +68,7 @@ def known(server: Server) -> Known:
     service = Service(server.root)
     with service.http:
         archive = sample_archive.store(service)
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", trust_env=False) as http:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", trust_env=False, timeout=60) as http:
         address = f"http://127.0.0.1:{server.http_port}/"
         for path, value in zip(
             REMOTES, (["DICOMWEB", "127.0.0.1", server.dimse_port], [address], [server.root]), strict=True

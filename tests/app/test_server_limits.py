@@ -8,12 +8,13 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pytest
 
+from conformance.patience import SOON, wait_until
 from dicomweb_server.server.connection import ConnectionLimits, Gate
 from dicomweb_server.server.process import DeadlineServer, ProcessOptions, listen, make_server
 
@@ -21,6 +22,7 @@ QUICK = ConnectionLimits(
     header_timeout=0.6, body_timeout=0.6, min_body_rate=1000, write_timeout=0.8, max_header_size=8192,
     max_header_count=20, max_connections=12, max_connections_per_address=10,
 )  # fmt: skip
+PATIENT = replace(QUICK, header_timeout=60, body_timeout=60, write_timeout=60)  # where nothing may wait for these
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST_GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 OK = b"HTTP/1.1 200 "
@@ -30,6 +32,7 @@ OK = b"HTTP/1.1 200 "
 class Seen:
     """What the application met."""
 
+    begun: int = 0
     bodies: list[int] = field(default_factory=list)
     disconnects: int = 0
     cancelled: int = 0
@@ -40,7 +43,7 @@ class Client:
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.settimeout(4)
+        self.socket.settimeout(SOON)
         self.began = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -103,7 +106,9 @@ def application(seen: Seen) -> Any:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await lifespan(receive, send)
-        elif scope["path"] == "/early":
+            return
+        seen.begun += 1
+        if scope["path"] == "/early":
             await answer(send, 413, b"too much")
         elif scope["path"] == "/stream":
             await stream(seen, send)
@@ -151,10 +156,12 @@ async def stream(seen: Seen, send: Any) -> None:
 
 
 @contextlib.contextmanager
-def running(limits: ConnectionLimits = QUICK, stop_timeout: float = 5) -> Iterator[Running]:
+def running(
+    limits: ConnectionLimits = QUICK, *, stop_timeout: float = 5, keep_alive: float = SOON
+) -> Iterator[Running]:
     seen = Seen()
     listener = listen("127.0.0.1", 0)
-    options = ProcessOptions(["127.0.0.1"], 0, Gate(limits), keep_alive_timeout=1, stop_timeout=stop_timeout)
+    options = ProcessOptions(["127.0.0.1"], 0, Gate(limits), keep_alive_timeout=keep_alive, stop_timeout=stop_timeout)
     started = threading.Event()
     thresholds = gc.get_threshold()
     server = make_server(application(seen), options, started.set)
@@ -176,18 +183,17 @@ def server() -> Iterator[Running]:
         yield made
 
 
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert condition()
+@pytest.fixture
+def patient() -> Iterator[Running]:
+    with running(PATIENT) as made:
+        yield made
 
 
 def seconds_until_cut(server: Running, first: bytes, then: bytes) -> float:
     with server.open() as client:
         client.send(first)
         client.socket.settimeout(0.1)
-        while client.seconds < 5:
+        while client.seconds < SOON:
             try:
                 seen = client.read_to_end()
             except TimeoutError:
@@ -207,7 +213,7 @@ def test_plain_request_is_answered(server: Running) -> None:
 def test_silent_connection_is_closed_in_time(server: Running) -> None:
     with server.open() as client:
         assert client.read_to_end() == b""
-        assert 0.5 < client.seconds < 2
+        assert client.seconds > 0.5
 
 
 @pytest.mark.parametrize("begin", [b"GET / HT", b"GET / HTTP/1.1\r\nHost: a\r\nX: "])
@@ -216,7 +222,7 @@ def test_half_a_header_is_answered_408(server: Running, begin: bytes) -> None:
 
 
 def test_header_that_drips_is_cut(server: Running) -> None:
-    assert 0.5 < seconds_until_cut(server, b"GET /", b"a") < 2.5
+    assert 0.5 < seconds_until_cut(server, b"GET /", b"a") < SOON
 
 
 def test_second_request_on_a_connection_has_a_deadline_too(server: Running) -> None:
@@ -227,56 +233,56 @@ def test_second_request_on_a_connection_has_a_deadline_too(server: Running) -> N
         assert client.read_to_end().startswith(b"HTTP/1.1 408 ")
 
 
-def test_idle_connection_is_closed(server: Running) -> None:
-    with server.open() as client:
+def test_idle_connection_is_closed() -> None:
+    with running(keep_alive=1) as server, server.open() as client:
         client.send(GET)
         assert client.read_to_end().startswith(OK)
-        assert client.seconds < 3
 
 
 def test_stalled_body_is_answered_408_and_the_application_is_told(server: Running) -> None:
     answer = server.exchange(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc")
     assert answer.startswith(b"HTTP/1.1 408 ")
-    wait_for(lambda: server.seen.disconnects == 1, 1)
+    wait_until(lambda: server.seen.disconnects == 1)
     assert server.seen.bodies == []
 
 
 def test_body_slower_than_the_minimum_is_cut(server: Running) -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
-    assert 0.5 < seconds_until_cut(server, head, b"x" * 10) < 2.5
+    assert 0.5 < seconds_until_cut(server, head, b"x" * 10) < SOON
     assert server.seen.bodies == []
 
 
-def test_slow_but_steady_body_is_taken(server: Running) -> None:
-    with server.open() as client:
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 6000\r\n\r\n")
-        for _ in range(20):
+def test_slow_but_steady_body_is_taken() -> None:
+    """In more than the time after which the rate is looked at, and with a pause now and then."""
+    with running(replace(QUICK, body_timeout=2.0, min_body_rate=200)) as server, server.open() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 13500\r\n\r\n")
+        for _ in range(45):
             client.send(b"x" * 300)
             time.sleep(0.1)
         assert client.read_to_end().startswith(OK)
-    assert server.seen.bodies == [6000]
+    assert server.seen.bodies == [13500]
 
 
 def test_client_that_does_not_read_is_disconnected(server: Running) -> None:
     with server.open() as client:
         client.send(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
-        wait_for(lambda: server.seen.cancelled == 1, 5)
+        wait_until(lambda: server.seen.cancelled == 1)
 
 
-def test_download_that_is_given_up_stops_at_once(server: Running) -> None:
-    with server.open() as client:
+def test_download_that_is_given_up_stops_at_once(patient: Running) -> None:
+    with patient.open() as client:
         client.send(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
         client.socket.recv(1000)
         client.reset()
-        wait_for(lambda: server.seen.cancelled == 1, 1)
+        wait_until(lambda: patient.seen.cancelled == 1)
 
 
 def test_client_that_leaves_in_an_upload_makes_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO), running() as server, server.open() as client:
+    with caplog.at_level(logging.INFO), running(PATIENT) as server, server.open() as client:
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 5000)
         time.sleep(0.1)
         client.reset()
-        wait_for(lambda: server.seen.disconnects == 1, 1)
+        wait_until(lambda: server.seen.disconnects == 1)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
@@ -305,32 +311,28 @@ def test_long_target_is_refused(server: Running) -> None:
     assert answer.startswith(b"HTTP/1.1 414 ")
 
 
-def test_header_without_end_is_refused_before_memory_grows(server: Running) -> None:
-    with server.open() as client:
+def test_header_without_end_is_refused_before_memory_grows(patient: Running) -> None:
+    with patient.open() as client:
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
         for _ in range(9):
             client.send(b"y" * 1000)
             time.sleep(0.01)
         assert client.read_to_end().startswith(b"HTTP/1.1 431 ")
-        assert client.seconds < 0.5
 
 
 @pytest.mark.parametrize("rubbish", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"SSH-2.0-x\r\n", b"\0" * 100])
-def test_other_protocols_are_refused_quickly(server: Running, rubbish: bytes) -> None:
-    with server.open() as client:
+def test_other_protocols_are_refused_quickly(patient: Running, rubbish: bytes) -> None:
+    with patient.open() as client:
         client.send(rubbish)
         assert client.read_to_end().startswith(b"HTTP/1.1 400 ")
-        assert client.seconds < 0.5
 
 
-def test_too_many_connections_of_one_address_are_refused_and_places_come_free(server: Running) -> None:
+def test_too_many_connections_of_one_address_are_refused_and_places_come_free(patient: Running) -> None:
     with contextlib.ExitStack() as clients:
         for _ in range(10):
-            clients.enter_context(server.open())
-        time.sleep(0.05)
-        assert server.exchange(b"").startswith(b"HTTP/1.1 503 ")
-    time.sleep(0.1)
-    assert server.exchange(LAST_GET).startswith(OK)
+            clients.enter_context(patient.open())
+        assert patient.exchange(b"").startswith(b"HTTP/1.1 503 ")
+    wait_until(lambda: patient.exchange(LAST_GET).startswith(OK))
 
 
 def test_continue_is_sent_before_the_body(server: Running) -> None:
@@ -381,8 +383,8 @@ def test_pipelined_requests_are_answered_in_order(server: Running) -> None:
 def test_stop_ends_in_time_and_answers_503_to_what_is_not_done(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO), running(stop_timeout=0.5) as server, server.open() as client:
         client.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
-        time.sleep(0.1)
+        wait_until(lambda: server.seen.begun)
         server.stop()
-        assert client.seconds < 3
+        assert client.seconds < SOON
         assert client.read_to_end().startswith(b"HTTP/1.1 503 ")
     assert not [record for record in caplog.records if record.exc_info]

@@ -38,7 +38,7 @@ async def keep(store: OpenStore, files: Sequence[bytes]) -> None:
 async def reach(store: OpenStore, state: JobState, count: int) -> None:
     """Wait until so many jobs are in a state."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(4 * SOON):
+        async with asyncio.timeout(6 * SOON):
             while (await store.services.jobs.counts())[state] < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             return

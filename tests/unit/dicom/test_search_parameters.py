@@ -1,11 +1,10 @@
 """Parameters of searches: what they mean, what is refused with which explanation, what is warned of."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.cost import at_most
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.query import Include, MatchKind, Order
 from dicomweb_server.dicom.search_parameters import MAX_INCLUDES, SearchRequest, search_request
@@ -184,11 +183,10 @@ class TestHostileInput:
         ],
     )
     def test_is_refused_at_once(self, pairs: list[tuple[str, str]]) -> None:
-        started = time.process_time()
-        with pytest.raises(ServerError) as caught:
-            read(*pairs)
-        assert caught.value.reason is Reason.BAD_REQUEST
-        assert time.process_time() - started < 0.5
+        with at_most(1.5):
+            with pytest.raises(ServerError) as caught:
+                read(*pairs)
+            assert caught.value.reason is Reason.BAD_REQUEST
 
     def test_many_equal_fields_are_one(self) -> None:
         assert len(read(*[("includefield", "StudyDate")] * MAX_INCLUDES).query.include) == 1

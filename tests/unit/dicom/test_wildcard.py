@@ -1,12 +1,12 @@
 """Wildcards of keys, compared with a regular expression."""
 
 import re
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.cost import at_most
 from dicomweb_server.dicom.wildcard import Wildcard
 
 
@@ -44,6 +44,5 @@ def test_agrees_with_a_regular_expression(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*a" * 4000 + "*b", "*a?" * 2700 + "*b", "*" * 8000 + "b", "?*" * 4000 + "b"])
 def test_a_hostile_pattern_is_not_slow(pattern: str) -> None:
-    started = time.process_time()
-    assert not Wildcard(pattern).matches("a" * 8000)
-    assert time.process_time() - started < 0.5
+    with at_most(0.5):
+        assert not Wildcard(pattern).matches("a" * 8000)

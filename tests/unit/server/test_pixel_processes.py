@@ -60,7 +60,7 @@ async def test_too_long_is_ended(processes: PixelProcesses) -> None:
     with pytest.raises(ServerError, match="limit of 1 seconds") as failure:
         await processes.run(wait, 30.0)
     assert failure.value.reason is Reason.TOO_LARGE
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25
     assert await processes.run(double, b"z") == b"zz"
 
 

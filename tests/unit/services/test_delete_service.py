@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from conformance.patience import SOON
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import OnDuplicate, Scope
 from dicomweb_server.services.delete import DeleteService
@@ -60,10 +61,9 @@ async def test_the_sweep_goes_on_after_a_failure(store: Store, monkeypatch: pyte
 
     monkeypatch.setattr(store.blobs, "remove", fail_once)
     sweeping = asyncio.create_task(service.sweep_forever(0.01))
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        if await blob_count(store) == 3:
-            break
+    async with asyncio.timeout(SOON):
+        while await blob_count(store) != 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     sweeping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sweeping

@@ -245,7 +245,9 @@ DAMAGES: list[Callable[[bytes, int], bytes]] = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.integers(min_value=0), st.sampled_from(DAMAGES))
 async def test_damaged_bytes_always_have_an_outcome(
     bench: Bench, position: int, damage: Callable[[bytes, int], bytes]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.patience import SOON, until
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.jobs import (
     Job,
@@ -72,7 +73,7 @@ async def running(store: Store, *kinds: object, options: JobOptions = QUICK) -> 
 
 
 async def reach(service: JobService, job_id: str, state: JobState) -> Job:
-    for _ in range(500):
+    for _ in range(3000):
         job = await service.get(job_id)
         if job.state is state:
             return job
@@ -136,7 +137,7 @@ async def test_failures_say_why_and_defects_do_not(store: Store, caplog: pytest.
 async def test_pause_and_resume(store: Store, *, prompt: bool) -> None:
     kind = Counting()
     kind.hold[4] = asyncio.Event()
-    async with running(store, kind) as service:
+    async with running(store, kind, options=JobOptions(grace=SOON if prompt else 0.05)) as service:
         job = await service.submit("Test", {})
         await kind.reached.wait()
         assert (await service.get(job.id)).content == {"Steps": 4}
@@ -245,8 +246,9 @@ async def test_stop_and_start_again(tmp_path: Path) -> None:
 async def test_who_waits_late_is_told_of_a_job_that_is_forgotten_already(store: Store) -> None:
     async with running(store, Counting(), options=JobOptions(history=0)) as service:
         job = await service.submit("Test", {})
-        await asyncio.sleep(0.3)
-        assert await service.ids() == []
+        async with asyncio.timeout(SOON):
+            while await service.ids():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         assert (await service.wait(job.id)).state is JobState.SUCCESS
 
 
@@ -254,8 +256,9 @@ async def test_who_waits_late_is_told_of_a_job_that_is_forgotten_already(store: 
 async def test_history_is_limited(store: Store, history: int) -> None:
     async with running(store, Counting(), options=JobOptions(history=history)) as service:
         ids = [(await service.run("Test", {})).id for _ in range(5)]
-        await asyncio.sleep(0.05)
-        assert await service.ids() == ids[5 - history :]
+        async with asyncio.timeout(SOON):
+            while await service.ids() != ids[5 - history :]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 async def test_outputs(store: Store) -> None:
@@ -303,7 +306,7 @@ async def test_a_claim_that_is_lost_ends_the_run(store: Store, monkeypatch: pyte
         job = await service.submit("Test", {})
         await kind.reached.wait()
         await store.jobs.change(job.id, [JobState.RUNNING], state=JobState.PAUSED)
-        await asyncio.sleep(0.1)
+        await until(lambda: not service._runs)  # noticed when the claim was to be renewed
         kind.hold[1].set()
         await asyncio.sleep(0.05)
         assert kind.done == [0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from conformance.patience import SOON
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import OnDuplicate, Scope, StoredInstance
 from dicomweb_server.ports.jobs import Job, JobState
@@ -76,7 +77,7 @@ def wanted(*scopes: Scope, **more: Any) -> dict[str, Any]:
 
 
 async def reach(jobs: JobService, job_id: str, state: JobState) -> None:
-    for _ in range(500):
+    for _ in range(3000):
         if (await jobs.get(job_id)).state is state:
             return
         await asyncio.sleep(0.01)
@@ -105,7 +106,9 @@ async def test_a_restart_goes_on_after_what_was_sent(store: Store) -> None:
     async with jobs.running():
         job = await jobs.submit("Send", wanted())
         await kind.sent.wait()
-        await asyncio.sleep(0.15)  # what is saved is written within a tenth of a second
+        async with asyncio.timeout(SOON):
+            while (await jobs.get(job.id)).cursor is None:  # noqa: ASYNC110 - it is written within a tenth of a second
+                await asyncio.sleep(0.01)
     assert kind.batches == [uids(0, 1)]
     again, jobs = destination(store, instances=2)
     async with jobs.running():

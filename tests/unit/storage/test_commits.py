@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conformance.patience import until
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.errors import ServerError
 from dicomweb_server.ports.index import Scope
@@ -72,10 +73,7 @@ async def test_a_small_instance_needs_no_sync(bench: Bench) -> None:
 
 async def test_at_rest_the_journal_has_nothing_that_is_not_elsewhere(bench: Bench) -> None:
     await bench.send(1)
-    for _ in range(200):
-        await asyncio.sleep(0.05)
-        if not bench.journal.is_used:
-            break
+    await until(lambda: not bench.journal.is_used)
     assert bench.syncs == 1
     assert bench.store._transaction.verified == 1
 
@@ -140,7 +138,7 @@ async def test_what_is_known_already_waits_for_the_first(bench: Bench) -> None:
     """The same bytes again are a success only once the first are safe."""
     with bench.store._commits._flushing:
         tasks = [asyncio.create_task(bench.send(1))]
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.4)
         tasks.append(asyncio.create_task(bench.send(1)))
         await asyncio.sleep(0.1)
         assert not any(task.done() for task in tasks)

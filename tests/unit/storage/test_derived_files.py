@@ -119,7 +119,8 @@ async def test_what_was_never_kept_is_not_looked_for(tmp_path: Path) -> None:
     await derived.close()
     derived = DerivedFiles(tmp_path, 1 << 20)
     assert await derived.get("k2", "small") is None
-    await asyncio.sleep(0.2)  # it looks around meanwhile
+    assert derived._survey is not None
+    await derived._survey
     behind_its_back = DerivedFiles(tmp_path, 1 << 20)
     await behind_its_back.put("k2", "small", b"two")
     await behind_its_back.close()

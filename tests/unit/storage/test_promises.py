@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from conformance.patience import until
 from dicomweb_server.services.ingest import OnDuplicate, Status
 from dicomweb_server.storage import blobs_filesystem, promises, writer
 from dicomweb_server.storage.additions import Addition, Additions
@@ -51,10 +52,7 @@ async def test_many_rows_are_written_by_one_transaction(bench: Bench) -> None:
         assert (await bench.send(number)).is_success
     assert bench.rows == 0
     await bench.send(promises._WORTH - 1)
-    for _ in range(200):
-        await asyncio.sleep(0.01)
-        if not bench.are_owed:
-            break
+    await until(lambda: not bench.are_owed)
     assert bench.rows == promises._WORTH
     assert bench.store._transaction.promise == promises._WORTH
 
@@ -72,10 +70,7 @@ async def test_a_large_one_is_promised_by_itself(bench: Bench) -> None:
 async def test_a_few_are_written_soon(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     await bench.send(1)
-    for _ in range(200):
-        await asyncio.sleep(0.01)
-        if not bench.are_owed:
-            break
+    await until(lambda: not bench.are_owed)
     assert bench.rows == 1
     await bench.close()
 
@@ -97,10 +92,7 @@ async def test_what_is_promised_beside_a_transaction_is_written_soon_too(
     assert await asyncio.to_thread(began.wait, 10)
     await bench.send(2)
     gate.set()
-    for _ in range(300):
-        await asyncio.sleep(0.01)
-        if not bench.are_owed:
-            break
+    await until(lambda: not bench.are_owed)
     assert bench.rows == 2
     await bench.close()
 
@@ -170,7 +162,7 @@ async def test_nothing_is_promised_beside_another_operation(bench: Bench) -> Non
     turn = bench.store._commits._flushing
     with turn:
         deleting = asyncio.create_task(bench.store.index.delete(STUDY))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
         sending = asyncio.create_task(bench.send(1))
         await asyncio.sleep(0.05)
         assert not sending.done()
@@ -203,10 +195,7 @@ async def test_a_full_journal_waits_for_what_it_promised(tmp_path: Path, monkeyp
     await asyncio.sleep(0.1)
     assert bench.store._journal.is_full
     await bench.store._writer.keep_promises()
-    for _ in range(200):
-        await asyncio.sleep(0.01)
-        if not bench.store._journal.is_full:
-            break
+    await until(lambda: not bench.store._journal.is_full)
     assert not bench.store._journal.is_full
     assert bench.rows == number
     await bench.close()

@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
+from conformance.patience import wait_until
 from dicomweb_server.storage import unplaced
 from dicomweb_server.storage.unplaced import Unplaced
 
@@ -45,21 +46,13 @@ def waiting(files: Files, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unplaced]
     made.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it does not happen")
-
-
 def test_files_are_made_when_nothing_new_comes(files: Files) -> None:
     waiting = Unplaced(files.write)
     waiting.add([("1", b"a"), ("2", b"b")])
     assert waiting
     assert waiting.get("1") == b"a"
     assert waiting.get("3") is None
-    until(lambda: not waiting)
+    wait_until(lambda: not waiting)
     assert list(files.made.items()) == [("1", b"a"), ("2", b"b")]
     assert waiting.get("1") is None
     assert waiting.close()
@@ -70,7 +63,7 @@ def test_none_waits_for_long(waiting: Unplaced, files: Files, monkeypatch: pytes
     time.sleep(0.05)
     assert not files.made
     monkeypatch.setattr(unplaced, "_AGE", 0.1)
-    until(lambda: not waiting)
+    wait_until(lambda: not waiting)
     assert files.made == {"1": b"a"}
 
 
@@ -153,12 +146,12 @@ def test_what_cannot_be_made_is_kept_and_tried_again(
     files.error = error
     waiting = Unplaced(files.write)
     waiting.add([("1", b"a"), ("2", b"b")])
-    until(lambda: waiting.is_stuck)
+    wait_until(lambda: waiting.is_stuck)
     assert not waiting.place_all()
     waiting.make_room(lambda: True)
     assert waiting.get("1") == b"a"
     files.error = None
-    until(lambda: not waiting)
+    wait_until(lambda: not waiting)
     assert not waiting.is_stuck
     assert files.made == {"1": b"a", "2": b"b"}
     assert [record.levelno for record in caplog.records] == [logging.WARNING]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from conformance.patience import SOON, until
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.index import Added, OnDuplicate, Scope
 from dicomweb_server.storage import schema
@@ -76,10 +77,21 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     made.close()
 
 
+async def committed(bench: Bench, count: int) -> None:
+    """Until so many rows are there."""
+    async with asyncio.timeout(SOON):
+        while await bench.database.read(_rows) != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def _rows(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM instance").fetchone()[0])
+
+
 async def test_an_answer_waits_for_a_sync_after_its_commit(bench: Bench) -> None:
     bench.sync.gate.clear()
     first = bench.add(1)
-    await asyncio.sleep(0.05)
+    await until(lambda: bench.sync.seen)
     assert bench.sync.seen == [1]
     second = bench.add(2, 3)
     await asyncio.sleep(0.05)
@@ -95,11 +107,9 @@ async def test_an_answer_waits_for_a_sync_after_its_commit(bench: Bench) -> None
 async def test_the_next_transaction_is_made_beside_a_sync(bench: Bench) -> None:
     bench.sync.gate.clear()
     first = bench.add(1)
-    await asyncio.sleep(0.05)
+    await until(lambda: bench.sync.seen)
     second = bench.add(2)
-    await asyncio.sleep(0.05)
-    rows = bench.database.read(lambda connection: connection.execute("SELECT count(*) FROM instance").fetchone()[0])
-    assert await rows == 2
+    await committed(bench, 2)
     assert bench.sync.seen == [1]  # one sync at a time
     assert not first.done()
     assert not second.done()
@@ -110,9 +120,9 @@ async def test_the_next_transaction_is_made_beside_a_sync(bench: Bench) -> None:
 async def test_who_commits_beside_a_sync_that_fails_is_not_told_of_success(bench: Bench) -> None:
     bench.sync.gate.clear()
     first = bench.add(1)
-    await asyncio.sleep(0.05)
+    await until(lambda: bench.sync.seen)
     second = bench.add(2)
-    await asyncio.sleep(0.05)
+    await committed(bench, 2)
     bench.sync.error = OSError(errno.EIO, "Input/output error")
     bench.sync.gate.set()
     results = await asyncio.gather(first, second, return_exceptions=True)
@@ -124,7 +134,7 @@ async def test_who_commits_beside_a_sync_that_fails_is_not_told_of_success(bench
 async def test_what_waits_shares_one_transaction_and_one_sync(bench: Bench) -> None:
     bench.sync.gate.clear()
     tasks = [bench.add(0)]
-    await asyncio.sleep(0.05)
+    await until(lambda: bench.sync.seen)
     tasks += [bench.add(n) for n in range(1, 30)]
     await asyncio.sleep(0.01)
     bench.sync.gate.set()
@@ -135,7 +145,7 @@ async def test_what_waits_shares_one_transaction_and_one_sync(bench: Bench) -> N
 async def test_poison_fails_alone(bench: Bench) -> None:
     bench.sync.gate.clear()
     tasks = [bench.add(0)]
-    await asyncio.sleep(0.05)
+    await until(lambda: bench.sync.seen)
     tasks += [bench.add(1), bench.add(2, study_description="x", series_description="\ud800"), bench.add(3)]
     bench.sync.gate.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -182,19 +192,19 @@ async def test_no_room_in_the_index_is_told_and_passes(bench: Bench) -> None:
     assert await bench.add(*range(2, 200)) == [Added.STORED] * 198
 
 
-async def test_the_mark_follows_what_is_durable(bench: Bench) -> None:
+async def test_the_mark_follows_what_is_durable(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def mark() -> int:
         with sqlite3.connect(bench.database._path) as other:
             value = int(other.execute("SELECT value FROM state WHERE name = 'verified'").fetchone()[0])
         other.close()
         return value
 
+    monkeypatch.setattr("dicomweb_server.storage.writer._IDLE", 3.0)
     await bench.add(*range(600))
     assert mark() == 0
     await bench.add(1000)
     assert mark() == 600
-    await asyncio.sleep(0.8)  # at rest
-    assert mark() == 601
+    await until(lambda: mark() == 601)  # at rest
 
 
 async def test_an_error_of_a_change_is_its_own(bench: Bench) -> None:
