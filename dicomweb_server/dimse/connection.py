@@ -6,11 +6,12 @@ from typing import cast
 
 from dicomweb_server.dimse.advance import Advance
 from dicomweb_server.dimse.association import EVENT_OF_PDU, Artim, Association, Event, Role, Send, State, Step, Tell
-from dicomweb_server.dimse.deadline import Deadline
 from dicomweb_server.dimse.ending import AssociationLostError, End, Ending
 from dicomweb_server.dimse.framing import Framer
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import Timeouts
+from dicomweb_server.dimse.outflow import Outflow
+from dicomweb_server.dimse.patience import Patience
 from dicomweb_server.dimse.pdu import (
     RELEASE_REPLY,
     RELEASE_REQUEST,
@@ -35,8 +36,6 @@ from dicomweb_server.dimse.tcp import Tcp
 
 _PAUSE_ABOVE = 1 << 20  # bytes that wait for a handler
 _RESUME_BELOW = 256 * 1024
-_KEEP_BUFFER = 5.0  # seconds after which an idle association gives memory back
-_NEXT_MESSAGE = "a message"
 _IN_DATA = frozenset({State.STA6, State.STA7})
 _OVER = frozenset({State.STA1, State.STA13})
 
@@ -65,17 +64,14 @@ class Connection(asyncio.BufferedProtocol):
         self._ended = ended
         self._framer = Framer(largest_data_pdu + 6)  # some peers forget that the maximum includes the item header
         self._inbox = Inbox(self._waiting_changed)
-        self._deadline = Deadline(self._expired)
+        self._patience = Patience(timeouts, self._missed, self._framer.shrink)
         self._transport: asyncio.Transport | None = None
         self._tcp = Tcp()
         self._deaf = False  # what comes is no PDUs any more
         self._reading_paused = False
         self._busy = 0
-        self._pdu_timed = False
-        self._idle_left = 0.0  # of the time between two messages, after the first seconds of it
         self._answer: asyncio.Future[AssociateAccept | AssociateReject] | None = None
-        self._writable: asyncio.Future[None] | None = None
-        self._unsent = 0
+        self._outflow = Outflow()
 
     # --- what the local user asks -----------------------------------------------------------------
 
@@ -96,7 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         """Ask for an association; AssociationLostError if there is no answer."""
         self._answer = asyncio.get_running_loop().create_future()
         self._local(Event.CONNECTED, encode_request(request))
-        self._deadline.set(self.timeouts.association, "an answer to the association request")
+        self._patience.wait(self.timeouts.association, "an answer to the association request")
         return await self._answer
 
     def agree(self, contexts: tuple[Context, ...]) -> None:
@@ -133,8 +129,8 @@ class Connection(asyncio.BufferedProtocol):
 
     async def drain(self) -> None:
         """Wait until the peer has taken most of what was written."""
-        if self._writable is not None:
-            await asyncio.shield(self._writable)
+        if self._outflow.is_blocked:
+            await self._outflow.room()
         if self.association.state in _OVER:
             raise AssociationLostError(self._why_lost())
 
@@ -142,7 +138,7 @@ class Connection(asyncio.BufferedProtocol):
         """End the association in order, and the connection; returns when it is closed."""
         if self.association.allows(Event.RELEASE_REQUESTED):
             self._local(Event.RELEASE_REQUESTED, RELEASE_REQUEST)
-            self._deadline.set(self.timeouts.association, "an answer to the release request")
+            self._patience.wait(self.timeouts.association, "an answer to the release request")
         await asyncio.shield(self.closed)
 
     def answer_release(self) -> None:
@@ -206,9 +202,10 @@ class Connection(asyncio.BufferedProtocol):
         if self._deaf:
             return  # so that the peer gets to read why: closing now could make the network drop our A-ABORT
         self._framer.received(nbytes)
+        before = self._inbox.progress
         try:
             while not self._deaf and (pdu := self._framer.next_pdu()) is not None:
-                self._pdu_timed = False
+                self._patience.pdu_is_whole()
                 kind, body = pdu
                 if kind == PduType.P_DATA and self.association.state in _IN_DATA:
                     for context_id, control, fragment in fragments(body):
@@ -218,7 +215,10 @@ class Connection(asyncio.BufferedProtocol):
         except PduError as error:
             self._invalid(error)
         self._inbox.resume()
-        self._watch()
+        if self._inbox.progress == before:
+            self._await_next()
+        else:
+            self._watch()
 
     def eof_received(self) -> bool:
         """The peer will send no more: nothing can be answered to nothing."""
@@ -229,7 +229,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.association.allows(Event.CLOSED):
             self._end(Ending(End.LOST, type(exc).__name__ if exc is not None else "closed by the peer"))
             self.association.on(Event.CLOSED)
-        self._deadline.stop()
+        self._patience.stop()
         self._settle()
         self._transport = None
         self._tcp.close()
@@ -240,20 +240,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """The peer takes less than we send."""
-        self._writable = asyncio.get_running_loop().create_future()
-        self._unsent = self.transport.get_write_buffer_size()
-        self._deadline.set(self.timeouts.silence, "room to send")
+        self._outflow.block(self.transport.get_write_buffer_size())
+        self._patience.wait(self.timeouts.silence, "room to send")
 
     def resume_writing(self) -> None:
         """The peer has taken it."""
-        if self._writable is not None:
-            self._writable.set_result(None)
-            self._writable = None
+        self._outflow.unblock()
         self._watch()
 
     # --- events -----------------------------------------------------------------------------------
 
     def _on_pdu(self, kind: int, body: memoryview) -> None:
+        self._patience.progress()
         event = EVENT_OF_PDU[kind]
         content = decode(kind, body)
         before = self.association.state
@@ -290,9 +288,9 @@ class Connection(asyncio.BufferedProtocol):
             self._tell(step.tell, content)
         if step.artim is Artim.START:
             seconds = self.timeouts.association if step.state is State.STA2 else self.timeouts.closing
-            self._deadline.set(seconds, "an association request" if step.state is State.STA2 else "")
+            self._patience.wait(seconds, "an association request" if step.state is State.STA2 else "")
         elif step.artim is Artim.STOP:
-            self._deadline.clear()
+            self._patience.clear()
         if step.state in _OVER:
             self._settle()
         if step.close:
@@ -328,9 +326,7 @@ class Connection(asyncio.BufferedProtocol):
         self._inbox.close(error)
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
-        if self._writable is not None:
-            self._writable.set_result(None)
-            self._writable = None
+        self._outflow.unblock()
 
     def _stop_listening(self) -> None:
         self._deaf = True
@@ -348,39 +344,31 @@ class Connection(asyncio.BufferedProtocol):
     # --- deadlines and back-pressure --------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Say what must happen next, and by when."""
-        if self.association.state not in _IN_DATA or self._deaf or self._writable is not None:
+        """There was progress: say what must happen next, and by when."""
+        self._patience.progress()
+        self._await_next()
+
+    def _await_next(self) -> None:
+        if self.association.state not in _IN_DATA or self._deaf or self._outflow.is_blocked:
             return
         unfinished = self._framer.in_pdu or self._inbox.in_message
         if self._reading_paused:
-            self._deadline.clear()
+            self._patience.clear()
         elif self._framer.in_pdu:
-            if not self._pdu_timed:
-                self._pdu_timed = True
-                self._deadline.set(self.timeouts.pdu, "the rest of a PDU")
+            self._patience.await_pdu()
         elif unfinished:
-            self._deadline.set(self.timeouts.silence, "the rest of a message")
+            self._patience.await_rest()
         elif self._busy:
-            self._deadline.clear()
+            self._patience.clear()
         else:
-            soon = min(self.timeouts.idle, _KEEP_BUFFER)
-            self._idle_left = self.timeouts.idle - soon
-            self._deadline.set(soon, _NEXT_MESSAGE)
+            self._patience.await_message()
         if unfinished:
             self._tcp.acknowledge_now()
 
-    def _expired(self, awaited: str) -> None:
-        if awaited is _NEXT_MESSAGE and self._idle_left:
-            self._framer.shrink()
-            self._deadline.set(self._idle_left, awaited)
-            self._idle_left = 0.0
+    def _missed(self, awaited: str) -> None:
+        if self._transport is not None and self._outflow.has_moved(self._transport.get_write_buffer_size()):
+            self._patience.wait(self.timeouts.silence, awaited)  # slowly, but it moves
             return
-        if self._writable is not None and self._transport is not None:
-            unsent = self._transport.get_write_buffer_size()
-            if unsent < self._unsent:  # slowly, but it moves
-                self._unsent = unsent
-                self._deadline.set(self.timeouts.silence, awaited)
-                return
         if awaited:
             self._end(Ending(End.TIMEOUT, f"waited for {awaited}"))
         if self.association.allows(Event.EXPIRED):

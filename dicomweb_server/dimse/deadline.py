@@ -14,9 +14,17 @@ class Deadline:
         self._awaited = ""
         self._timer: asyncio.TimerHandle | None = None
 
+    def now(self) -> float:
+        """The time by which deadlines are set."""
+        return self._loop.time()
+
     def set(self, seconds: float, awaited: str) -> None:
         """From now on; replaces what was set before."""
-        self._due = due = self._loop.time() + seconds
+        self.until(self._loop.time() + seconds, awaited)
+
+    def until(self, due: float, awaited: str) -> None:
+        """The same, by the moment itself."""
+        self._due = due
         self._awaited = awaited
         # A timer that is too early is left alone: it will find the moment moved, and wait for it.
         if self._timer is None or self._timer.when() > due:

@@ -128,6 +128,7 @@ class Inbox:
 
     def __init__(self, waiting_changed: Callable[[int], None]) -> None:
         self.contexts: dict[int, Context] = {}
+        self.progress = 0  # grows with everything that comes and is of use
         self.answered: Callable[[Message], None] | None = None  # takes responses at once, so that none is received
         self._waiting_changed = waiting_changed
         self._loop = asyncio.get_running_loop()  # which is a system call each time
@@ -155,6 +156,7 @@ class Inbox:
         if self.in_message and context_id != self._context_id:
             raise PduError(AbortReason.UNEXPECTED_PARAMETER, "fragments of two messages are mixed")
         self._context_id = context_id
+        self.progress += len(fragment) + (control & LAST_FRAGMENT)
         if control & COMMAND_FRAGMENT:
             self._feed_command(fragment, last=control & LAST_FRAGMENT != 0)
         else:

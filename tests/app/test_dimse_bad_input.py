@@ -164,6 +164,35 @@ async def test_a_message_that_never_is_whole(tmp_path: Path, whole: bytes, caplo
     assert len([line for line in complaints(caplog) if "waited for the rest of a message" in line]) == 1
 
 
+@pytest.mark.parametrize(
+    ("beginning", "nothing", "awaited"),
+    [
+        (pdv(3, 3, STORE), (pdv(3, 0, b""),), "the rest of a message"),
+        (pdv(3, 3, STORE), (pdv(3, 0, b"")[:7], pdv(3, 0, b"")[7:]), "the rest of a message"),
+        (pdv(3, 1, STORE[:20]), (pdv(3, 1, b""),), "the rest of a message"),
+        (b"", (pdv(3, 1, b""),), "a message"),
+    ],
+    ids=["data set", "in halves", "command", "no command"],
+)
+async def test_a_peer_that_goes_on_with_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, beginning: bytes, nothing: tuple[bytes, ...], awaited: str
+) -> None:
+    async with open_node(tmp_path, timeouts=QUICK) as node:
+        peer = await node.peer()
+        await peer.associate()
+        await peer.send(beginning)
+        with pytest.raises(ConnectionError):  # noqa: PT012
+            async with asyncio.timeout(4):
+                while True:
+                    for each in nothing:
+                        await peer.send(each)
+                        await asyncio.sleep(0.02)
+        peer.vanish()
+        assert await healthy(node)
+    (line,) = complaints(caplog)
+    assert f"waited for {awaited}" in line
+
+
 async def test_an_association_that_never_releases(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with open_node(tmp_path, timeouts=QUICK) as node:
         peer = await node.peer()
@@ -316,7 +345,7 @@ async def test_stopping_waits_for_what_is_under_way(tmp_path: Path) -> None:
 async def test_an_idle_association_gives_memory_back_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dicomweb_server.dimse.connection._KEEP_BUFFER", 0.2)
+    monkeypatch.setattr("dicomweb_server.dimse.patience._REST", 0.2)
     shrunk: list[object] = []
     monkeypatch.setattr("dicomweb_server.dimse.framing.Framer.shrink", lambda framer: shrunk.append(framer))
     async with open_node(tmp_path, timeouts=QUICK) as node:
