@@ -214,8 +214,7 @@ def operation_name(service: Service) -> str:
 
 def may_name(abstract_syntax: str, sop_class_uid: str) -> bool:
     """Whether a request of this context may be about that SOP class: its own; workitems are all of one (§CC.3.1)."""
-    is_workitem = sop_class_uid == UPS_PUSH and SERVICES.get(abstract_syntax) is Service.UPS
-    return sop_class_uid == abstract_syntax or is_workitem
+    return sop_class_uid == abstract_syntax or (sop_class_uid == UPS_PUSH and abstract_syntax in WORKITEM_CLASSES)
 
 
 def find_information(proposed: bytes) -> bytes:

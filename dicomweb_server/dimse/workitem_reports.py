@@ -21,7 +21,7 @@ from dicomweb_server.services.workitems import WorkitemService
 
 logger = logging.getLogger("dicomweb_server.dimse")
 _STOPPING = 1.0  # seconds in which what is on its way may arrive
-_MOST_PENDING = 1000  # reports for one node; what is older is dropped
+_MOST_PENDING = 10_000  # reports for one node; what is older is dropped
 Way = tuple[Exchange, Context]
 FindWay = Callable[[str], Way | None]
 """AE title → an association of theirs on which they take event reports."""
@@ -107,10 +107,12 @@ class WorkitemReports:
         """Send all; False if the association was lost before its end."""
         while pending:
             try:
-                await self._send(pending[0], exchange, context)
+                event = pending[0]
+                await self._send(event, exchange, context)
             except AssociationLostError:
                 return False
-            pending.popleft()
+            if pending[0] is event:  # not dropped meanwhile, for too many came
+                pending.popleft()
         return True
 
     async def _send(self, event: WorkitemEvent, exchange: Exchange, context: Context) -> None:

@@ -285,6 +285,7 @@ class WorkitemService:
         for start in range(0, len(uids), _BATCH):
             for each in await self._workitems.workitems(uids[start : start + _BATCH]):
                 self.events.put([state_report(each.document)], [subscriber])
+            await asyncio.sleep(0)  # the notifier takes them
 
 
 def dicom_now() -> str:

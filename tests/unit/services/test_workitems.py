@@ -231,6 +231,22 @@ async def test_a_filtered_subscription(service: Watched) -> None:
     assert service.told() == [("WATCHER", uid, "SCHEDULED") for uid in ("1.0", "2.0")]
 
 
+async def test_every_kind_of_key_can_be_subscribed_by(service: Watched) -> None:
+    inner = key(0x00741202, "LO", "AI"), key(0x00741202, "LO", "P*", kind=MatchKind.WILDCARD)
+    keys = (
+        Match((0x00741202,), "LO", MatchKind.MULTIPLE, (), None, inner),
+        Match((0x00404025, 0x00080100), "SH", MatchKind.SINGLE, ("GPU1",)),
+        Match((0x00091001,), "LO", MatchKind.SINGLE, ("yes",), "ACME"),
+    )
+    await service.subscribe(FILTERED_WORKITEMS, WATCHER, keys=keys)
+    private = {"00090010": {"vr": "LO", "Value": ["ACME"]}, "00091001": {"vr": "LO", "Value": ["yes"]}}
+    here = document(workitem(WorklistLabel="Print", ScheduledStationNameCodeSequence=[code("GPU1", "One")]))
+    elsewhere = document(workitem(WorklistLabel="Print", ScheduledStationNameCodeSequence=[code("GPU2", "Two")]))
+    for number, each in enumerate((here | private, here, elsewhere | private)):
+        await service.create(each, f"1.{number}")
+    assert {uid for _, uid, _ in service.told()} == {"1.0"}
+
+
 async def test_what_nobody_listens_to_and_what_is_too_much_is_dropped(store: Store) -> None:
     service = WorkitemService(store.workitems, store.workitem_subscriptions, EventQueue(most_waiting=2))
     await service.create(document(workitem()), "1.1")
