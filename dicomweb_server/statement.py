@@ -74,6 +74,10 @@ _CHOICES: tuple[tuple[str, str], ...] = (
         "Changes of a performed step that only its creation may give (PS3.18 §15.5.3)",
         "passed over, with a Warning; a missing or wrong attribute answers 400, a step that is over 409",
     ),
+    (
+        "Instances of no patient (PS3.18 chapter 12)",
+        "all five categories, up to 64 MB each; as a file unless Accept names DICOM JSON or XML",
+    ),
     ("One data set as `application/dicom+json`", "an object; as a request also an array with one object"),
     ("Preamble (PS3.10 §7.1)", "cleared on receipt unless it is that of a TIFF file: setting `preamble`"),
 )

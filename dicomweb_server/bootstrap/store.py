@@ -38,6 +38,7 @@ from dicomweb_server.services.exports import ExportService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.non_patient import NonPatientService
 from dicomweb_server.services.passing_on import PassingOn
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.queries import Queries
@@ -159,12 +160,14 @@ def _services(
     resources, jobs = ResourceService(store.resources, index), job_service(settings, store)
     transcoding = pixels.transcoding(retrieve, store, workers, pixel_service)
     search = SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered))
-    verification = VerificationService(search, retrieve, _policy(settings, _extra_tags(settings)))
+    policy = _policy(settings, _extra_tags(settings))
+    verification = VerificationService(search, retrieve, policy)
     return Services(
         ingest=ingest,
         acceptance=acceptance(settings),
         search=search,
         verification=verification,
+        non_patient=NonPatientService(store.non_patient, blobs, workers, policy),
         retrieve=retrieve,
         pixels=pixel_service,
         transcoding=transcoding,

@@ -74,11 +74,16 @@ def has_body(request: Request) -> bool:
 def data_set(document: Document, offer: Offer, *, status: int = 200, headers: HeaderList = ()) -> Response:
     """An answer that is a data set."""
     body = orjson.dumps(document) if offer.media_type == DICOM_JSON else to_xml(document)
+    return one_body(body, offer, _BOUNDARY, status=status, headers=headers)
+
+
+def one_body(body: bytes, offer: Offer, boundary: str, *, status: int = 200, headers: HeaderList = ()) -> Response:
+    """An answer that is this, or has it as its only part."""
     if offer.multipart:
-        marker = _BOUNDARY.encode("ascii")
-        head = multipart.part_head(marker, ((b"Content-Type", offer.media_type.encode("ascii")),))
+        marker = boundary.encode("ascii")
+        head = multipart.part_head(marker, ((b"Content-Type", offer.part_type().encode("ascii")),))
         body = head + body + multipart.PART_TAIL + multipart.closing(marker)
-    return Whole(body, offer.content_type(_BOUNDARY).encode("ascii"), status=status, headers=headers)
+    return Whole(body, offer.content_type(boundary).encode("ascii"), status=status, headers=headers)
 
 
 def _only_part(body: bytes, media_type: MediaType) -> tuple[MediaType, bytes]:

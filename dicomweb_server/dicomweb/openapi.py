@@ -89,6 +89,7 @@ TAGS = (
     {"name": "Scheduled procedure steps", "description": "The modality worklist (PS3.18 chapter 14)."},
     {"name": "Performed procedure steps", "description": "What modalities report (PS3.18 chapter 15)."},
     {"name": "Worklist service", "description": "Workitems, UPS-RS (PS3.18 chapter 11)."},
+    {"name": "Non-patient instances", "description": "Hanging protocols and the like (PS3.18 chapter 12)."},
     {"name": "Delete", "description": "Delete studies, series and instances; an extension of the standard."},
     {"name": "Capabilities", "description": "What the service offers (PS3.18 §8.9)."},
     {"name": "Operation", "description": "For those who run the server."},

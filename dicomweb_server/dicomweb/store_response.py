@@ -28,8 +28,8 @@ _MAX_EXPLANATION = 200
 Attributes = dict[str, Any]
 
 
-def store_response(outcomes: Sequence[IngestOutcome], root: str, offer: Offer) -> Response:
-    """The answer to a request whose parts had these outcomes."""
+def store_response(outcomes: Sequence[IngestOutcome], root: str, offer: Offer, category: str = "") -> Response:
+    """The answer to a request whose parts had these outcomes. `category`: of instances that are in no study."""
     status = response_status(outcomes)
     headers = [(b"vary", b"Accept")]
     explained = list(dict.fromkeys(one.detail[:_MAX_EXPLANATION] for one in outcomes if one.detail))[:_MAX_EXPLAINED]
@@ -37,21 +37,21 @@ def store_response(outcomes: Sequence[IngestOutcome], root: str, offer: Offer) -
         headers.append(warning(root, *explained))
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
-    return data_set(store_attributes(outcomes, root), offer, status=status, headers=headers)
+    return data_set(store_attributes(outcomes, root, category), offer, status=status, headers=headers)
 
 
-def store_attributes(outcomes: Sequence[IngestOutcome], root: str) -> Attributes:
+def store_attributes(outcomes: Sequence[IngestOutcome], root: str, category: str = "") -> Attributes:
     """The module as DICOM JSON; sequences without items are left out."""
     stored = [one for one in outcomes if one.is_success]
     failed = [one for one in outcomes if not one.is_success and one.instance_uid]
     unknown = [one for one in outcomes if not one.is_success and not one.instance_uid]
     attributes: Attributes = {}
     studies = {one.study_uid for one in stored}
-    if len(studies) == 1:
+    if len(studies) == 1 and not category:
         attributes[_RETRIEVE_URL] = _element("UR", root + path_of(studies.pop()))
     for tag, items in (
         (_FAILED, [_failed_item(one) for one in failed]),
-        (_REFERENCED, [_stored_item(one, root) for one in stored]),
+        (_REFERENCED, [_stored_item(one, root, category) for one in stored]),
         (_OTHER_FAILURES, [_reason_of(one) for one in unknown]),
     ):
         if items:
@@ -59,8 +59,9 @@ def store_attributes(outcomes: Sequence[IngestOutcome], root: str) -> Attributes
     return attributes
 
 
-def _stored_item(outcome: IngestOutcome, root: str) -> Attributes:
-    path = path_of(outcome.study_uid, outcome.series_uid, outcome.instance_uid)
+def _stored_item(outcome: IngestOutcome, root: str, category: str) -> Attributes:
+    uids = outcome.study_uid, outcome.series_uid, outcome.instance_uid
+    path = f"/{category}/{outcome.instance_uid}" if category else path_of(*uids)
     item = _named(outcome) | {_RETRIEVE_URL: _element("UR", root + path)}
     reason = WARNING_REASON[outcome.status]
     return item if reason is None else item | {_WARNING_REASON: _element("US", reason)}

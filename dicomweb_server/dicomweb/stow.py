@@ -16,6 +16,7 @@ from dicomweb_server.http.body import chunks
 from dicomweb_server.http.headers import accepted, header
 from dicomweb_server.http.intake import Intake
 from dicomweb_server.http.origin import origin_of
+from dicomweb_server.services.ingest import IngestOutcome
 from dicomweb_server.wire import multipart
 from dicomweb_server.wire.media_types import (
     DICOM,
@@ -45,21 +46,27 @@ async def store_instances(request: Request, context: Context) -> Response:
     http, options = request.scope, context.options
     # Before anything is read: a sender that cannot take the answer must not wonder what was stored.
     offer = choose(accepted(http), OFFERS)
-    content_type = header(http, b"content-type")
-    if content_type is None:
-        raise _unsupported("(none)")
-    media_type = parse_media_type(content_type)
-    store = _store_for(media_type)
     study_uid = http["path_params"].get("study")
     intake = Intake(
         context.services.ingest, origin_of(request, "stow"), study_uid, max_instance_size=options.max_instance_size
     )
+    outcomes = await taken_in(request, intake, options.max_request_size)
+    return store_response(outcomes, options.service_url.root(http), offer)
+
+
+async def taken_in(request: Request, intake: Intake, limit: int) -> list[IngestOutcome]:
+    """What became of the instances in a body of at most `limit` bytes; ServerError if there are none."""
+    content_type = header(request.scope, b"content-type")
+    if content_type is None:
+        raise _unsupported("(none)")
+    media_type = parse_media_type(content_type)
+    store = _store_for(media_type)
     try:
-        async with aclosing(chunks(http, request.receive, options.max_request_size)) as body:
+        async with aclosing(chunks(request.scope, request.receive, limit)) as body:
             await _until_error(store(body, intake, media_type), intake)
         if intake.is_empty:
             raise ServerError(Reason.BAD_REQUEST, "the body of the request has no parts")
-        return store_response(await intake.finish(), options.service_url.root(http), offer)
+        return await intake.finish()
     finally:
         await intake.close()
 

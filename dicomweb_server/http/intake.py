@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
 
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.errors import Reason, ServerError
-from dicomweb_server.services.ingest import IngestOutcome, IngestService, Staged, StagingFile, Status
+from dicomweb_server.services.ingest import IngestOutcome, Staged, StagingFile, Status
 
 # A batch is handed over at this size: large enough to share a disk sync, small enough to bound memory.
 _BATCH_SIZE = 8 << 20
@@ -13,10 +15,22 @@ _BATCH_COUNT = 64
 _MOST_UNDER_WAY = 2
 
 
+class Ingesting(Protocol):
+    """Takes instances in."""
+
+    def stage(self) -> StagingFile:
+        """A spool for the bytes of one instance."""
+
+    async def ingest_batch(
+        self, staged: Sequence[Staged], origin: Origin, expected_study_uid: str | None = None
+    ) -> list[IngestOutcome]:
+        """Store some; what became of each, in their order."""
+
+
 class Intake:
     """Collects what became of the parts of one request, in their order."""
 
-    def __init__(self, ingest: IngestService, origin: Origin, study_uid: str | None, *, max_instance_size: int) -> None:
+    def __init__(self, ingest: Ingesting, origin: Origin, study_uid: str | None, *, max_instance_size: int) -> None:
         """`study_uid`: the study of the request's path, if it names one."""
         self._ingest = ingest
         self._origin = origin

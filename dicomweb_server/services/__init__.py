@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.ingest import IngestService
     from dicomweb_server.services.jobs import JobService
     from dicomweb_server.services.modalities import Modalities
+    from dicomweb_server.services.non_patient import NonPatientService
     from dicomweb_server.services.performed import PerformedStepService
     from dicomweb_server.services.pixels import PixelService
     from dicomweb_server.services.queries import Queries
@@ -58,6 +59,7 @@ class Services:
     commitments: CommitmentService
     commitment_requests: CommitmentRequestService
     verification: VerificationService
+    non_patient: NonPatientService
     availability: AvailabilityService
     worklist: WorklistService
     performed: PerformedStepService

@@ -104,7 +104,7 @@ def _admitted(
         if staged.size > policy.max_instance_size:
             detail = f"the instance has {staged.size} bytes, the limit is {policy.max_instance_size}"
             return Refused(Reason.TOO_LARGE, detail)
-        staged = hashed(_without_preamble(staged, policy))
+        staged = hashed(without_preamble(staged, policy))
         parsed = _parse(staged, policy)
     except ServerError as error:
         return Refused(error.reason, error.detail, _named_in_file_meta(staged))
@@ -151,7 +151,7 @@ def _parse(staged: Staged, policy: IngestPolicy) -> ParsedInstance:
         return parse_instance(mapped, extra=policy.extra_tags)
 
 
-def _without_preamble(staged: Staged, policy: IngestPolicy) -> Staged:
+def without_preamble(staged: Staged, policy: IngestPolicy) -> Staged:
     """The instance with an empty preamble; its digest is unknown again if that changed it."""
     if policy.preamble is Preamble.KEPT:
         return staged

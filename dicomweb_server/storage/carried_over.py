@@ -11,6 +11,7 @@ from dicomweb_server.storage import carried_annotations
 from dicomweb_server.storage.commitment_tables import asked_commitment, commitment_request, owed_report
 from dicomweb_server.storage.export_tables import export
 from dicomweb_server.storage.job_tables import job
+from dicomweb_server.storage.non_patient_tables import non_patient_instance
 from dicomweb_server.storage.remote_tables import remote
 from dicomweb_server.storage.workitem_tables import workitem, workitem_subscription, workitem_watch
 from dicomweb_server.storage.worklist_tables import performed_reference, performed_step, scheduled_step
@@ -30,6 +31,7 @@ TABLES: tuple[Table, ...] = (
     workitem_watch,
     owed_report,
     commitment_request,
+    non_patient_instance,
     asked_commitment,
 )
 

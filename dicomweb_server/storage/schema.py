@@ -14,6 +14,7 @@ from dicomweb_server.storage import (
     commitment_tables,
     export_tables,
     job_tables,
+    non_patient_tables,
     remote_tables,
     tables,
     trigrams,
@@ -30,6 +31,7 @@ assert job_tables.job.metadata is tables.metadata
 assert remote_tables.remote.metadata is tables.metadata
 assert export_tables.export.metadata is tables.metadata
 assert commitment_tables.owed_report.metadata is tables.metadata
+assert non_patient_tables.non_patient_instance.metadata is tables.metadata
 assert workitem_tables.workitem.metadata is tables.metadata
 assert worklist_tables.scheduled_step.metadata is tables.metadata
 
@@ -50,6 +52,7 @@ def _making(*made: Table) -> list[str]:
 MIGRATIONS: Sequence[Sequence[Step]] = (
     _making(workitem_tables.workitem, workitem_tables.workitem_subscription, workitem_tables.workitem_watch),
     _making(commitment_tables.commitment_request),
+    _making(non_patient_tables.non_patient_instance),
 )
 
 

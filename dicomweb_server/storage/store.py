@@ -26,6 +26,7 @@ from dicomweb_server.storage.failure import storage_failure
 from dicomweb_server.storage.index_sqlite import SqliteIndex
 from dicomweb_server.storage.jobs_sqlite import SqliteJobs
 from dicomweb_server.storage.journal import JOURNAL_SIZE, Journal
+from dicomweb_server.storage.non_patient_sqlite import SqliteNonPatient
 from dicomweb_server.storage.remotes_sqlite import SqliteRemotes
 from dicomweb_server.storage.reserve import RESERVE, Reserve
 from dicomweb_server.storage.resources_sqlite import SqliteResources
@@ -121,6 +122,7 @@ class Store:
         self.exports = SqliteExports(self._database, self._writer)
         self.commitments = SqliteCommitments(self._database, self._writer)
         self.commitment_requests = SqliteCommitmentRequests(self._database, self._writer)
+        self.non_patient = SqliteNonPatient(self._database, self._writer)
         self.worklist = SqliteWorklist(self._database, self._writer)
         self.workitems = SqliteWorkitems(self._database, self._writer)
         self.workitem_subscriptions = SqliteSubscriptions(self._database, self._writer)

@@ -17,6 +17,7 @@ from dicomweb_server.services.exports import ExportService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
+from dicomweb_server.services.non_patient import NonPatientService
 from dicomweb_server.services.performed import PerformedStepService
 from dicomweb_server.services.pixels import PixelService
 from dicomweb_server.services.queries import Queries
@@ -60,6 +61,7 @@ def services_on(
         acceptance=Acceptance(),
         search=search,
         verification=verification,
+        non_patient=NonPatientService(store.non_patient, store.blobs, workers, policy),
         retrieve=retrieve,
         pixels=pixels,
         transcoding=transcoding,

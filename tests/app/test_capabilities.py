@@ -73,7 +73,7 @@ async def test_each_resource_says_what_it_allows(archive: Archive) -> None:
 
 
 async def test_paths_that_mean_nothing(archive: Archive) -> None:
-    for path in ("/no-such-service", "/studies/1.2/nothing", "/studies/1.2/series/1.3/x", "/color-palettes", "//"):
+    for path in ("/no-such-service", "/studies/1.2/nothing", "/studies/1.2/series/1.3/x", "/no-palettes", "//"):
         response = await archive.get(path)
         assert response.status_code in (404, 405)
         assert response.headers["content-type"] == "application/problem+json"

@@ -9,7 +9,7 @@ from dicomweb_server.dicom.attributes import ATTRIBUTES, Level
 from dicomweb_server.errors import ServerError
 from dicomweb_server.storage import schema, tables
 
-LATER = ("workitem_subscription", "workitem_watch", "workitem", "commitment_request")
+LATER = ("workitem_subscription", "workitem_watch", "workitem", "commitment_request", "non_patient_instance")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_an_older_index_is_migrated_step_by_step(connection: sqlite3.Connection)
     assert connection.execute("SELECT value FROM state WHERE name = 'verified'").fetchone() == ("5",)
 
 
-@pytest.mark.parametrize("missing", [LATER, LATER[3:], ()])
+@pytest.mark.parametrize("missing", [LATER, LATER[3:], LATER[4:], ()])
 def test_an_older_index_gets_the_tables_that_it_lacks(connection: sqlite3.Connection, missing: Sequence[str]) -> None:
     schema.prepare(connection, ())
     made = {name: columns(connection, name) for name in LATER}
