@@ -14,7 +14,6 @@ from dicomweb_server.dimse.status import (
     PROCESSING_FAILURE,
     SUCCESS,
     Status,
-    comment,
 )
 from dicomweb_server.errors import Reason, ServerError
 
@@ -32,13 +31,13 @@ async def on_availability(operation: Operation) -> None:
         told = read_availability(data_set_json(data, operation.context.transfer_syntax))
     except ServerError as error:
         code = MISSING_ATTRIBUTE if error.reason is Reason.BAD_REQUEST else INVALID_ARGUMENT
-        operation.respond(Status(code.code, comment(error.detail)))
+        operation.respond(Status(code.code, error.detail))
         return
     terms = operation.terms
     try:
         names = list(with_title(terms.origin.calling_ae_title, terms.options))
         await terms.services.availability.told(names, told)
     except ServerError as error:
-        operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))
+        operation.respond(Status(PROCESSING_FAILURE.code, error.detail))
         return
     operation.respond(SUCCESS, affected_sop_instance_uid=instance_uid)

@@ -15,7 +15,6 @@ from dicomweb_server.dimse.status import (
     PROCESSING_FAILURE,
     SUCCESS,
     Status,
-    comment,
 )
 from dicomweb_server.errors import ServerError
 
@@ -36,12 +35,12 @@ async def on_n_action(operation: Operation) -> None:
         data = await operation.whole_dataset(LARGEST_REQUEST, "request")
         wanted = read_request(data, context.transfer_syntax)
     except ServerError as error:
-        operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
+        operation.respond(Status(INVALID_ARGUMENT.code, error.detail))
         return
     try:
         owed = await terms.reports.take(wanted, terms.origin.calling_ae_title, terms.options.local_ae_title)
     except ServerError as error:  # it cannot be kept, so it may not be answered
-        operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))
+        operation.respond(Status(PROCESSING_FAILURE.code, error.detail))
         return
     operation.respond(SUCCESS, action_type_id=REQUEST_ACTION)
     terms.reports.begin(owed, operation.session.exchange, context)
@@ -54,14 +53,14 @@ async def on_n_event_report(operation: Operation) -> None:
         data = await operation.whole_dataset(LARGEST_REQUEST, "report")
         told = read_report(data, operation.context.transfer_syntax)
     except ServerError as error:
-        operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
+        operation.respond(Status(INVALID_ARGUMENT.code, error.detail))
         return
     try:
         is_ours = await terms.services.commitments.told(
             told.transaction_uid, terms.origin.calling_ae_title, told.committed, told.failed
         )
     except ServerError as error:
-        operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))
+        operation.respond(Status(PROCESSING_FAILURE.code, error.detail))
         return
     if is_ours:
         operation.respond(SUCCESS, event_type_id=operation.request.event_type_id)

@@ -19,7 +19,6 @@ from dicomweb_server.dimse.status import (
     PROCESSING_FAILURE,
     SUCCESS,
     Status,
-    comment,
 )
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.performed import StepProblem, StepProblemError
@@ -87,8 +86,8 @@ def _refuse(operation: Operation, error: ServerError) -> None:
         if error.tags:
             more["attributes"] = error.tags
         status = _STATUSES[error.problem]
-        operation.respond(Status(status.code, status.comment or comment(error.detail)), **more)
+        operation.respond(Status(status.code, status.detail or error.detail), **more)
     elif error.reason in (Reason.CANNOT_UNDERSTAND, Reason.TOO_LARGE):
-        operation.respond(Status(INVALID_ARGUMENT.code, comment(error.detail)))
+        operation.respond(Status(INVALID_ARGUMENT.code, error.detail))
     else:
-        operation.respond(Status(PROCESSING_FAILURE.code, comment(error.detail)))
+        operation.respond(Status(PROCESSING_FAILURE.code, error.detail))

@@ -28,7 +28,7 @@ DataSet = Callable[[str], bytes | memoryview]  # in a transfer syntax
 
 def refusal(field: int, status: Status) -> PeerError:
     """Why a request was not done."""
-    return PeerError(f"{operation_name(field)} was answered with status {status.code:04X}H {status.comment}".rstrip())
+    return PeerError(f"{operation_name(field)} was answered with status {status.code:04X}H {status.detail}".rstrip())
 
 
 def lost(error: AssociationLostError) -> PeerError:

@@ -102,7 +102,7 @@ class Operation:
         """
         if self.terms.most_operations > 1:
             return None
-        comment: dict[str, Any] = {"error_comment": status.comment} if status.comment else {}
+        comment: dict[str, Any] = {"error_comment": status.comment} if status.detail else {}
         command = encode_response(self.request, status.code, **comment)
         self._advance = self.session.exchange.in_advance(self.context.context_id, command)
         return None if self._advance is None else self._advance.send
@@ -114,7 +114,7 @@ class Operation:
             if self._advance.sent:
                 self.final = status
                 return
-        if status.comment:
+        if status.detail:
             elements["error_comment"] = status.comment
         command = encode_response(self.request, status.code, has_dataset=dataset is not None, **elements)
         self.session.exchange.send(self.context.context_id, command, dataset)
@@ -251,7 +251,7 @@ class Session:
             logger.warning(
                 "operation refused",
                 extra=self._names(operation)
-                | {"operation": name, "status": f"{operation.final.code:04X}H", "detail": operation.final.comment},
+                | {"operation": name, "status": f"{operation.final.code:04X}H", "detail": operation.final.sentence},
             )
 
     def _names(self, operation: Operation) -> dict[str, str]:

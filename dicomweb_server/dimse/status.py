@@ -8,14 +8,25 @@ from dicomweb_server.services.ingest import IngestOutcome
 from dicomweb_server.services.ingest import Status as IngestStatus
 
 LONGEST_COMMENT = 64  # of VR LO
+LONGEST_SENTENCE = 300  # in a line of the log
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A status and what explains it."""
+    """A status, and a sentence that explains it to whoever reads the log."""
 
     code: int
-    comment: str = ""
+    detail: str = ""
+
+    @property
+    def comment(self) -> str:
+        """As much of the explanation as the peer can be told, "" without one."""
+        return comment(self.detail)
+
+    @property
+    def sentence(self) -> str:
+        """The explanation for a line of the log: bounded, and nothing in it that moves a cursor."""
+        return "".join(c if c.isprintable() else "?" for c in self.detail[:LONGEST_SENTENCE])
 
     @property
     def outcome(self) -> str:
@@ -91,7 +102,7 @@ _QUERY: Mapping[Reason, int] = dict.fromkeys(Reason, 0xC000) | {
 
 def store_status(reason: Reason, detail: str = "") -> Status:
     """Why an instance was not stored (PS3.4 table B.2-1)."""
-    return Status(_STORE[reason], comment(detail or reason.value))
+    return Status(_STORE[reason], detail or reason.value)
 
 
 def store_outcome_status(outcome: IngestOutcome, mismatch: str = "") -> Status:
@@ -110,12 +121,12 @@ def stored_status(mismatch: str = "") -> Status:
 
 def unknown_destination(ae_title: str) -> Status:
     """There is no such destination of a C-MOVE (PS3.4 table C.4-2)."""
-    return Status(0xA801, comment(f"move destination {ae_title[:16]} is not known here"))
+    return Status(0xA801, f"move destination {ae_title[:16]} is not known here")
 
 
 def query_status(error: ServerError) -> Status:
     """Why a C-FIND, C-MOVE or C-GET failed (PS3.4 tables C.4-1 to C.4-3)."""
-    return Status(_QUERY[error.reason], comment(error.detail))
+    return Status(_QUERY[error.reason], error.detail)
 
 
 def comment(text: str) -> str:

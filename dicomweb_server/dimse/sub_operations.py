@@ -126,7 +126,7 @@ class Sender:
             return self._failed(instance, error.detail)
         status = Status(message.command.status or 0, message.command.error_comment or "")
         if status.outcome == "failure":  # the comment is the peer's, and may name a patient: not for the log
-            return self._failed(instance, f"status {status.code:04X}H", status.comment)
+            return self._failed(instance, f"status {status.code:04X}H", status.detail)
         return Ended(instance.instance_uid, status.outcome)
 
     def _failed(self, instance: StoredInstance, detail: str, comment: str = "") -> Ended:

@@ -133,3 +133,16 @@ async def test_a_command_whose_instance_is_not_that_of_the_data_set(
         assert await healthy(node)
     (line,) = complaints(caplog)
     assert [line] == lines_with(caplog, "operation refused", "C-STORE", "'sop_instance': '1.2.3.4'", "'calling': 'RAW'")
+
+
+async def test_why_an_instance_was_refused_is_told_to_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = make_instance(**SECRET, SOPInstanceUID="1.2.3", SeriesInstanceUID="1.2.7777")
+    async with open_node(tmp_path) as node:
+        peer = await node.peer()
+        await peer.associate()
+        await peer.command(3, store_command("1.2.3"), bare_dataset(data).replace(b"1.2.7777", b"1.2.AAAA"))
+        answer = await peer.response()
+        assert str(answer.error_comment) == "SeriesInstanceUID (0020,000E) is ill-formed: expected at most..."
+        await peer.release()
+    whole = "SeriesInstanceUID (0020,000E) is ill-formed: expected at most 64 digits and dots"
+    assert len(lines_with(caplog, "operation refused", "C-STORE", "A900H", f"'detail': '{whole}'")) == 1

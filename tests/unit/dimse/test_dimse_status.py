@@ -35,3 +35,9 @@ def test_comments() -> None:
     assert status.comment("a\\b\nüc") == "a?b??c"
     assert len(status.comment("x" * 200)) == 64
     assert status.comment("x" * 200).endswith("...")
+
+
+def test_sentences() -> None:
+    assert status.Status(0xC000, "a\\b\n\x1b[2J\u202eüc").sentence == "a\\b??[2J?üc"
+    assert len(status.Status(0xC000, "x" * 2000).sentence) == 300
+    assert status.SUCCESS.sentence == status.SUCCESS.comment == ""
