@@ -175,7 +175,7 @@ def test_a_server_without_users_refuses_to_serve_others(tmp_path: Path, request:
     if request.config.getoption("--root") or request.config.getoption("--orthanc"):
         pytest.skip("only our own command is started so")
     command = [sys.executable, "-m", "dicomweb_server", "serve", "--data", str(tmp_path), "--host", "0.0.0.0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert (done.returncode != 0, "Traceback" in done.stderr) == (True, False)
 
 

@@ -75,7 +75,7 @@ def test_a_job_is_shown_alike(pair: Pair) -> None:
     shown = []
     for client, answer in ((pair.theirs, theirs.json()), (pair.ours, ours.json())):
         assert answer == {"ID": answer["ID"], "Path": f"/jobs/{answer['ID']}"}
-        for _ in range(100):
+        for _ in range(1200):
             job = client.get(answer["Path"]).json()
             if job["State"] == "Success":
                 break

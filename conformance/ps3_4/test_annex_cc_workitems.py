@@ -299,7 +299,7 @@ class Sink:
     def next(self, uid: str, kind: int) -> Dataset:
         """The next report of this type about this workitem."""
         while True:
-            of, number, dataset = self._reports.get(timeout=10)
+            of, number, dataset = self._reports.get(timeout=20)
             if (of, number) == (uid, kind):
                 return dataset
 

@@ -26,7 +26,7 @@ def asked(dimse: Address, dataset: Dataset, *, action: int = 1) -> tuple[int, Re
         status, _ = association.send_n_action(dataset, action, COMMITMENT, COMMITMENT_INSTANCE)
         if status.Status == SUCCESS:
             try:
-                report = reports.next(10)
+                report = reports.next(20)
             except Empty:
                 pytest.skip("it reports on an association of its own, to a modality that it knows")
     return int(status.Status), report

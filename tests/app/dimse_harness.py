@@ -195,7 +195,7 @@ async def tool(name: str, *arguments: str | Path | int, ok: bool = True, env: di
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env={**os.environ, **(env or {})}
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         said = (await process.communicate())[0].decode(errors="replace")
     if ok:
         assert process.returncode == 0, f"{' '.join(command)}: {process.returncode}\n{said}"

@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def _complaints(path: Path) -> Counter[str]:
     done = subprocess.run(
-        ["dciodvfy", "-new", path], capture_output=True, text=True, errors="replace", check=False, timeout=30
+        ["dciodvfy", "-new", path], capture_output=True, text=True, errors="replace", check=False, timeout=200
     )
     if done.returncode < 0:
         return Counter([_CRASHED])  # as of 32 bits that are not compressed

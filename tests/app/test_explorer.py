@@ -67,7 +67,7 @@ def _page(server: Server, folder: Path, address: str) -> str:
     assert _BROWSER is not None
     url = f"http://127.0.0.1:{server.http_port}/{address}"
     command = [_BROWSER, *_QUIET, f"--user-data-dir={folder}", "--dump-dom", url]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=200).stdout
 
 
 @needs_browser

@@ -53,7 +53,7 @@ async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
 
 
 def said(command: list[str | Path]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     return done.stdout + done.stderr
 
 

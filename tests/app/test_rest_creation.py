@@ -134,7 +134,7 @@ def _judged(data: bytes) -> str:
     with NamedTemporaryFile(suffix=".dcm") as file:
         file.write(data)
         file.flush()
-        done = subprocess.run(["dciodvfy", "-new", file.name], capture_output=True, check=False, timeout=30)
+        done = subprocess.run(["dciodvfy", "-new", file.name], capture_output=True, check=False, timeout=200)
     return (done.stdout + done.stderr).decode(errors="replace")
 
 

@@ -17,7 +17,7 @@ SERVER = {"asyncio", "sqlite3", "sqlalchemy", "starlette", "uvicorn", "orjson", 
 def loaded_by(program: str) -> set[str]:
     """The modules that a program has loaded when it ends, and the packages that they are in."""
     listing = f"import sys\n{program}\nprint(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", listing], check=True, capture_output=True, text=True, timeout=60)
+    found = subprocess.run([sys.executable, "-c", listing], check=True, capture_output=True, text=True, timeout=200)
     names = set(found.stdout.split())
     return names | {name.split(".")[0] for name in names}
 

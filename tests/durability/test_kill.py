@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.durability.journal import check
 from tests.durability.killed_process import run_and_kill
 
@@ -15,7 +13,7 @@ def test_killed_at_any_time_under_load(tmp_path: Path) -> None:
     chance = random.Random()
     journal: list[str] = []
     for round_number in range(4):
-        lines = run_and_kill(tmp_path, chance.uniform(0.1, 1.2), seed=chance.randrange(10**9))
+        lines = run_and_kill(tmp_path, chance.uniform(0.1, 1.2), seed=chance.randrange(10**9), stored=6)
         assert lines[0] == "READY\n"
         journal += lines
         broken = check(tmp_path, journal)
@@ -23,7 +21,6 @@ def test_killed_at_any_time_under_load(tmp_path: Path) -> None:
     assert sum(line.startswith("DONE") for line in journal) > 20
 
 
-@pytest.mark.timeout(300)
 def test_killed_step_by_step(tmp_path: Path) -> None:
     """At a sixth of the steps, others each time; `python -m tests.durability.crash_points FOLDER` takes them all."""
     first = str(random.Random().randrange(1, 7))

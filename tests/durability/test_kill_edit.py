@@ -54,7 +54,7 @@ def test_an_anonymization_survives_a_kill(tmp_path: Path, is_in_place: bool) -> 
     again = Server(tmp_path / "second", COMMAND.replace("{data}", str(server.data)))
     try:
         with httpx.Client(base_url=again.root.removesuffix("/dicom-web"), trust_env=False, timeout=60) as client:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 150
             while job(client, path)["State"] not in ("Success", "Failure") and time.monotonic() < deadline:
                 time.sleep(0.05)
             told = job(client, path)

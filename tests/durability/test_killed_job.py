@@ -36,7 +36,7 @@ def serving(folder: Path) -> Iterator[tuple[httpx.Client, "subprocess.Popen[byte
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
-            for _ in range(300):
+            for _ in range(1500):
                 try:
                     if client.get("/healthz").status_code == 200:
                         break
@@ -74,7 +74,7 @@ def test_a_killed_job_goes_on(tmp_path: Path) -> None:
         process.wait()
     assert any(one["State"] != "Success" for one in seen)
     with serving(tmp_path) as (client, _):
-        for _ in range(600):
+        for _ in range(3000):
             ended = [client.get(f"/jobs/{job}").json() for job in jobs]
             if all(one["State"] in ("Success", "Failure") for one in ended):
                 break

@@ -43,7 +43,7 @@ def sent(server: Server, tmp_path_factory: pytest.TempPathFactory) -> list[Sampl
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

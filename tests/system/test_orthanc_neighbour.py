@@ -84,7 +84,7 @@ def pair(request: pytest.FixtureRequest, sides: dict[str, Side]) -> tuple[Side, 
 
 
 def _until(condition: Callable[[], bool]) -> bool:
-    for _ in range(200):
+    for _ in range(1200):
         if condition():
             return True
         time.sleep(0.05)

@@ -37,7 +37,7 @@ needs_dciodvfy = pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dc
 def decompressed(command: list[str], file: Path, out: Path) -> bytes | None:
     """What a tool makes of a file; None if it refuses."""
     out.unlink(missing_ok=True)
-    subprocess.run([*command, file, out], capture_output=True, check=False, timeout=60)
+    subprocess.run([*command, file, out], capture_output=True, check=False, timeout=200)
     return out.read_bytes() if out.exists() else None
 
 
@@ -189,7 +189,7 @@ def test_dciodvfy_finds_nothing_new(tmp_path: Path, last: str, name: str) -> Non
     def errors(data: bytes) -> set[str]:
         file = tmp_path / "file.dcm"
         file.write_bytes(data)
-        done = subprocess.run(["dciodvfy", "-new", file], capture_output=True, check=False, timeout=30)
+        done = subprocess.run(["dciodvfy", "-new", file], capture_output=True, check=False, timeout=200)
         lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
         return {line for line in lines if line.startswith("Error")}
 

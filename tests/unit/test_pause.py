@@ -95,5 +95,5 @@ async def test_a_task_has_its_own_context() -> None:
     waiting = Waiting()
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_soon(waiting.pause.end)
-    async with asyncio.timeout(1):  # looks for the task that it is in
+    async with asyncio.timeout(60):  # looks for the task that it is in
         await waiting.task

@@ -73,7 +73,7 @@ def test_the_process_ends_with_its_connection(reader: ReaderProcess) -> None:
     assert process is not None
     assert reader._connection is not None
     reader._connection.close()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     reader._connection = None
 
 
