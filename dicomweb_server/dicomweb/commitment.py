@@ -1,5 +1,6 @@
 """Storage Commitment (PS3.18 chapter 13): requests to answer for instances, and what is said to them."""
 
+import asyncio
 from collections.abc import Sequence
 
 from starlette.requests import Request
@@ -26,24 +27,25 @@ async def request_commitment(request: Request, context: Context) -> Response:
     offer = choose(accepted(request.scope), OFFERS)
     transaction_uid = _transaction_uid(request)
     document = await received_data_set(request, min(LARGEST_REQUEST, context.options.max_request_size))
-    wanted = read_wanted(document, transaction_uid)
-    return _answer(await context.services.commitment_requests.take(transaction_uid, wanted), offer)
+    wanted = await asyncio.to_thread(read_wanted, document, transaction_uid)
+    return await _answer(await context.services.commitment_requests.take(transaction_uid, wanted), offer)
 
 
 async def check_result(request: Request, context: Context) -> Response:
     """What was said to a request, if that is known by now (§13.5)."""
     offer = choose(accepted(request.scope), OFFERS)
-    return _answer(await context.services.commitment_requests.answer(_transaction_uid(request)), offer)
+    return await _answer(await context.services.commitment_requests.answer(_transaction_uid(request)), offer)
 
 
 def _transaction_uid(request: Request) -> str:
     return require_uid(request.scope["path_params"]["transaction"], "the transaction UID in the path")
 
 
-def _answer(judged: Sequence[Judged] | None, offer: Offer) -> Response:
+async def _answer(judged: Sequence[Judged] | None, offer: Offer) -> Response:
     if judged is None:
         return Whole(status=202, headers=[(b"retry-after", b"%d" % RETRY_AFTER_SECONDS)])
-    return data_set(response_module(judged), offer, headers=[_VARY])
+    # A second for hundreds of thousands of instances, in which others are to be served.
+    return await asyncio.to_thread(lambda: data_set(response_module(judged), offer, headers=[_VARY]))
 
 
 _ACCEPT = Parameter("accept", "Acceptable media types; wins over the Accept header", {"type": "string"})

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.commitment import CommitmentRequests, Judged, KeptRequest, Wanted
 from dicomweb_server.ports.peers import Reference
+from dicomweb_server.services.admission import without_message
 from dicomweb_server.services.verification import VerificationService, failure_reason
 
 __all__ = ["CommitmentRequestService", "Judged", "Reference", "Wanted"]
@@ -70,8 +71,13 @@ class CommitmentRequestService:
     def _begin(self, request: KeptRequest) -> asyncio.Task[Sequence[Judged]]:
         task = asyncio.create_task(self._answered(request))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Sequence[Judged]]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:  # perhaps nobody waits for it any more
+            _logger.error("a storage commitment was not answered: %s", without_message(error))
 
     async def _answered(self, request: KeptRequest) -> Sequence[Judged]:
         async with self._turns:

@@ -14,6 +14,7 @@ from conformance.commitment import request
 from dicomweb_server.dicom.dicom_xml import from_xml, to_xml
 from dicomweb_server.dicom.uid_patterns import UidPatterns
 from dicomweb_server.dicomweb import commitment
+from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services import Services
 from dicomweb_server.services.ingest import IngestPolicy
 from dicomweb_server.storage.commitment_requests_sqlite import SqliteCommitmentRequests
@@ -103,14 +104,25 @@ async def test_a_class_that_is_not_stored(tmp_path: Path) -> None:
 
 
 async def test_a_server_without_resources_says_so(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dicomweb_server.errors import Reason, ServerError
-
     async def refused(*_: object) -> None:
         raise ServerError(Reason.BUSY)
 
     monkeypatch.setattr(archive.services.search, "find", refused)
     found = (await asked(archive, wanted((CT, "1.2.3")))).json()
     assert referred(found, FAILED) == {"1.2.3": 0x0213}
+
+
+async def test_an_answer_that_cannot_be_kept_is_told_and_asked_for_again(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refused(*_: object) -> None:
+        raise ServerError(Reason.OUT_OF_RESOURCES, "there is no room")
+
+    monkeypatch.setattr(archive.store.commitment_requests, "answer_request", refused)
+    response = await asked(archive, wanted((CT, "1.2.3")), "2.25.1")
+    assert (response.status_code, response.json()["detail"]) == (503, "there is no room")
+    assert "was not answered" in caplog.text
+    assert (await archive.get("/commitment-requests/2.25.1")).status_code == 202
 
 
 async def test_a_study_a_series_and_instances_in_them(archive: Archive) -> None:
