@@ -39,7 +39,7 @@ def workitem_kind(settings: Settings, services: Services) -> StudyWorkitemKind:
     """The jobs that schedule workitems for studies."""
     templates = {
         name: WorkitemTemplate(
-            each.label, each.worklist, each.priority.upper(), _code(each.station), _code(each.workitem)
+            each.label, each.worklist, each.priority.upper(), _code(each.station), _code(each.workitem), each.expires
         )
         for name, each in settings.workitem_templates.items()
     }

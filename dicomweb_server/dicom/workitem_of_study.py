@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicomweb_server.dicom.dictionary import public_vr
-from dicomweb_server.dicom.workitem import PRIORITY, READINESS, START, STATIONS, WORKLIST_LABEL, Document
+from dicomweb_server.dicom.workitem import EXPIRATION, PRIORITY, READINESS, START, STATIONS, WORKLIST_LABEL, Document
 from dicomweb_server.dicom.workitem_rules import drafted_workitem
 
 _LABEL, _WORKITEM_CODE, _INPUT, _REQUEST = "00741204", "00404018", "00404021", "0040A370"
@@ -28,13 +28,17 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class WorkitemTemplate:
-    """What the workitems of a route have in common. `station`: which kind of it shall do that; `workitem`: what."""
+    """What the workitems of a route have in common. `station`: which kind of it shall do that; `workitem`: what.
+
+    `expires`: seconds after which nobody wants it any more, 0 is never.
+    """
 
     label: str
     worklist: str
     priority: str = "MEDIUM"
     station: Code | None = None
     workitem: Code | None = None
+    expires: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,9 @@ def study_workitem(
     instances: Iterable[tuple[str, str, str]],
     source: Source,
     start: str,
+    expiration: str = "",
 ) -> dict[str, Any]:
-    """What creates the workitem. `instances`: UIDs of series, SOP class and instance; `start`: a DT value."""
+    """What creates the workitem. `instances`: UIDs of series, SOP class and instance; `start`, `expiration`: as DT."""
     study_uid = study[_STUDY_UID]["Value"][0]
     series: dict[str, list[dict[str, Any]]] = {}
     for series_uid, class_uid, instance_uid in instances:
@@ -77,6 +82,7 @@ def study_workitem(
     attributes = {
         **{tag: study[tag] for tag in TAKEN if tag in study and tag != _ACCESSION_NUMBER},
         **{tag: _attribute(tag, value) for tag, value in values.items()},
+        **({EXPIRATION: _attribute(EXPIRATION, expiration)} if expiration else {}),
         **{tag: _attribute(tag, *items) for tag, items in sequences.items()},
     }
     return drafted_workitem(attributes)

@@ -84,6 +84,9 @@ class Workitems(Protocol):
     async def workitems(self, uids: Sequence[str]) -> Sequence[Workitem]:
         """Some of them, in any order; those that are gone are left out."""
 
+    async def expirations(self) -> Sequence[tuple[str, str]]:
+        """UID and Scheduled Procedure Step Expiration DateTime of those that are scheduled and have one."""
+
     async def remove_ended(self, moment: float) -> int:
         """Forget those that ended before a moment and that no subscription locks; how many there were."""
 

@@ -51,7 +51,9 @@ class StudyWorkitemKind:
             return
         instances = await self._retrieve.instances(Scope(study_uid))
         about = [(each.series_uid, each.sop_class_uid, each.instance_uid) for each in instances]
-        document = study_workitem(template, stored_document(page.matches[0]), about, self._source, dicom_now())
+        expiration = dicom_now(template.expires) if template.expires else ""
+        study = stored_document(page.matches[0])
+        document = study_workitem(template, study, about, self._source, dicom_now(), expiration)
         uid = f"2.25.{uuid.UUID(job.id).int}"
         try:
             await self._workitems.create(document, uid)

@@ -9,9 +9,10 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.comparable import comparable
 from dicomweb_server.dicom.compose import compose_data_set
 from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.matching import matches
@@ -19,6 +20,7 @@ from dicomweb_server.dicom.query import Match, MatchKind, Query
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, is_valid_uid
 from dicomweb_server.dicom.workitem import (
     ALL_WORKITEMS,
+    CANCELLATION_REASON,
     FILTERED_WORKITEMS,
     FINAL,
     KEYS,
@@ -76,6 +78,7 @@ __all__ = [
 _logger = logging.getLogger("dicomweb_server.workitems")
 _LARGEST = 4 << 20  # with every image that goes in or came out
 _BATCH = 200  # workitems that are looked at in one go
+_EXPIRED = {CANCELLATION_REASON: {"vr": "LT", "Value": ["Expired"]}}
 _INTERVAL = 60.0  # seconds between two looks for those that are to go
 
 
@@ -183,13 +186,11 @@ class WorkitemService:
             notices[:] = [allowed_cancel(found.state)]
             if found.state is not State.SCHEDULED:
                 return found
-            ours = _claimed(found, f"2.25.{uuid.uuid4().int}")
-            return _ended(ours, State.CANCELED, canceled_workitem(found.document, reasons, now))
+            return _canceled(found, reasons, now)
 
         done = await self._changed(uid, changed)
         if done.before.state is State.SCHEDULED:
-            between = with_state(done.before.document, State.IN_PROGRESS)
-            self.events.put([state_report(between), state_report(done.after.document)], done.subscribers)
+            self._tell_canceled(done)
         elif notices[0] is None:
             if not done.subscribers:
                 raise WorkitemError(Problem.NOBODY_TO_ASK)
@@ -255,6 +256,22 @@ class WorkitemService:
         """How many workitems there are in each state."""
         return await self._workitems.workitem_counts()
 
+    async def cancel_expired(self) -> int:
+        """Cancel what nobody has begun before its Scheduled Procedure Step Expiration DateTime; how many."""
+        now, canceled = dicom_now(), 0
+
+        def changed(found: Workitem) -> Workitem:
+            return _canceled(found, _EXPIRED, now) if found.state is State.SCHEDULED else found
+
+        for uid, moment in await self._workitems.expirations():
+            if not "" < comparable("DT", moment) < comparable("DT", now):
+                continue
+            done = await self._workitems.change_workitem(uid, changed)
+            if done is not None and done.before.state is State.SCHEDULED:
+                self._tell_canceled(done)
+                canceled += 1
+        return canceled
+
     async def tidy(self) -> int:
         """Remove the workitems that ended long ago and that nobody holds; how many."""
         return await self._workitems.remove_ended(time.time() - self._keep) if self._keep else 0
@@ -264,12 +281,16 @@ class WorkitemService:
         while True:
             await asyncio.sleep(_INTERVAL)
             try:
-                removed = await self.tidy()
+                canceled, removed = await self.cancel_expired(), await self.tidy()
             except ServerError as error:  # the next time may go better
                 _logger.warning("workitems could not be tidied", extra={"detail": error.detail})
                 continue
-            if removed:
-                _logger.info("workitems were removed", extra={"workitems": removed})
+            if canceled or removed:
+                _logger.info("workitems were tidied", extra={"canceled": canceled, "removed": removed})
+
+    def _tell_canceled(self, done: Changed) -> None:
+        between = with_state(done.before.document, State.IN_PROGRESS)
+        self.events.put([state_report(between), state_report(done.after.document)], done.subscribers)
 
     async def _changed(self, uid: str, change: Callable[[Workitem], Workitem]) -> Changed:
         done = await self._workitems.change_workitem(uid, change)
@@ -288,9 +309,9 @@ class WorkitemService:
             await asyncio.sleep(0)  # the notifier takes them
 
 
-def dicom_now() -> str:
-    """The time, as a DT value in UTC."""
-    return datetime.now(UTC).strftime("%Y%m%d%H%M%S%z")
+def dicom_now(after: float = 0.0) -> str:
+    """The time, or that so many seconds later, as a DT value in UTC."""
+    return (datetime.now(UTC) + timedelta(seconds=after)).strftime("%Y%m%d%H%M%S%z")
 
 
 def _encoded(document: Document) -> bytes:
@@ -321,6 +342,12 @@ def _claimed(workitem: Workitem, transaction_uid: str) -> Workitem:
         raise WorkitemError(Problem.INVALID, [(TRANSACTION_UID,)])
     document = with_state(workitem.document, State.IN_PROGRESS)
     return replace(workitem, state=State.IN_PROGRESS, document=document, transaction_uid=transaction_uid)
+
+
+def _canceled(workitem: Workitem, reasons: Document, now: str) -> Workitem:
+    """One that nobody has begun: it is claimed by the server, which then cancels it (PS3.4 §CC.2.2.3)."""
+    ours = _claimed(workitem, f"2.25.{uuid.uuid4().int}")
+    return _ended(ours, State.CANCELED, canceled_workitem(workitem.document, reasons, now))
 
 
 def _ended(workitem: Workitem, state: State, document: Document) -> Workitem:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dicomweb_server.settings.kinds import Choice, Text
+from dicomweb_server.settings.kinds import Choice, Seconds, Text
 from dicomweb_server.settings.tables import as_table
 
 _LABEL = Text("1 to 64 characters", r"[^\\\x00-\x1f]{1,64}")
 _PRIORITY = Choice(("high", "medium", "low"))
 _CODE = Text("VALUE^SCHEME^MEANING", r"[^\\^\x00-\x1f]{1,16}\^[^\\^\x00-\x1f]{1,16}\^[^\\^\x00-\x1f]{1,64}")
-_KNOWN = frozenset({"label", "worklist", "priority", "station", "workitem"})
+_EXPIRES = Seconds(0, 10**9)
+_KNOWN = frozenset({"label", "worklist", "priority", "station", "workitem", "expires"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class WorkitemTemplate:
     priority: str = "medium"
     station: str = ""
     workitem: str = ""
+    expires: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class WorkitemTemplates:
     """A table of templates; as text `NAME=LABEL` separated by commas."""
 
     allowed: str = (
-        "a table of name = { label, worklist, priority, station, workitem }, with priority one of high, medium, low, "
-        "and codes as VALUE^SCHEME^MEANING (as text: NAME=LABEL, separated by commas)"
+        "a table of name = { label, worklist, priority, station, workitem, expires }, with priority one of "
+        "high, medium, low, and codes as VALUE^SCHEME^MEANING (as text: NAME=LABEL, separated by commas)"
     )
 
     def read(self, raw: object) -> dict[str, WorkitemTemplate]:
@@ -46,4 +48,5 @@ def _template(name: str, raw: object) -> WorkitemTemplate:
         priority=str(_PRIORITY.read(raw.get("priority", "medium"))),
         station=str(_CODE.read(raw["station"])) if raw.get("station") else "",
         workitem=str(_CODE.read(raw["workitem"])) if raw.get("workitem") else "",
+        expires=_EXPIRES.read(raw.get("expires", 0)),
     )

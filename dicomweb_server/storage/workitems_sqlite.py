@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import orjson
 
 from dicomweb_server.dicom.comparable import comparable
-from dicomweb_server.dicom.workitem import KEYS, START, Document, State, values_of
+from dicomweb_server.dicom.workitem import EXPIRATION, KEYS, START, Document, State, values_of
 from dicomweb_server.ports.workitems import ALL, Changed, Subscriber, Watch, Workitem, WorkitemFilter
 from dicomweb_server.storage.sqlite import Connection, Database
 from dicomweb_server.storage.transaction import Transaction
@@ -24,6 +24,10 @@ _ENDED = (
     "SELECT uid FROM workitem WHERE ended > 0 AND ended < ? AND NOT EXISTS "
     "(SELECT 1 FROM workitem_subscription WHERE workitem_subscription.uid = workitem.uid AND is_locked)"
 )
+_EXPIRATIONS = (
+    "SELECT uid, json_extract(document, ?) AS expiration FROM workitem WHERE state = ? AND expiration IS NOT NULL"
+)
+_OF_EXPIRATION = f'$."{EXPIRATION}".Value[0]', State.SCHEDULED.value
 _LAST_START = "99999999"
 
 
@@ -82,6 +86,10 @@ class SqliteWorkitems:
         """In a reader thread."""
         listed = orjson.dumps(list(uids)).decode()
         return await self._database.read(lambda connection: list(map(_workitem, connection.execute(_SOME, (listed,)))))
+
+    async def expirations(self) -> Sequence[tuple[str, str]]:
+        """In a reader thread."""
+        return await self._database.read(lambda connection: connection.execute(_EXPIRATIONS, _OF_EXPIRATION).fetchall())
 
     async def remove_ended(self, moment: float) -> int:
         """In the next transaction."""

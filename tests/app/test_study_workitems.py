@@ -17,7 +17,7 @@ from tests.app.dimse_peers import study
 from tests.app.test_dimse_notification import of
 from tests.app.working_store import at_work, keep, reach
 
-TEMPLATE = {"label": "Find nodules", "worklist": "AI", "priority": "high", "workitem": "110004^DCM^CAD"}
+TEMPLATE = {"label": "Find nodules", "worklist": "AI", "priority": "high", "workitem": "110004^DCM^CAD", "expires": 60}
 
 
 async def test_a_study_that_is_complete_becomes_a_workitem(tmp_path: Path) -> None:
@@ -46,6 +46,7 @@ async def test_a_study_that_is_complete_becomes_a_workitem(tmp_path: Path) -> No
     assert workitem["00741204"]["Value"] == ["Find nodules"]
     assert workitem["00741202"]["Value"] == ["AI"]
     assert workitem["00741200"]["Value"] == ["HIGH"]
+    assert workitem["00404008"]["Value"] > workitem["00404005"]["Value"]
     assert workitem["00404018"]["Value"][0]["00080104"]["Value"] == ["CAD"]
     assert workitem["00100020"]["Value"] == [sent[0].PatientID]
     (given,) = workitem["00404021"]["Value"]

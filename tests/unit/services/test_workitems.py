@@ -276,6 +276,20 @@ async def test_what_has_ended_goes_when_nobody_holds_it(store: Store) -> None:
     assert service.told() == []  # the subscriptions went with the workitem
 
 
+async def test_what_has_expired_before_it_was_begun_is_canceled(service: Watched) -> None:
+    for number, moment in enumerate(("20200101", "20990101", "", "20200101", "20200101")):
+        await service.create(document(workitem(ScheduledProcedureStepExpirationDateTime=moment)), f"1.{number}")
+    await service.change_state("1.3", "IN PROGRESS", LOCK)
+    await service.subscribe("1.4", WATCHER)
+    service.told()
+    assert await service.cancel_expired() == 2
+    assert service.told() == [("WATCHER", "1.4", state) for state in ("IN PROGRESS", "CANCELED")]
+    assert await found(service, key(0x00741000, "CS", "CANCELED")) == ["1.0", "1.4"]
+    (item,) = (await service.retrieve("1.0")).document["00741002"]["Value"]
+    assert item["00741238"]["Value"] == ["Expired"]
+    assert await service.cancel_expired() == 0
+
+
 async def test_workitems_and_subscriptions_outlive_the_server(tmp_path: Path) -> None:
     options = StoreOptions(sync=SyncMode.OFF)
     for rebuild in (False, False, True):
