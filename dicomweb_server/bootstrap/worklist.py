@@ -39,12 +39,26 @@ def workitem_kind(settings: Settings, services: Services) -> StudyWorkitemKind:
     """The jobs that schedule workitems for studies."""
     templates = {
         name: WorkitemTemplate(
-            each.label, each.worklist, each.priority.upper(), _code(each.station), _code(each.workitem), each.expires
+            each.label,
+            each.worklist,
+            each.priority.upper(),
+            _code(each.station),
+            _code(each.workitem),
+            each.expires,
+            each.modality,
         )
         for name, each in settings.workitem_templates.items()
     }
     source = Source(settings.ae_title, (settings.public_url or "").rstrip("/"))
-    return StudyWorkitemKind(services.workitems, services.search, services.retrieve, templates, source)
+    return StudyWorkitemKind(
+        services.workitems,
+        services.modalities,
+        services.search,
+        services.retrieve,
+        templates,
+        source,
+        settings.retry_for,
+    )
 
 
 def _code(text: str) -> Code | None:

@@ -30,7 +30,7 @@ class Code:
 class WorkitemTemplate:
     """What the workitems of a route have in common. `station`: which kind of it shall do that; `workitem`: what.
 
-    `expires`: seconds after which nobody wants it any more, 0 is never.
+    `expires`: seconds after which nobody wants it any more, 0 is never; `modality`: who schedules it, "" is us.
     """
 
     label: str
@@ -39,6 +39,7 @@ class WorkitemTemplate:
     station: Code | None = None
     workitem: Code | None = None
     expires: float = 0.0
+    modality: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ _LABEL = Text("1 to 64 characters", r"[^\\\x00-\x1f]{1,64}")
 _PRIORITY = Choice(("high", "medium", "low"))
 _CODE = Text("VALUE^SCHEME^MEANING", r"[^\\^\x00-\x1f]{1,16}\^[^\\^\x00-\x1f]{1,16}\^[^\\^\x00-\x1f]{1,64}")
 _EXPIRES = Seconds(0, 10**9)
-_KNOWN = frozenset({"label", "worklist", "priority", "station", "workitem", "expires"})
+_NAME = Text("the name of a modality")
+_KNOWN = frozenset({"label", "worklist", "priority", "station", "workitem", "expires", "modality"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class WorkitemTemplate:
     station: str = ""
     workitem: str = ""
     expires: float = 0.0
+    modality: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class WorkitemTemplates:
     """A table of templates; as text `NAME=LABEL` separated by commas."""
 
     allowed: str = (
-        "a table of name = { label, worklist, priority, station, workitem, expires }, with priority one of "
+        "a table of name = { label, worklist, priority, station, workitem, expires, modality }, with priority one of "
         "high, medium, low, and codes as VALUE^SCHEME^MEANING (as text: NAME=LABEL, separated by commas)"
     )
 
@@ -49,4 +51,5 @@ def _template(name: str, raw: object) -> WorkitemTemplate:
         station=str(_CODE.read(raw["station"])) if raw.get("station") else "",
         workitem=str(_CODE.read(raw["workitem"])) if raw.get("workitem") else "",
         expires=_EXPIRES.read(raw.get("expires", 0)),
+        modality=str(_NAME.read(raw["modality"])) if raw.get("modality") else "",
     )

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from conformance.server import free_port
+from dicomweb_server.dicom.workitem import State
 from dicomweb_server.dicom.workitem_of_study import Code, Source, WorkitemTemplate, study_workitem
 from dicomweb_server.dicom.workitem_rules import new_workitem
+from dicomweb_server.services import sending
 from dicomweb_server.services.jobs import JobState
 from dicomweb_server.services.workitems import WorkitemSearch
 from dicomweb_server.settings import Settings
+from dicomweb_server.settings.modalities import Modality
 from dicomweb_server.settings.routes import Routes
 from dicomweb_server.settings.workitem_templates import WorkitemTemplates
 from tests.app.dimse_peers import study
@@ -59,6 +63,31 @@ async def test_a_study_that_is_complete_becomes_a_workitem(tmp_path: Path) -> No
     assert (
         url == f"https://pacs.example/dicom-web/studies/{sent[0].StudyInstanceUID}/series/{sent[0].SeriesInstanceUID}"
     )
+
+
+async def test_a_workitem_is_pushed_to_who_shall_schedule_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_FIRST_WAIT", 0.1)
+    port = free_port()
+    here = Settings(
+        data=tmp_path / "here",
+        sync="off",
+        dimse=False,
+        stable_age=0.0,
+        modalities={"tps": Modality("TPS", "127.0.0.1", port)},
+        routes=Routes().read("plan=workitem:plan"),
+        workitem_templates=WorkitemTemplates().read({"plan": {"modality": "tps"}}),
+    )
+    there = Settings(data=tmp_path / "there", sync="off", ae_title="TPS", dimse_port=port, unknown_allow=("ups",))
+    async with at_work(here) as store:
+        await keep(store, study(2))
+        await asyncio.sleep(0.01)
+        await store.services.changes.judge()
+        await reach(store, JobState.RETRY, 1)
+        async with at_work(there) as other:
+            await reach(store, JobState.SUCCESS, 1)
+            counts = await other.services.workitems.counts()
+        assert sum((await store.services.workitems.counts()).values()) == 0
+    assert counts[State.SCHEDULED] == 1
 
 
 @pytest.mark.parametrize("accession_number", ["A1", ""])
