@@ -44,7 +44,7 @@ def value_entry(buffer: Buffer, tag: int, vr: bytes, start: int, stop: int, cont
 def sequence_entry(tag: int, items: list[bytes], context: Context) -> Entry:
     """The entry of a sequence, given the JSON objects of its items."""
     value = b"[" + b",".join(items) + b"]" if items else b""
-    column = _column(tag, context)
+    column = column_of(tag, context)
     note = None if column is None else Note(tag, column, value.decode("utf-8"), b"")
     return member(tag, b"SQ", _VALUE + value if items else b""), note
 
@@ -66,7 +66,7 @@ def known_vr(tag: int, context: Context) -> bytes:
 
 
 def _note(buffer: Buffer, tag: int, vr: bytes, start: int, stop: int, context: Context) -> Note | None:
-    column = _column(tag, context)
+    column = column_of(tag, context)
     if column is None:
         return None
     raw = buffer[start:stop]
@@ -74,6 +74,7 @@ def _note(buffer: Buffer, tag: int, vr: bytes, start: int, stop: int, context: C
     return Note(tag, column, text if text.strip("\\") else "", raw)
 
 
-def _column(tag: int, context: Context) -> str | None:
+def column_of(tag: int, context: Context) -> str | None:
+    """The column of an indexed attribute, "" if only a note is to be taken of the element, else None."""
     column = _COLUMNS.get(tag)
     return f"{tag:08X}" if not column and tag in context.conditions.extra else column

@@ -9,7 +9,6 @@ from dicomweb_server.dicom.compose import encoded
 from dicomweb_server.dicom.header import Header, open_dataset, open_part10
 from dicomweb_server.dicom.part10 import MAGIC, PREAMBLE_LENGTH
 from dicomweb_server.dicom.reading import start_reading
-from dicomweb_server.dicom.runs import NO_RUNS
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from dicomweb_server.errors import Reason, ServerError
 
@@ -34,7 +33,7 @@ def read_document(data: bytes) -> dict[str, Any]:
 
 
 def _json(header: Header) -> dict[str, Any]:
-    reading = start_reading(header, _NO_TAGS, NO_RUNS)
+    reading = start_reading(header, _NO_TAGS)
     reading.read(header.start, header.end, open_ended=False)
     text = reading.json()
     if PLACE_OF_URL in text:  # there is no instance that the value could be had of

@@ -22,6 +22,7 @@ _FLOAT_BITS = {0x7FE00008: 32, 0x7FE00009: 64}  # (Double) Float Pixel Data
 
 # version, flags, bits allocated, VR, tag, count, declared, offset, length, bits of a frame
 _HEAD = struct.Struct("<BBH2sIIIQQQ")
+_BEFORE_OFFSET = struct.calcsize("<BBH2sIII")
 _VERSION = 1
 _ENCAPSULATED, _DEFLATED, _BIG_ENDIAN, _VIDEO, _SPLIT, _WIDE = 1, 2, 4, 8, 16, 32
 _MOST = 0xFFFFFFFF
@@ -169,6 +170,11 @@ class FrameIndex:
         start = first_bit // (8 * size) * size
         end = min(-(-(first_bit + self.frame_bits) // (8 * size)) * size, self.length)
         return self.offset + start, end - start
+
+
+def moved(packed: bytes, offset: int) -> bytes:
+    """A packed index whose pixel data begin elsewhere."""
+    return packed[:_BEFORE_OFFSET] + offset.to_bytes(8, "little") + packed[_BEFORE_OFFSET + 8 :]
 
 
 def extract_bits(data: bytes, bit_offset: int, bit_count: int) -> bytes:

@@ -8,7 +8,8 @@ import orjson
 
 from dicomweb_server.dicom.attribute_json import PLACE_OF_URL
 from dicomweb_server.dicom.attributes import ATTRIBUTES
-from dicomweb_server.dicom.dicom_json import read_json
+from dicomweb_server.dicom.dicom_json import read_alike, read_json
+from dicomweb_server.dicom.encoding import whole
 from dicomweb_server.dicom.frames import index_frames
 from dicomweb_server.dicom.header import Header, open_dataset, open_part10
 from dicomweb_server.dicom.part10 import MEDIA_STORAGE_SOP_CLASS_UID
@@ -25,7 +26,9 @@ Data = bytes | memoryview | mmap.mmap
 
 def parse_instance(data: Data, *, extra: frozenset[int] = frozenset()) -> ParsedInstance:
     """What a Part 10 file says of itself; ServerError if it cannot be stored. `extra`: further tags to index."""
-    return _parse(open_part10(data), extra)
+    buffer = whole(data)
+    alike = read_alike(buffer, extra)
+    return _parse(open_part10(buffer), extra) if alike is None else _instance(*alike, extra)
 
 
 def parse_dataset(data: Data, transfer_syntax_uid: str, *, extra: frozenset[int] = frozenset()) -> ParsedInstance:
@@ -44,14 +47,20 @@ def _parse(opened: Header, extra: frozenset[int]) -> ParsedInstance:
         raise ServerError(Reason.UNSUPPORTED_SOP_CLASS, "a DICOMDIR is a directory of files, not an instance")
     metadata, reading = read_json(opened, extra)
     values = {column: text for column, text in reading.values.items() if text}
-    record = _record(values, opened.transfer_syntax_uid)
+    header = opened._replace(pixel_data=reading.pixel_data, layout=reading.layout)
+    return _instance(metadata, values, opened.transfer_syntax_uid, index_frames(header).pack(), extra)
+
+
+def _instance(
+    metadata: bytes, values: dict[str, str], transfer_syntax_uid: str, frames: bytes, extra: frozenset[int]
+) -> ParsedInstance:
+    record = _record(values, transfer_syntax_uid)
     instance = f"studies/{record.study_uid}/series/{record.series_uid}/instances/{record.instance_uid}"
     url = f"{PLACE_OF_ROOT}/{instance}/bulkdata/".encode("ascii")
     for column in _SEQUENCES.union(f"{tag:08X}" for tag in extra) if extra else _SEQUENCES:
         if values.get(column, "").startswith("[{"):
             values[column] = values[column].replace(PLACE_OF_URL.decode("ascii"), url.decode("ascii"))
-    header = opened._replace(pixel_data=reading.pixel_data, layout=reading.layout)
-    return ParsedInstance(record, metadata.replace(PLACE_OF_URL, url), index_frames(header).pack())
+    return ParsedInstance(record, metadata.replace(PLACE_OF_URL, url), frames)
 
 
 def _record(values: Mapping[str, str], transfer_syntax_uid: str) -> InstanceRecord:

@@ -15,7 +15,7 @@ MEDIA_STORAGE_SOP_CLASS_UID = 0x00020002
 MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020003
 TRANSFER_SYNTAX_UID = 0x00020010
 
-_FIRST_ELEMENT = PREAMBLE_LENGTH + len(MAGIC)
+FIRST_ELEMENT = PREAMBLE_LENGTH + len(MAGIC)
 _GROUP = 0x0002
 _GROUP_BYTES = b"\2\0"
 _PIXEL_DATA = b"\xe0\x7f\x10\0"  # (7FE0,0010), little endian
@@ -31,10 +31,10 @@ def read_file_meta(buffer: Buffer) -> tuple[dict[int, bytes], int]:
 
     The group length is not trusted: the file meta ends where group 0002 ends. The preamble may contain anything.
     """
-    if buffer[PREAMBLE_LENGTH:_FIRST_ELEMENT] != MAGIC:
+    if buffer[PREAMBLE_LENGTH:FIRST_ELEMENT] != MAGIC:
         raise ServerError(Reason.NOT_DICOM, "there is no DICM at byte 128, so this is not a DICOM Part 10 file")
     values: dict[int, bytes] = {}
-    position, end = _FIRST_ELEMENT, len(buffer)
+    position, end = FIRST_ELEMENT, len(buffer)
     # Always explicit little endian by the standard; some old writers used the encoding of their data set.
     encoding = EXPLICIT_LITTLE if buffer[position + 4 : position + 6].isalpha() else IMPLICIT_LITTLE
     usual_end = end - 8 if encoding.explicit else -1
@@ -49,7 +49,7 @@ def read_file_meta(buffer: Buffer) -> tuple[dict[int, bytes], int]:
             break  # a deflated data set may begin like an element of this group
         else:
             tag, _, value, length = locate(buffer, position, end, encoding)
-        if position > _FIRST_ELEMENT + _MAX_LENGTH:
+        if position > FIRST_ELEMENT + _MAX_LENGTH:
             raise ServerError(Reason.CANNOT_UNDERSTAND, "the file meta information is too long")
         position = value + length
         if position > end:

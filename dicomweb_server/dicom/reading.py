@@ -1,7 +1,7 @@
 """Reading: one pass over the bytes of a data set that makes its DICOM JSON and gathers what index and frames need.
 
-The hot path of ingest: two tight loops (explicit and implicit VR) that take known runs of elements whole, look other
-elements up in a memo, and convert what is new. Never copies pixel data.
+Two tight loops (explicit and implicit VR) look elements up in a memo, and convert what is new. Never copies pixel data.
+Most instances are not read here, but by the stencil of their series.
 """
 
 from collections.abc import Hashable
@@ -48,7 +48,6 @@ from dicomweb_server.dicom.encoding import (
 )
 from dicomweb_server.dicom.header import FRAME_TAGS, Header, PixelData
 from dicomweb_server.dicom.memo import MAX_KEY, Conditions, Context, Entry, Memo, Note, Place
-from dicomweb_server.dicom.runs import NO_RUNS, Run, Runs
 from dicomweb_server.errors import ServerError
 
 _FILE_META_GROUP = 0x0002
@@ -63,31 +62,36 @@ _MEMO = Memo(limit=32 << 20)
 class Reading:
     """One instance being read: its bytes, and what is gathered from its top level on the way."""
 
-    __slots__ = ("budget", "buffer", "layout", "pixel_data", "runs", "surprised", "values")
+    __slots__ = ("budget", "buffer", "layout", "pixel_data", "values")
 
-    def __init__(self, buffer: Buffer, runs: Runs) -> None:
+    def __init__(self, buffer: Buffer, budget: int) -> None:
         self.buffer = buffer
-        self.budget = MAX_ELEMENTS
-        self.runs = runs
-        self.surprised = False  # a run did not hold
+        self.budget = budget  # of elements and items
         self.values: dict[str, str] = {}
         self.layout: dict[int, bytes] = {}
         self.pixel_data: PixelData | None = None
 
 
-def start_reading(header: Header, extra: frozenset[int], runs: Runs) -> "DataSetReading":
+def start_reading(header: Header, extra: frozenset[int]) -> "DataSetReading":
     """The reading of the whole data set of an opened instance, before its first element."""
     encoding = header.encoding
     order = "<" if encoding.little_endian else ">"
     signed = not encoding.explicit and is_signed(header.buffer, header.start, header.end, encoding)
     conditions = Conditions(encoding.explicit, order, charset_of(b""), signed, extra)
-    return DataSetReading(Reading(header.buffer, runs), _MEMO.context(conditions), "", 0)
+    return DataSetReading(Reading(header.buffer, MAX_ELEMENTS), _MEMO.context(conditions), "", 0)
+
+
+def go_on_reading(reading: Reading, conditions: Conditions, creators: dict[int, str]) -> "DataSetReading":
+    """The reading of a data set whose first elements are known, with their private creators."""
+    data_set = DataSetReading(reading, _MEMO.context(conditions), "", 0)
+    data_set.creators = creators
+    return data_set
 
 
 class DataSetReading:
     """One data set or item being read."""
 
-    __slots__ = ("buffer", "context", "creators", "depth", "fragments", "in_order", "path", "reading")
+    __slots__ = ("buffer", "context", "creators", "depth", "fragments", "in_order", "marks", "path", "reading")
 
     def __init__(self, reading: Reading, context: Context, path: str, depth: int) -> None:
         self.reading = reading
@@ -95,13 +99,14 @@ class DataSetReading:
         self.context = context
         self.path = path  # of its elements in bulk data URIs
         self.depth = depth
-        self.fragments: list[bytes] = []
+        self.fragments: list[bytes] = []  # of JSON, one for each element; b"" if it is left out
+        self.marks: list[int] = []  # where the elements begin, and the last one ends
         self.in_order = True
         self.creators: dict[int, str] = {}
 
     def json(self) -> bytes:
         """The object, its keys in ascending order and each but once: the first of equal tags counts."""
-        fragments = self.fragments
+        fragments = list(filter(None, self.fragments))
         if not self.in_order:
             first: dict[bytes, bytes] = {}
             for fragment in fragments:
@@ -113,6 +118,7 @@ class DataSetReading:
         """Read elements up to `end`, or up to an item delimiter if `open_ended`; returns where to go on."""
         read = self._read_explicit if self.context.explicit else self._read_implicit
         position = read(position, end - 8, end, DELIMITER_GROUP << 16 | ITEM_END if open_ended else -1)
+        self.marks.append(position)
         self.reading.budget -= len(self.fragments)
         if open_ended:
             if position > end - 8:
@@ -122,54 +128,27 @@ class DataSetReading:
             raise truncated(position)
         return end
 
-    def read_run(self, start: int, end: int) -> Run | None:
-        """The elements between two positions as a run, after those that were read before."""
-        reading, conditions = self.reading, self.context.conditions
-        self.fragments, reading.values, reading.layout = [], {}, {}
-        self.read(start, end, open_ended=False)
-        if not self.fragments:
-            return None
-        return Run(
-            encoded=self.buffer[start:end],
-            last_tag=int(self.fragments[-1][1:9], 16),
-            json=b",".join(self.fragments),
-            conditions=conditions,
-            conditions_behind=self.context.conditions,
-            values=reading.values,
-            layout=reading.layout,
-        )
-
-    def _holds(self, run: Run, position: int) -> bool:
-        """Take a run if the elements here are its own; False if they are not."""
-        reading = self.reading
-        encoded = run.encoded
-        if run.conditions is not self.context.conditions or self.buffer[position : position + len(encoded)] != encoded:
-            reading.surprised = True
-            return False
-        self.fragments.append(run.json)
-        reading.values.update(run.values)
-        reading.layout.update(run.layout)
-        if run.conditions_behind is not run.conditions:
-            self.context = _MEMO.context(run.conditions_behind)
-        return True
+    def read_one(self, position: int) -> tuple[Entry, int]:
+        """The entry of an element that is not of the short form in explicit VR, and where the next one begins."""
+        end, little_endian = len(self.buffer), self.context.order == "<"
+        if self.context.explicit:
+            group, number, vr, _ = EXPLICIT_HEADERS[little_endian].unpack_from(self.buffer, position)
+            return self._long_element(group << 16 | number, vr, position, end)
+        group, number, length = IMPLICIT_HEADERS[little_endian].unpack_from(self.buffer, position)
+        return self._implicit_element(group << 16 | number, length, position, end)
 
     def _read_explicit(self, position: int, last_start: int, end: int, delimiter: int) -> int:
         buffer = self.buffer
         append = self.fragments.append
         unpack = EXPLICIT_HEADERS[self.context.order == "<"].unpack_from
         recall = self.context.entries.get
-        runs = self.reading.runs if self.depth == 0 else NO_RUNS
+        mark = self.marks.append
         last_tag, in_order = -1, True
         for _ in repeat(None, self.reading.budget):
             if position > last_start:
                 break
             group, number, vr, length = unpack(buffer, position)
             tag = group << 16 | number
-            if tag in runs and tag > last_tag and self._holds(runs[tag], position):
-                position += len(runs[tag].encoded)
-                last_tag = runs[tag].last_tag
-                recall = self.context.entries.get
-                continue
             if vr in SHORT_VRS:
                 following = position + 8 + length
                 if following > end:
@@ -182,8 +161,9 @@ class DataSetReading:
             else:
                 entry, following = self._long_element(tag, vr, position, end)
             fragment, note = entry
+            mark(position)
+            append(fragment)
             if fragment:
-                append(fragment)
                 in_order &= tag > last_tag
                 last_tag = tag
                 if note is not None and self._take(note):
@@ -199,18 +179,13 @@ class DataSetReading:
         append = self.fragments.append
         unpack = IMPLICIT_HEADERS[self.context.order == "<"].unpack_from
         recall = self.context.entries.get
-        runs = self.reading.runs if self.depth == 0 else NO_RUNS
+        mark = self.marks.append
         last_tag, in_order = -1, True
         for _ in repeat(None, self.reading.budget):
             if position > last_start:
                 break
             group, number, length = unpack(buffer, position)
             tag = group << 16 | number
-            if tag in runs and tag > last_tag and self._holds(runs[tag], position):
-                position += len(runs[tag].encoded)
-                last_tag = runs[tag].last_tag
-                recall = self.context.entries.get
-                continue
             following = position + 8 + length
             # What private elements mean depends on their creator; pixel data is not for the memo.
             if length <= MAX_KEY and not group & 1 and group < _PIXEL_GROUP:
@@ -224,8 +199,9 @@ class DataSetReading:
             else:
                 entry, following = self._implicit_element(tag, length, position, end)
             fragment, note = entry
+            mark(position)
+            append(fragment)
             if fragment:
-                append(fragment)
                 in_order &= tag > last_tag
                 last_tag = tag
                 if note is not None and self._take(note):

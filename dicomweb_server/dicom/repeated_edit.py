@@ -15,7 +15,7 @@ from dicomweb_server.dicom.edit_rules import Site
 from dicomweb_server.dicom.edited import Edited, Output
 from dicomweb_server.dicom.elements import walk
 from dicomweb_server.dicom.header import Header
-from dicomweb_server.dicom.runs import series_of
+from dicomweb_server.dicom.same_series import series_of
 
 # What tasks are made of must not vary: character set, SOP class, declared safe private blocks, patient.
 _DECISIVE = frozenset({0x00080005, SOP_CLASS_UID, 0x00080300, 0x00100010, 0x00100020})
@@ -75,7 +75,7 @@ class RepeatedEdit:
 
     def edit(self, header: Header) -> tuple[Edited, Task]:
         """An instance after its edit, and the task that it was."""
-        series = series_of(header) if self._can_repeat(header) else None
+        series = series_of(header.buffer, header.start) if self._can_repeat(header) else None
         if series is None:
             task = self._change.task(header)
             return edit(header, task), task
@@ -87,7 +87,8 @@ class RepeatedEdit:
         return self._learn(header, series, sample)
 
     def _can_repeat(self, header: Header) -> bool:
-        return self._change.is_uniform and header.encoding.explicit and not header.encoding.deflated
+        explicit, little_endian, deflated = header.encoding
+        return self._change.is_uniform and explicit and little_endian and not deflated
 
     def _learn(self, header: Header, series: bytes, sample: _Sample | None) -> tuple[Edited, Task]:
         task = self._change.task(header)

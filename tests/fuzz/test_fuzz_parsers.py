@@ -20,6 +20,7 @@ from tests.fuzz import (
     fuzz_rendering,
     fuzz_request_headers,
     fuzz_rest_bodies,
+    fuzz_stencil,
     fuzz_transcode,
 )
 
@@ -28,6 +29,7 @@ TARGETS = (
     fuzz_decode_frame,
     fuzz_reencode,
     fuzz_edit,
+    fuzz_stencil,
     fuzz_dicom_xml,
     fuzz_data_sets,
     fuzz_compose,
