@@ -7,6 +7,7 @@ from typing import Any
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.dictionary import US_OR_SS, public_vr, tags_by_keyword
 from dicomweb_server.dicom.information_levels import attribute_level
+from dicomweb_server.dicom.scheduled import text_of
 from dicomweb_server.errors import Reason, ServerError
 
 PATIENT_ID, STUDY_UID, SERIES_UID, INSTANCE_UID = "00100020", "0020000D", "0020000E", "00080018"
@@ -86,12 +87,6 @@ def shown_retrieval(answer: Mapping[str, Any], level: Level) -> Keys:
     shown = {tag: {"vr": public_vr(int(tag, 16)), "Value": [text_of(answer, tag)]} for tag in wanted}
     name = "IMAGE" if level is Level.INSTANCE else level.name
     return shown | {"00080052": {"vr": "CS", "Value": [name]}}
-
-
-def text_of(data_set: Mapping[str, Any], tag: str) -> str:
-    """The first value of an attribute as a text, "" without one."""
-    values = data_set.get(tag, {}).get("Value") or [""]
-    return str(values[0]) if values[0] is not None else ""
 
 
 def count_of(data_set: Mapping[str, Any], tag: str) -> int | None:

@@ -21,9 +21,9 @@ from dicomweb_server.dicom.query_keys import (
     keys_of,
     level_named,
     normalized,
-    text_of,
     with_unique_keys,
 )
+from dicomweb_server.dicom.scheduled import text_of
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.answers import json_answer
 from dicomweb_server.rest.body import Members, object_body

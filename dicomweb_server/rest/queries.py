@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.orthanc_json import TagFormat, formatted
-from dicomweb_server.dicom.query_keys import LEVEL_NAMES, UNIQUE_KEYS, identifying, keys_of, shown_retrieval, text_of
+from dicomweb_server.dicom.query_keys import LEVEL_NAMES, UNIQUE_KEYS, identifying, keys_of, shown_retrieval
+from dicomweb_server.dicom.scheduled import text_of
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.routing import Endpoint
 from dicomweb_server.rest.answers import empty_answer, json_answer, text_answer

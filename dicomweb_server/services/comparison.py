@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.instance import stored_document
-from dicomweb_server.dicom.query_keys import UNIQUE_KEYS, count_of, text_of
+from dicomweb_server.dicom.query_keys import UNIQUE_KEYS, count_of
+from dicomweb_server.dicom.scheduled import text_of
 from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.peers import Attributes, Peer

@@ -8,8 +8,8 @@ from typing import Any
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.instance import stored_document
-from dicomweb_server.dicom.query_keys import PATIENT_ID, STUDY_UID, count_of, text_of
-from dicomweb_server.dicom.scheduled import step_of, study_uid_of
+from dicomweb_server.dicom.query_keys import PATIENT_ID, STUDY_UID, count_of
+from dicomweb_server.dicom.scheduled import step_of, study_uid_of, text_of
 from dicomweb_server.dicom.search_parameters import search_request
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.peers import Attributes, Peer, PeerAwayError, PeerError, Watch
@@ -58,14 +58,14 @@ class Subject:
     def is_of_patient(self, study: Attributes) -> bool:
         """Whether a study is of the same patient: another one may have the same number elsewhere."""
         same = ((self.issuer, text_of(study, _ISSUER)), (self.birth_date, text_of(study, _BIRTH_DATE)))
-        return text_of(study, PATIENT_ID).strip() == self.patient_id and all(
+        return text_of(study, PATIENT_ID) == self.patient_id and all(
             not ours or not theirs or ours == theirs for ours, theirs in same
         )
 
 
 def subject_of(document: Attributes, modalities: Sequence[str]) -> Subject:
     """Of a study or worklist item, in DICOM JSON."""
-    patient_id, issuer, birth_date = (text_of(document, tag).strip() for tag in (PATIENT_ID, _ISSUER, _BIRTH_DATE))
+    patient_id, issuer, birth_date = (text_of(document, tag) for tag in (PATIENT_ID, _ISSUER, _BIRTH_DATE))
     return Subject(patient_id, issuer, birth_date, frozenset(modalities), study_uid_of(document))
 
 

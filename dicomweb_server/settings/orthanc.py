@@ -1,8 +1,6 @@
-"""Reads an Orthanc configuration as it is (comments, one file or a folder of them) and translates its options."""
+"""Translates the options of an Orthanc configuration to ours."""
 
-import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +8,14 @@ from typing import Any
 
 from dicomweb_server.settings import orthanc_entities, orthanc_worklists
 from dicomweb_server.settings.failure import SettingsError
+from dicomweb_server.settings.orthanc_file import read_configuration
+from dicomweb_server.settings.orthanc_flag import flag
+from dicomweb_server.settings.orthanc_modalities import modalities
 from dicomweb_server.settings.orthanc_names import MET, MET_WHEN
 from dicomweb_server.settings.orthanc_remotes import DICOMWEB_KNOWN, DICOMWEB_OURS, dicomweb_remotes
 from dicomweb_server.settings.orthanc_remotes import DIRECT as REMOTES
 from dicomweb_server.settings.passwords import hash_password
 
-_MAX_FILE = 16 * 2**20
-_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _UNLIMITED_SEARCH = 1_000_000
 _ALL_ADDRESSES = ["0.0.0.0"]  # noqa: S104 - what the configuration asks for
 
@@ -35,7 +32,7 @@ class Translated:
 
 def translate(path: Path, environment: Mapping[str, str]) -> Translated:
     """Read and translate a file, or the `*.json` files of a folder; options without equivalent become one warning."""
-    configuration = _read(path, environment)
+    configuration = read_configuration(path, environment)
     translated = Translated()
     for name, (ours, convert) in _DIRECT.items():
         if name in configuration:
@@ -48,46 +45,6 @@ def translate(path: Path, environment: Mapping[str, str]) -> Translated:
     return translated
 
 
-def strip_comments(text: str) -> str:
-    """JSON without `//` and `/* */` comments and without trailing commas; strings are left alone."""
-    bare = _COMMENT.sub(lambda found: found[1] or " ", text)
-    return _TRAILING_COMMA.sub(lambda found: found[1] or "", bare)
-
-
-def _read(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    if not files:
-        raise SettingsError(f"The folder {path} has no configuration file (*.json)")
-    merged: dict[str, Any] = {}
-    origin: dict[str, Path] = {}
-    for file in files:
-        for name, value in _read_file(file, environment).items():
-            if name in merged:
-                raise SettingsError(f"{name} is given twice: in {origin[name]} and in {file}")
-            merged[name], origin[name] = value, file
-    return merged
-
-
-def _read_file(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_FILE).decode("utf-8-sig")
-        bare = strip_comments(text)
-        parsed = json.loads(_VARIABLE.sub(lambda found: _variable(found, environment), bare))
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingsError(f"The configuration {path} cannot be read: {error}") from None
-    if not isinstance(parsed, dict):
-        raise SettingsError(f"The configuration {path} is not a JSON object")
-    return parsed
-
-
-def _variable(found: re.Match[str], environment: Mapping[str, str]) -> str:
-    value = environment.get(found[1], found[2])
-    if value is None:
-        raise SettingsError(f"The configuration names the variable {found[1]}, which is not set")
-    return json.dumps(value)[1:-1]
-
-
 def _same(_name: str, raw: object) -> object:
     return raw
 
@@ -97,21 +54,15 @@ def _none_is(value: object) -> Callable[[str, object], object]:
 
 
 def _overwrite(name: str, raw: object) -> str:
-    return "replace" if _flag(name, raw) else "keep"
+    return "replace" if flag(name, raw) else "keep"
 
 
 def _sync(name: str, raw: object) -> str:
-    return "full" if _flag(name, raw) else "off"
+    return "full" if flag(name, raw) else "off"
 
 
 def _megabytes(_name: str, raw: object) -> object:
     return 2**42 if raw == 0 else f"{raw} MiB"
-
-
-def _flag(name: str, raw: object) -> bool:
-    if not isinstance(raw, bool):
-        raise SettingsError(f"{name} = {raw!r} is not allowed; allowed is true or false")
-    return raw
 
 
 def _processors(_name: str, raw: object) -> object:
@@ -123,48 +74,6 @@ def _extra_attributes(name: str, raw: object) -> list[str]:
     if not isinstance(raw, Mapping) or not all(isinstance(row, list) for row in raw.values()):
         raise SettingsError(f"{name} is not allowed; allowed is an object of level: list of attributes")
     return [f"{level.lower()}:{str(tag).replace(',', '')}" for level, tags in raw.items() for tag in tags]
-
-
-_OPERATION_FLAGS = {
-    "AllowEcho": "echo",
-    "AllowStore": "store",
-    "AllowFind": "find",
-    "AllowGet": "get",
-    "AllowMove": "move",
-    "AllowFindWorklist": "worklist",
-    "AllowStorageCommitment": "commitment",
-}
-
-
-_MODALITY_NAMES = {
-    "AET": "ae_title",
-    "Host": "host",
-    "Port": "port",
-    "Manufacturer": "manufacturer",
-    "UseDicomTls": "tls",
-    "LocalAet": "local_ae_title",
-    "Timeout": "timeout",
-    "AllowTranscoding": "transcoding",
-}
-
-
-def _modalities(name: str, raw: object) -> dict[str, object]:
-    if not isinstance(raw, Mapping):
-        raise SettingsError(f"{name} is not allowed; allowed is an object")
-    return {key: _modality(f"{name}.{key}", value) for key, value in raw.items()}
-
-
-def _modality(name: str, raw: object) -> dict[str, object]:
-    if isinstance(raw, list) and len(raw) in (3, 4):
-        return {"ae_title": raw[0], "host": raw[1], "port": raw[2]} | ({"manufacturer": raw[3]} if raw[3:] else {})
-    if isinstance(raw, Mapping) and {"AET", "Host", "Port"} <= set(raw):
-        allow = [word for flag, word in _OPERATION_FLAGS.items() if _flag(f"{name}.{flag}", raw.get(flag, True))]
-        if "worklist" in allow:  # whose order it is may tell what became of it
-            allow.append("mpps")
-        allow += ["availability"] if "store" in allow else []
-        found = {ours: raw[theirs] for theirs, ours in _MODALITY_NAMES.items() if theirs in raw}
-        return found | {"allow": allow}
-    raise SettingsError(f'{name} is not allowed; allowed is ["AET", "host", port] or an object with AET, Host and Port')
 
 
 _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
@@ -193,7 +102,7 @@ _DIRECT: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "AcceptedTransferSyntaxes": ("accepted_transfer_syntaxes", _same),
     "DicomCheckCalledAet": ("check_called_ae_title", _same),
     "DicomCheckModalityHost": ("check_modality_host", _same),
-    "DicomModalities": ("modalities", _modalities),
+    "DicomModalities": ("modalities", modalities),
     "DicomScpTimeout": ("dimse_timeout", _none_is(3600)),
     "DicomScuTimeout": ("scu_timeout", _none_is(3600)),
     "StorageCommitmentReportsSize": ("commitment_reports", _same),
@@ -213,7 +122,7 @@ Values = dict[str, tuple[object, str]]
 
 
 def _addresses(configuration: Configuration, values: Values) -> None:
-    remote = _flag("RemoteAccessAllowed", configuration.get("RemoteAccessAllowed", False))
+    remote = flag("RemoteAccessAllowed", configuration.get("RemoteAccessAllowed", False))
     bound = configuration.get("HttpBindAddresses") or _ALL_ADDRESSES
     if remote:
         values["host"] = (bound, "RemoteAccessAllowed and HttpBindAddresses")
@@ -229,7 +138,7 @@ def _ae_titles(configuration: Configuration, values: Values) -> None:
 
 def _users(configuration: Configuration, values: Values) -> None:
     remote = configuration.get("RemoteAccessAllowed", False)
-    enabled = _flag("AuthenticationEnabled", configuration.get("AuthenticationEnabled", remote))
+    enabled = flag("AuthenticationEnabled", configuration.get("AuthenticationEnabled", remote))
     registered = configuration.get("RegisteredUsers", {})
     if not isinstance(registered, Mapping) or not all(isinstance(word, str) for word in registered.values()):
         raise SettingsError("RegisteredUsers is not allowed; allowed is an object of user name: password")
@@ -246,16 +155,16 @@ def _users(configuration: Configuration, values: Values) -> None:
 
 
 def _tls(configuration: Configuration, values: Values) -> None:
-    if _flag("SslEnabled", configuration.get("SslEnabled", False)):
+    if flag("SslEnabled", configuration.get("SslEnabled", False)):
         values["tls_certificate"] = (configuration.get("SslCertificate", "certificate.pem"), "SslCertificate")
-        if _flag("SslVerifyPeers", configuration.get("SslVerifyPeers", False)):
+        if flag("SslVerifyPeers", configuration.get("SslVerifyPeers", False)):
             trusted = configuration.get("SslTrustedClientCertificates", "trustedClientCertificates.pem")
             values["tls_client_ca"] = (trusted, "SslTrustedClientCertificates")
 
 
 def _dimse_tls(configuration: Configuration, values: Values) -> None:
     """Orthanc has one DICOM port, which is with or without TLS."""
-    if not _flag("DicomTlsEnabled", configuration.get("DicomTlsEnabled", False)):
+    if not flag("DicomTlsEnabled", configuration.get("DicomTlsEnabled", False)):
         return
     values["dimse_tls_port"] = (configuration.get("DicomPort", 4242), "DicomTlsEnabled")
     values["dimse_port"] = (None, "DicomTlsEnabled")
@@ -264,7 +173,7 @@ def _dimse_tls(configuration: Configuration, values: Values) -> None:
     trusted = configuration.get("DicomTlsTrustedCertificates", "")
     values["dimse_tls_client_ca"] = (trusted, "DicomTlsTrustedCertificates")
     required = "DicomTlsRemoteCertificateRequired"
-    shown = "required" if _flag(required, configuration.get(required, True)) else "optional"
+    shown = "required" if flag(required, configuration.get(required, True)) else "optional"
     values["dimse_tls_client_certificate"] = (shown, required)
 
 
@@ -282,13 +191,13 @@ def _unknown_nodes(configuration: Configuration, values: Values) -> None:
     allow = [
         operation
         for name, (operation, default) in _UNKNOWN_FLAGS.items()
-        if _flag(f"DicomAlwaysAllow{name}", configuration.get(f"DicomAlwaysAllow{name}", default))
+        if flag(f"DicomAlwaysAllow{name}", configuration.get(f"DicomAlwaysAllow{name}", default))
     ]
     values["unknown_allow"] = (allow, "DicomAlwaysAllow…")
 
 
 def _keep_alive(configuration: Configuration, values: Values) -> None:
-    if not _flag("KeepAlive", configuration.get("KeepAlive", True)):
+    if not flag("KeepAlive", configuration.get("KeepAlive", True)):
         values["keep_alive_timeout"] = (0, "KeepAlive")
     elif "KeepAliveTimeout" in configuration:
         values["keep_alive_timeout"] = (configuration["KeepAliveTimeout"], "KeepAliveTimeout")
@@ -298,7 +207,7 @@ def _ingest_transcoding(configuration: Configuration, values: Values) -> None:
     of = [
         kind.lower()
         for kind in ("Compressed", "Uncompressed")
-        if _flag(f"IngestTranscodingOf{kind}", configuration.get(f"IngestTranscodingOf{kind}", True))
+        if flag(f"IngestTranscodingOf{kind}", configuration.get(f"IngestTranscodingOf{kind}", True))
     ]
     values["ingest_transcoding_of"] = (of, "IngestTranscodingOf…")
 
@@ -315,13 +224,13 @@ def _dicomweb(configuration: Configuration, values: Values) -> None:
         raise SettingsError("DicomWeb is not allowed; allowed is an object")
     root = "/" + str(section.get("Root", "/dicom-web/")).strip("/")
     values["dicomweb_root"] = (root, "DicomWeb.Root")
-    if not _flag("DicomWeb.EnableWado", section.get("EnableWado", True)):
+    if not flag("DicomWeb.EnableWado", section.get("EnableWado", True)):
         values["wado_uri_root"] = ("", "DicomWeb.EnableWado")
     elif "WadoRoot" in section:
         values["wado_uri_root"] = ("/" + str(section["WadoRoot"]).strip("/"), "DicomWeb.WadoRoot")
     host = str(section.get("Host", ""))
     if host:
-        scheme = "https" if _flag("DicomWeb.Ssl", section.get("Ssl", False)) else "http"
+        scheme = "https" if flag("DicomWeb.Ssl", section.get("Ssl", False)) else "http"
         public = str(section.get("PublicRoot", root)).strip("/")
         values["public_url"] = (f"{scheme}://{host}/{public}", "DicomWeb.Host")
     dicomweb_remotes(section, values)

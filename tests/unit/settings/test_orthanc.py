@@ -9,7 +9,7 @@ import pytest
 from dicomweb_server.ports.remotes import WebAddress
 from dicomweb_server.settings import Settings, SettingsError, load
 from dicomweb_server.settings.modalities import OPERATIONS
-from dicomweb_server.settings.orthanc import strip_comments
+from dicomweb_server.settings.orthanc_file import strip_comments
 from dicomweb_server.settings.passwords import verify_password
 
 COMMENTED = r"""
