@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dicomweb_server import __version__
 from dicomweb_server.dicom.attributes import ATTRIBUTES, Attribute, Level
+from dicomweb_server.dicom.non_patient import CATEGORY_OF
 from dicomweb_server.dicom.pixels.encode import can_encode
 from dicomweb_server.dicom.standard_tables import uids
 from dicomweb_server.dicom.uids import TRANSFER_SYNTAXES
@@ -221,7 +222,11 @@ def _asked() -> Iterator[str]:
 
 def _storage_classes(options: DimseOptions) -> Iterator[str]:
     only = options.only_sop_classes
-    classes = [uid for uid in STORAGE_CLASSES if (not only or uid in only) and uid not in options.never_sop_classes]
+    classes = [
+        uid
+        for uid in STORAGE_CLASSES | CATEGORY_OF.keys()
+        if (not only or uid in only) and uid not in options.never_sop_classes
+    ]
     yield "### Storage SOP classes\n"
     yield from _table(("SOP class", "UID"), sorted((_name(uid), uid) for uid in classes))
 

@@ -20,6 +20,9 @@ CATEGORIES: Mapping[str, frozenset[str]] = {
     "inventories": frozenset({"1.2.840.10008.5.1.4.1.1.201.1"}),
 }
 
+CATEGORY_OF: Mapping[str, str] = {uid: category for category, uids in CATEGORIES.items() for uid in uids}
+"""By storage SOP class."""
+
 # Sequences of the information models that are answered without being asked for (PS3.4 annexes U, X, BB, HH): who and
 # what it is for, what it replaces. Other attributes are if they have no items and are no bulk data.
 _SEQUENCES = frozenset(

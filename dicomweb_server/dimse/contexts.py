@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.availability import INSTANCE_AVAILABILITY
+from dicomweb_server.dicom.non_patient import CATEGORIES, CATEGORY_OF
 from dicomweb_server.dicom.standard_tables import uids
 from dicomweb_server.dicom.uid_patterns import NONE, UidPatterns
 from dicomweb_server.dicom.uids import (
@@ -21,6 +22,7 @@ __all__ = [
     "ASKED",
     "GET_WITHOUT_BULK_DATA",
     "MODALITY_WORKLIST",
+    "NON_PATIENT_MODELS",
     "PERFORMED_STEP",
     "PERFORMED_STEP_RETRIEVE",
     "QUERY_LEVELS",
@@ -62,19 +64,12 @@ WORKITEM_CLASSES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-# Storage classes whose instances belong to no study, so that there is nowhere to put them (PS3.4 annex GG).
+# Storage classes whose instances belong to no study, so that they are not among those of a patient.
 _NO_STUDY = frozenset(
     {
         "1.2.840.10008.5.1.1.27",  # Stored Print
-        "1.2.840.10008.5.1.4.1.1.200.1",  # CT Defined Procedure Protocol
         "1.2.840.10008.5.1.4.1.1.200.3",  # Protocol Approval
-        "1.2.840.10008.5.1.4.1.1.200.7",  # XA Defined Procedure Protocol
-        "1.2.840.10008.5.1.4.1.1.201.1",  # Inventory
-        "1.2.840.10008.5.1.4.38.1",  # Hanging Protocol
-        "1.2.840.10008.5.1.4.39.1",  # Color Palette
-        "1.2.840.10008.5.1.4.43.1",  # Generic Implant Template
-        "1.2.840.10008.5.1.4.44.1",  # Implant Assembly Template
-        "1.2.840.10008.5.1.4.45.1",  # Implant Template Group
+        *CATEGORY_OF,  # which are kept beside (PS3.4 annex GG)
     }
 )
 # In the standard, but newer than pydicom's table.
@@ -111,6 +106,22 @@ QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
     f"{model}.{last}": levels for model, levels in _INFORMATION_MODELS.items() for last in _QUERY_SERVICES
 } | {GET_WITHOUT_BULK_DATA: (Level.INSTANCE,)}
 
+_ROOT = "1.2.840.10008.5.1.4"
+# Information models of instances of no patient (PS3.4 annexes U, X, BB, HH, and inventories): their root, the last
+# number of FIND, before those of MOVE and GET, and the storage SOP classes that they are about.
+_NON_PATIENT_MODELS = (
+    *((f"{_ROOT}.{number}", 2, frozenset({f"{_ROOT}.{number}.1"})) for number in (38, 39, 43, 44, 45)),
+    (f"{_ROOT}.20", 1, CATEGORIES["defined-procedure-protocols"]),
+    (f"{_ROOT}.1.1.201", 2, CATEGORIES["inventories"]),
+)
+_OF_NON_PATIENT = {
+    f"{root}.{number}": (service, classes)
+    for root, first, classes in _NON_PATIENT_MODELS
+    for number, service in enumerate((Service.FIND, Service.MOVE, Service.GET), start=first)
+}
+NON_PATIENT_MODELS: Mapping[str, frozenset[str]] = {uid: classes for uid, (_, classes) in _OF_NON_PATIENT.items()}
+"""By the SOP classes of C-FIND, C-MOVE and C-GET."""
+
 # What we ask of other nodes, by which SOP classes; those of storage beside.
 ASKED: Mapping[str, str] = {
     VERIFICATION: "C-ECHO",
@@ -137,6 +148,8 @@ SERVICES: Mapping[str, Service] = {
     **dict.fromkeys(WORKITEM_CLASSES, Service.UPS),
     **dict.fromkeys(STORAGE_CLASSES, Service.STORE),
     **{uid: _QUERY_SERVICES[uid.rpartition(".")[2]] for uid in QUERY_LEVELS},
+    **dict.fromkeys(CATEGORY_OF, Service.STORE),
+    **{uid: service for uid, (service, _) in _OF_NON_PATIENT.items()},
 }
 
 # Identifiers are small: the encodings that everybody has are enough for them.

@@ -12,7 +12,7 @@ from dicomweb_server.dimse.outgoing import proposals
 from dicomweb_server.dimse.pool import AssociationPool, Proposal
 from dicomweb_server.dimse.scu import RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations
-from dicomweb_server.services.retrieve import StoredInstance
+from dicomweb_server.services.non_patient import Sendable
 
 
 class Destinations:
@@ -51,7 +51,7 @@ class _Batch:
         operations: SubOperations,
         originator: Originator | None,
         proposed: Sequence[Proposal],
-        queue: deque[StoredInstance],
+        queue: deque[Sendable],
         limits: Limits,
     ) -> None:
         self._limits = limits
@@ -137,12 +137,10 @@ class _Batch:
             await association.release()
 
 
-def _batches(
-    instances: Sequence[StoredInstance], *, transcoding: bool
-) -> Iterator[tuple[list[Proposal], list[StoredInstance]]]:
+def _batches(instances: Sequence[Sendable], *, transcoding: bool) -> Iterator[tuple[list[Proposal], list[Sendable]]]:
     """The instances in their order, cut where an association would need more contexts than it can have."""
     proposed: dict[Proposal, None] = {}  # in their order, each once
-    batch: list[StoredInstance] = []
+    batch: list[Sendable] = []
     for instance in instances:
         own = dict.fromkeys(proposals(instance, transcoding=transcoding))
         more = proposed | own

@@ -5,8 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dicomweb_server.dicom.availability import INSTANCE_AVAILABILITY
 from dicomweb_server.dimse.availability_scp import on_availability
 from dicomweb_server.dimse.commitment_scp import on_n_action
-from dicomweb_server.dimse.contexts import PERFORMED_STEP, SERVICES, WORKITEM_CLASSES, Service, is_storage
+from dicomweb_server.dimse.contexts import (
+    NON_PATIENT_MODELS,
+    PERFORMED_STEP,
+    SERVICES,
+    WORKITEM_CLASSES,
+    Service,
+    is_storage,
+)
 from dicomweb_server.dimse.message import CommandField
+from dicomweb_server.dimse.non_patient_scp import on_non_patient_find
 from dicomweb_server.dimse.performed_scp import on_n_create, on_n_get, on_n_set
 from dicomweb_server.dimse.query_scp import on_c_find
 from dicomweb_server.dimse.retrieve_scp import on_c_get, on_c_move
@@ -35,9 +43,13 @@ def _by_service(answers: Mapping[Service, Answer]) -> Answer:
     return answered
 
 
-on_any_c_find = _by_service(
-    {Service.FIND: on_c_find, Service.WORKLIST: on_worklist_find, Service.UPS: on_workitem_find}
-)
+async def on_query(operation: Operation) -> None:
+    """C-FIND of studies and what is in them, or of instances that belong to no patient."""
+    is_of_patients = operation.context.abstract_syntax not in NON_PATIENT_MODELS
+    await (on_c_find if is_of_patients else on_non_patient_find)(operation)
+
+
+on_any_c_find = _by_service({Service.FIND: on_query, Service.WORKLIST: on_worklist_find, Service.UPS: on_workitem_find})
 on_any_n_create = _by_service(
     {Service.MPPS: on_n_create, Service.AVAILABILITY: on_availability, Service.UPS: on_workitem_create}
 )

@@ -13,6 +13,7 @@ from dicomweb_server.dicom.uids import (
     transfer_syntax,
 )
 from dicomweb_server.dimse.negotiation import NATIVE, Context
+from dicomweb_server.services.non_patient import Sendable
 from dicomweb_server.services.retrieve import StoredInstance
 
 WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
@@ -20,7 +21,7 @@ WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 _LAST_RESORT = tuple(f"1.2.840.10008.1.2.4.{last}" for last in ("70", "80", "90", "201", "57", "202"))
 
 
-def proposals(instance: StoredInstance, *, transcoding: bool = True) -> Iterator[tuple[str, tuple[str, ...]]]:
+def proposals(instance: Sendable, *, transcoding: bool = True) -> Iterator[tuple[str, tuple[str, ...]]]:
     """As it is stored; and what it can be made into, in a context of its own: the peer chooses.
 
     `transcoding`: whether pixels may be coded otherwise; a native encoding can become another one in any case.
@@ -32,9 +33,7 @@ def proposals(instance: StoredInstance, *, transcoding: bool = True) -> Iterator
         yield instance.sop_class_uid, WRITABLE
 
 
-def chosen_context(
-    instance: StoredInstance, contexts: Sequence[Context], *, transcoding: bool = True
-) -> Context | None:
+def chosen_context(instance: Sendable, contexts: Sequence[Context], *, transcoding: bool = True) -> Context | None:
     """As it is stored if a context has that, else in a native encoding, else in one that loses nothing.
 
     What is recompressed goes out as the JPEG that it was made of, if it can.
@@ -47,13 +46,13 @@ def chosen_context(
         return None
     was_jpeg = transcoding and instance.transfer_syntax_uid == JPEG_XL_RECOMPRESSION
     wanted = [*([JPEG_BASELINE] if was_jpeg else []), *WRITABLE, EXPLICIT_VR_BIG_ENDIAN]
-    if transcoding and FrameIndex.unpack(instance.frames).tag:
+    if transcoding and isinstance(instance, StoredInstance) and FrameIndex.unpack(instance.frames).tag:
         wanted += _LAST_RESORT
     by_syntax = {context.transfer_syntax: context for context in reversed(contexts)}
     return next((by_syntax[uid] for uid in wanted if uid in by_syntax), None)
 
 
-def bare_context(instance: StoredInstance, contexts: Sequence[Context]) -> Context | None:
+def bare_context(instance: Sendable, contexts: Sequence[Context]) -> Context | None:
     """For a data set without its pixels, whose compression means nothing then."""
     encoding = transfer_syntax(instance.transfer_syntax_uid).encoding
     wanted = [] if encoding.deflated else [instance.transfer_syntax_uid]
@@ -63,7 +62,7 @@ def bare_context(instance: StoredInstance, contexts: Sequence[Context]) -> Conte
     return next((by_syntax[uid] for uid in reversed(wanted) if uid in by_syntax), None)
 
 
-def _can_change(instance: StoredInstance, *, transcoding: bool) -> bool:
+def _can_change(instance: Sendable, *, transcoding: bool) -> bool:
     if not transcoding:
         return instance.transfer_syntax_uid in NATIVE
     syntax = TRANSFER_SYNTAXES.get(instance.transfer_syntax_uid)

@@ -9,10 +9,11 @@ from functools import partial
 
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.answers import failed_list
-from dicomweb_server.dimse.contexts import GET_WITHOUT_BULK_DATA, QUERY_LEVELS
+from dicomweb_server.dimse.contexts import GET_WITHOUT_BULK_DATA, NON_PATIENT_MODELS, QUERY_LEVELS
 from dicomweb_server.dimse.fallback import NOTHING, fetched
 from dicomweb_server.dimse.identifiers import agreed_rules
 from dicomweb_server.dimse.move_later import move_later
+from dicomweb_server.dimse.non_patient_scp import named_non_patient
 from dicomweb_server.dimse.progress import Progress, told_again
 from dicomweb_server.dimse.query_scp import requested_identifier
 from dicomweb_server.dimse.retrieval import instances_of, named_scopes
@@ -20,6 +21,7 @@ from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, Status, query_status, unknown_destination
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations, Tally
 from dicomweb_server.errors import ServerError
+from dicomweb_server.services.non_patient import Sendable
 from dicomweb_server.services.retrieve import Scope
 
 
@@ -62,7 +64,7 @@ async def on_c_move(operation: Operation) -> None:
         modality = replace(modality, local_ae_title=terms.options.local_ae_title)
     try:
         scopes, operations = await _sub_operations(operation)
-        if not terms.options.synchronous_move:
+        if not terms.options.synchronous_move and operation.context.abstract_syntax not in NON_PATIENT_MODELS:
             if operations.instances:
                 await move_later(operation, name, modality, scopes, len(operations.instances))
             operation.respond(SUCCESS, completed=len(operations.instances), failed=0, warning=0)
@@ -80,6 +82,8 @@ async def _sub_operations(operation: Operation) -> tuple[Sequence[Scope], SubOpe
     """What is named, and what is to be done for it."""
     terms, abstract_syntax = operation.terms, operation.context.abstract_syntax
     identifier = await requested_identifier(operation)
+    if abstract_syntax in NON_PATIENT_MODELS:
+        return (), _to_be_sent(operation, await named_non_patient(operation, identifier))
     rules = agreed_rules(terms.extended.get(abstract_syntax, b""))
     naming = partial(
         named_scopes,
@@ -93,18 +97,21 @@ async def _sub_operations(operation: Operation) -> tuple[Sequence[Scope], SubOpe
     if not scopes:
         came = await fetched(operation, identifier)
         scopes = await naming() if came != NOTHING else scopes
-    instances = await instances_of(scopes, terms.services)
+    operations = _to_be_sent(operation, await instances_of(scopes, terms.services))
+    operations.tally.remaining += came.remaining  # if it was cancelled on the way
+    operations.tally.failed += came.failed
+    operations.tally.failures.update(came.failures)
+    return scopes, operations
+
+
+def _to_be_sent(operation: Operation, instances: Sequence[Sendable]) -> SubOperations:
     progress = Progress(asyncio.get_running_loop().time)
 
     def told(tally: Tally) -> None:
         if progress.is_due():
             operation.respond(PENDING, **tally.elements())
 
-    operations = SubOperations(instances, cancelled=lambda: operation.cancelled, told=told)
-    operations.tally.remaining += came.remaining  # if it was cancelled on the way
-    operations.tally.failed += came.failed
-    operations.tally.failures.update(came.failures)
-    return scopes, operations
+    return SubOperations(instances, cancelled=lambda: operation.cancelled, told=told)
 
 
 def _told_again(operation: Operation, tally: Tally) -> AbstractAsyncContextManager[None]:

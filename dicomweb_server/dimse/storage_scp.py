@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from dicomweb_server.dicom.non_patient import CATEGORY_OF
 from dicomweb_server.dicom.part10 import file_meta
 from dicomweb_server.dicom.uids import is_valid_uid, transfer_syntax
 from dicomweb_server.dimse.options import OnMismatch
@@ -37,8 +38,13 @@ async def on_c_store(operation: Operation) -> None:
     except BaseException:
         await staging.discard()
         raise
-    stored = operation.in_advance(stored_status(mismatch))
     refuses = operation.terms.options.on_mismatch is OnMismatch.REFUSE
+    if category := CATEGORY_OF.get(request.sop_class_uid):
+        named = request.sop_instance_uid if refuses else None
+        outcome = await services.non_patient.store(staged, category, named)
+        operation.respond(store_outcome_status(outcome, mismatch=mismatch))
+        return
+    stored = operation.in_advance(stored_status(mismatch))
     identity = (request.sop_class_uid, request.sop_instance_uid) if refuses else None
     outcome = await services.ingest.ingest(staged, operation.terms.origin, identity=identity, when_stored=stored)
     operation.respond(store_outcome_status(outcome, mismatch=mismatch))

@@ -18,7 +18,7 @@ from dicomweb_server.errors import ServerError
 from dicomweb_server.services import Services
 from dicomweb_server.services.contents import WHOLE_SIZE, Content
 from dicomweb_server.services.modalities import Originator, Transfer
-from dicomweb_server.services.retrieve import StoredInstance
+from dicomweb_server.services.non_patient import NonPatientReference, Sendable
 
 __all__ = ["Originator", "Sender", "SubOperations", "Tally"]
 
@@ -102,7 +102,7 @@ class Sender:
         for context in contexts:
             self._contexts.setdefault(context.abstract_syntax, []).append(context)
 
-    async def send(self, instance: StoredInstance, cancelled: Callable[[], bool]) -> Ended | None:
+    async def send(self, instance: Sendable, cancelled: Callable[[], bool]) -> Ended | None:
         """Send one instance; None if cancelled before."""
         contexts = self._contexts.get(instance.sop_class_uid, ())
         if self._bulk_data:
@@ -129,12 +129,12 @@ class Sender:
             return self._failed(instance, f"status {status.code:04X}H", status.detail)
         return Ended(instance.instance_uid, status.outcome)
 
-    def _failed(self, instance: StoredInstance, detail: str, comment: str = "") -> Ended:
+    def _failed(self, instance: Sendable, detail: str, comment: str = "") -> Ended:
         names = {"address": self._exchange.connection.address, "sop_instance": instance.instance_uid}
         logger.warning("instance not sent", extra=names | {"detail": detail[:200]})
         return Ended(instance.instance_uid, "failure", f"{detail} {comment}".rstrip())
 
-    def _command(self, instance: StoredInstance) -> Command:
+    def _command(self, instance: Sendable) -> Command:
         originator = self._originator
         return Command(
             field=CommandField.C_STORE_RQ,
@@ -147,8 +147,11 @@ class Sender:
             move_originator_message_id=originator.message_id if originator is not None else None,
         )
 
-    async def _pieces(self, instance: StoredInstance, transfer_syntax_uid: str) -> Pieces:
+    async def _pieces(self, instance: Sendable, transfer_syntax_uid: str) -> Pieces:
         retrieve = self._services.retrieve
+        if isinstance(instance, NonPatientReference):
+            file = await self._services.non_patient.sent_file(instance, transfer_syntax_uid)
+            return [memoryview(file)[read_file_meta(file)[1] :]]
         if not self._bulk_data:
             return await retrieve.without_bulk_data(instance)
         content = self._services.transcoding.file(instance, transfer_syntax_uid)
@@ -169,14 +172,14 @@ class SubOperations:
     """The sub-operations of one request. `cancelled`: asked before each; `told`: after each."""
 
     def __init__(
-        self, instances: Sequence[StoredInstance], cancelled: Callable[[], bool], told: Callable[[Tally], None]
+        self, instances: Sequence[Sendable], cancelled: Callable[[], bool], told: Callable[[Tally], None]
     ) -> None:
         self.instances = instances
         self.tally = Tally(len(instances))
         self.cancelled = cancelled
         self._told = told
 
-    async def run(self, sender: Sender, queue: deque[StoredInstance], at_once: int) -> None:
+    async def run(self, sender: Sender, queue: deque[Sendable], at_once: int) -> None:
         """Send what is in the queue, until it is empty, the request is cancelled, or the association is lost."""
         workers = [asyncio.create_task(self._work(sender, queue)) for _ in range(at_once)]
         try:
@@ -185,12 +188,12 @@ class SubOperations:
             for worker in workers:
                 worker.cancel()
 
-    def fail(self, queue: deque[StoredInstance], why: str) -> None:
+    def fail(self, queue: deque[Sendable], why: str) -> None:
         """What is in the queue cannot be sent."""
         while queue:
             self.tally.count(Ended(queue.popleft().instance_uid, "failure", why))
 
-    async def _work(self, sender: Sender, queue: deque[StoredInstance]) -> None:
+    async def _work(self, sender: Sender, queue: deque[Sendable]) -> None:
         while queue and not self.cancelled():
             instance = queue.popleft()
             try:

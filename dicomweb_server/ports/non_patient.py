@@ -21,6 +21,16 @@ class NonPatientInstance:
     received: float
 
 
+@dataclass(frozen=True, slots=True)
+class NonPatientReference:
+    """Which one it is, without what is in it."""
+
+    category: str
+    instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+
+
 class NonPatientInstances(Protocol):
     """They are few and small. What is written is durable when a method returns."""
 
@@ -29,6 +39,9 @@ class NonPatientInstances(Protocol):
 
     async def non_patient(self, category: str, instance_uid: str) -> NonPatientInstance | None:
         """One of them."""
+
+    async def non_patient_references(self, category: str, instance_uids: Sequence[str]) -> list[NonPatientReference]:
+        """Those of these UIDs that are there, by UID."""
 
     async def metadata_after(self, category: str, instance_uid: str, limit: int) -> Sequence[tuple[str, bytes]]:
         """UIDs and metadata of some, by UID, after one."""

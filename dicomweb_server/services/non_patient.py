@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -17,13 +18,25 @@ from dicomweb_server.dicom.query import Query
 from dicomweb_server.dicom.reencode import reencode
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs, Staged, StagingFile
-from dicomweb_server.ports.index import Added
-from dicomweb_server.ports.non_patient import NonPatientInstance, NonPatientInstances
+from dicomweb_server.ports.index import Added, StoredInstance
+from dicomweb_server.ports.non_patient import NonPatientInstance, NonPatientInstances, NonPatientReference
 from dicomweb_server.services.admission import IngestPolicy, without_preamble
 from dicomweb_server.services.ingest import IngestOutcome, Status
 from dicomweb_server.services.workers import Workers
 
-__all__ = ["CATEGORIES", "LARGEST", "NonPatientDoor", "NonPatientInstance", "NonPatientPage", "NonPatientService"]
+__all__ = [
+    "CATEGORIES",
+    "LARGEST",
+    "NonPatientDoor",
+    "NonPatientInstance",
+    "NonPatientPage",
+    "NonPatientReference",
+    "NonPatientService",
+    "Sendable",
+]
+
+Sendable = StoredInstance | NonPatientReference
+"""What can be sent to others."""
 
 LARGEST = 64 << 20  # bytes of one: they are in memory as a whole
 _BATCH = 200
@@ -85,6 +98,10 @@ class NonPatientService:
             return instance.file
         return await self._workers.run(lambda: b"".join(reencode(read_header(instance.file), transfer_syntax_uid)))
 
+    async def sent_file(self, reference: NonPatientReference, transfer_syntax_uid: str) -> bytes:
+        """The file of one that is to be sent; ServerError(NOT_FOUND) if it was deleted meanwhile."""
+        return await self.file(await self.instance(reference.category, reference.instance_uid), transfer_syntax_uid)
+
     async def bulk_value(self, instance: NonPatientInstance, path: str) -> tuple[BulkValue, bytes]:
         """The value at a bulk data path, and its bytes; ServerError(BAD_REQUEST, NOT_FOUND)."""
         steps = parse_path(path)
@@ -95,13 +112,25 @@ class NonPatientService:
     async def page(self, category: str, query: Query, limit: int) -> NonPatientPage:
         """At most `limit` matches of the keys, after the offset of the query, by UID."""
         found: list[bytes] = []
-        skipped, last = 0, ""
-        while len(found) <= limit and (rows := await self._table.metadata_after(category, last, _BATCH)):
-            last = rows[-1][0]
-            batch = await asyncio.to_thread(_matching, [metadata for _, metadata in rows], query)
-            found += batch[max(0, query.offset - skipped) :]
-            skipped += len(batch)
+        offset = query.offset
+        async with aclosing(self.find(category, query)) as batches:
+            async for batch in batches:
+                found += batch[offset:]
+                offset = max(0, offset - len(batch))
+                if len(found) > limit:
+                    break
         return NonPatientPage(found[:limit], len(found) > limit)
+
+    async def find(self, category: str, query: Query) -> AsyncGenerator[list[bytes], None]:
+        """Metadata of all that match its keys, by UID, in batches; some of these may be empty."""
+        last = ""
+        while rows := await self._table.metadata_after(category, last, _BATCH):
+            last = rows[-1][0]
+            yield await asyncio.to_thread(_matching, [metadata for _, metadata in rows], query)
+
+    async def references(self, category: str, instance_uids: Sequence[str]) -> list[NonPatientReference]:
+        """Those of these UIDs that are there."""
+        return await self._table.non_patient_references(category, instance_uids)
 
     async def remove(self, category: str, instance_uid: str) -> None:
         """ServerError(NOT_FOUND) if there is none."""
@@ -109,6 +138,8 @@ class NonPatientService:
             raise ServerError(Reason.NOT_FOUND, f"there is no such instance among {category}")
 
     def _read(self, staged: Staged, category: str) -> NonPatientInstance:
+        if staged.size > LARGEST:
+            raise ServerError(Reason.TOO_LARGE, f"the instance has {staged.size} bytes, the limit is {LARGEST}")
         staged = without_preamble(staged, self._policy)
         data = staged.data
         if data is None:

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple
 
+import orjson
+
 from dicomweb_server.ports.index import Added, OnDuplicate
-from dicomweb_server.ports.non_patient import NonPatientInstance
+from dicomweb_server.ports.non_patient import NonPatientInstance, NonPatientReference
 from dicomweb_server.storage.sqlite import Database
 from dicomweb_server.storage.transaction import Transaction
 from dicomweb_server.storage.writer import Writer
@@ -14,6 +16,10 @@ _COLUMNS = "category, instance_uid, sop_class_uid, transfer_syntax_uid, metadata
 _DIGEST = "SELECT digest FROM non_patient_instance WHERE instance_uid = ?"
 _PUT = f"INSERT OR REPLACE INTO non_patient_instance ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _READ = f"SELECT {_COLUMNS} FROM non_patient_instance WHERE category = ? AND instance_uid = ?"  # noqa: S608
+_REFERENCES = (
+    "SELECT category, instance_uid, sop_class_uid, transfer_syntax_uid FROM non_patient_instance "
+    "WHERE category = ? AND instance_uid IN (SELECT value FROM json_each(?)) ORDER BY instance_uid"
+)
 _AFTER = (
     "SELECT instance_uid, metadata FROM non_patient_instance WHERE category = ? AND instance_uid > ? "
     "ORDER BY instance_uid LIMIT ?"
@@ -43,6 +49,13 @@ class SqliteNonPatient:
             lambda connection: connection.execute(_READ, (category, instance_uid)).fetchone()
         )
         return NonPatientInstance(*row) if row else None
+
+    async def non_patient_references(self, category: str, instance_uids: Sequence[str]) -> list[NonPatientReference]:
+        """In a reader thread."""
+        row = (category, orjson.dumps(list(instance_uids)).decode())
+        return await self._database.read(
+            lambda connection: [NonPatientReference(*each) for each in connection.execute(_REFERENCES, row)]
+        )
 
     async def metadata_after(self, category: str, instance_uid: str, limit: int) -> Sequence[tuple[str, bytes]]:
         """In a reader thread."""
