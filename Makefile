@@ -37,7 +37,7 @@ tools: ## Install the tools of others that tests talk to (needs root and apt; do
 	@scripts/test-tools
 
 test: $(STAMP) tools ## Run all tests
-	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile tests conformance
+	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --durations 20 --durations-min 5 tests conformance
 
 conformance: $(STAMP) ## Judge a started server from outside and write conformance/results.md
 	@$(BIN)/python -m pytest -q conformance --write-results

@@ -38,7 +38,9 @@ needs_browser = pytest.mark.skipif(_BROWSER is None, reason="chromium is not ins
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     links = "Weasis=weasis://x?study={study}&root={dicomweb},Own=https://v.example/{study}/{series}"
-    server = Server(tmp_path_factory.mktemp("explorer"), environment={"DICOMWEB_SERVER_VIEWER_LINKS": links})
+    # An association must outlast the start of a browser on a slow machine.
+    environment = {"DICOMWEB_SERVER_VIEWER_LINKS": links, "DICOMWEB_SERVER_DIMSE_TIMEOUT": "600"}
+    server = Server(tmp_path_factory.mktemp("explorer"), environment=environment)
     pixels = (numpy.indices((64, 64)).sum(axis=0) * 8).astype("<u2").tobytes()
     names: dict[str, Any] = {
         "PatientName": "<b>Bold</b>^Anna",
@@ -161,7 +163,9 @@ def test_the_page_may_only_run_its_own_scripts(server: Server) -> None:
 def test_associations_that_are_open_can_be_seen(server: Server, tmp_path: Path) -> None:
     assert "No association is open." in _page(server, tmp_path / "before", "ui/#/associations")
     contexts = [build_context("1.2.840.10008.1.1")]
-    association = AE("SCANNER").associate("127.0.0.1", server.dimse_port, contexts)
+    scanner = AE("SCANNER")
+    scanner.network_timeout = None
+    association = scanner.associate("127.0.0.1", server.dimse_port, contexts)
     assert association.is_established
     assert association.send_c_echo().Status == 0
     page = _page(server, tmp_path / "after", "ui/#/associations")

@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import random
 import shutil
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
 
+from conformance.patience import until
 from dicomweb_server.ports.index import OnDuplicate
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
 from dicomweb_server.storage import writer
@@ -63,14 +65,17 @@ class Cut:
         self.synced = self._look()
         self.syncs += 1
 
-    async def work(self, chance: random.Random, seconds: float) -> None:
+    async def work(self, chance: random.Random, ending: Awaitable[object]) -> None:
         threads = Threads(2, "test")
         ingest = IngestService(
             self.store.blobs, self.store.index, threads, IngestPolicy(on_duplicate=OnDuplicate.REPLACE)
         )
         doors = [Door(self.store, ingest, random.Random(chance.random()), number) for number in range(4)]
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*[door.work() for door in doors]), seconds)
+        working = asyncio.gather(*[door.work() for door in doors])
+        await ending
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
         await ingest.close()
         threads.close()
 
@@ -109,15 +114,17 @@ def _lose(path: Path, how: int) -> None:
 async def test_what_was_acknowledged_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     chance = random.Random(seed)
     cut = Cut(tmp_path / "data", monkeypatch)
-    working = asyncio.create_task(cut.work(chance, 1.5))
-    copies = []
+    enough, copies = asyncio.Event(), []
+    working = asyncio.create_task(cut.work(chance, enough.wait()))
     for number in range(3):
         await asyncio.sleep(0.4)
+        await until(lambda: cut.syncs > 0)
         target = tmp_path / str(number)
         copies.append((target, await asyncio.to_thread(cut.copy, target, chance)))
+    await asyncio.sleep(0.3)
+    enough.set()
     await working
     await cut.store.close()
-    assert cut.syncs > 0
     for target, lines in copies:
         assert await broken_promises(target, lines) == []
 
@@ -130,7 +137,7 @@ async def test_this_test_is_able_to_fail(tmp_path: Path, monkeypatch: pytest.Mon
     cut = Cut(tmp_path / "data", monkeypatch, journal=2**27)  # never full
     chance = random.Random(1)
     monkeypatch.setattr(chance, "choice", lambda ends: ends[0])
-    await cut.work(chance, 0.5)
+    await cut.work(chance, until(lambda: len(cut.lines) > 40))
     lines = cut.copy(tmp_path / "copy", chance)
     await cut.store.close()
     for path in (tmp_path / "copy").glob("journal-*"):

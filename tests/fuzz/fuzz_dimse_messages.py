@@ -20,6 +20,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from conformance.patience import SOON
 from dicomweb_server.dimse.fragmenting import command_pdus, data_pdus
 from dicomweb_server.dimse.items import AsynchronousWindow, ProposedContext, RoleSelection, UserInformation
 from dicomweb_server.dimse.message import (
@@ -44,7 +45,7 @@ WORKLIST, STEP_RETRIEVE = "1.2.840.10008.5.1.4.31", "1.2.840.10008.3.1.2.3.4"
 BARE_GET = "1.2.840.10008.5.1.4.1.2.5.3"  # without bulk data
 CONTEXTS = (ECHO, CT, FIND, MOVE, GET, COMMITMENT, PERFORMED_STEP, STEP_RETRIEVE, WORKLIST, BARE_GET)
 STUDY, INSTANCE = "1.2.3.10", "1.2.3.12"
-SECONDS = 5.0  # within which everything is answered, or over
+SECONDS = SOON  # within which everything is answered, or over
 _LAST_ECHO = 65535
 _HEAD = struct.Struct("<BBHH")
 # Of PS3.7 annex C and of the service classes in PS3.4.

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, cast
 
 from conformance.cost import at_most
+from conformance.patience import SOON
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dimse.association import Role, State
 from dicomweb_server.dimse.connection import Connection
@@ -111,7 +112,7 @@ async def _run(data: bytes) -> None:
     for connection in connections:
         connection.connection_lost(None)
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(SOON):
             await asking
     except PeerError:
         return
