@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dicomweb_server.bootstrap import Holder, OpenStore, dicomweb_service, open_store, start_dimse
 from dicomweb_server.bootstrap.access import user_check
+from dicomweb_server.bootstrap.dicomweb import dicomweb_options, notifications
 from dicomweb_server.dicomweb.resources import SEGMENTS
 from dicomweb_server.errors import ServerError, StartError
 from dicomweb_server.http.cors import Cors
@@ -72,11 +73,17 @@ class Application:
         """From the outside in: observation, CORS, cross-site guard, users, front door."""
         settings = self.settings
         root, service = settings.dicomweb_root, dicomweb_service(settings, self.holder)
-        app: ASGIApp = FrontDoor(root, self.others, self.others, within=dict.fromkeys(SEGMENTS, service))
+        app: ASGIApp = FrontDoor(
+            root,
+            self.others,
+            self.others,
+            within=dict.fromkeys(SEGMENTS, service),
+            web_sockets=notifications(settings, self.holder),
+        )
         users = user_check(settings)
         if users is not None:
             app = Authentication(app, users, PUBLIC_PATHS)
-        app = CrossSiteGuard(app, settings.cors_origins)
+        app = CrossSiteGuard(app, settings.cors_origins, dicomweb_options(settings).service_url)
         if settings.cors_origins:
             app = Cors(app, settings.cors_origins)
         headers = safety_headers(settings.cors_origins, tls=settings.tls_certificate is not None)
@@ -103,6 +110,8 @@ async def _lifespan(app: Application) -> AsyncIterator[None]:
             app.holder.fill(store)
             opened.callback(app.holder.fill, None)
             dimse = await opened.enter_async_context(start_dimse(settings, store, app.metrics))
+            if dimse is None:  # which tells all subscribers, those by the web too
+                await store.services.workitems.announce("RESTARTED")
             # After DIMSE, by which jobs send.
             await opened.enter_async_context(_background(store, app.others))
         except (StartError, ServerError) as error:
@@ -142,6 +151,7 @@ async def _background(store: OpenStore, others: Deferred) -> AsyncIterator[None]
         asyncio.create_task(store.services.changes.judge_forever(), name="stability"),
         asyncio.create_task(store.services.worklist.tidy_forever(), name="tidy-worklist"),
         asyncio.create_task(store.services.workitems.tidy_forever(), name="tidy-workitems"),
+        asyncio.create_task(store.services.workitem_channels.run_forever(), name="workitem-channels"),
         asyncio.create_task(store.services.commitment_requests.answer_forever(), name="storage-commitment"),
         asyncio.create_task(store.routing.run_forever(), name="routing"),
         asyncio.create_task(store.worklist_import.run_forever(), name="import-worklist"),

@@ -72,6 +72,12 @@ _CHOICES: tuple[tuple[str, str], ...] = (
         " the state does not allow 409; one that was removed 404; searches as those for scheduled procedure steps",
     ),
     (
+        "Notification connections (PS3.18 §8.10.4)",
+        "WebSockets at `/subscribers/{ae_title}` with the users of HTTP; several for one AE are each told everything;"
+        " of what happens while there is none, the last 1,000 events are told to the next, unless the server has"
+        " stopped meanwhile; the Affected SOP Class UID is that of UPS Push (PS3.4 §CC.2.4.3)",
+    ),
+    (
         "Changes of a performed step that only its creation may give (PS3.18 §15.5.3)",
         "passed over, with a Warning; a missing or wrong attribute answers 400, a step that is over 409",
     ),

@@ -3,6 +3,7 @@
 from dicomweb_server.bootstrap.store import Holder
 from dicomweb_server.dicomweb import wado_uri
 from dicomweb_server.dicomweb.context import Context, DicomwebOptions
+from dicomweb_server.dicomweb.notifications import Notifications
 from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.http.routing import Service
 from dicomweb_server.http.service_url import ServiceUrl
@@ -30,6 +31,12 @@ def dicomweb_service(settings: Settings, holder: Holder) -> Service[Context]:
     """The DICOMweb resources below their root, as an application."""
     options = dicomweb_options(settings)
     return Service(settings.dicomweb_root, OPERATIONS, lambda: Context(holder.services(), options))
+
+
+def notifications(settings: Settings, holder: Holder) -> Notifications:
+    """The WebSockets below the same root."""
+    options = dicomweb_options(settings)
+    return Notifications(settings.dicomweb_root, lambda: Context(holder.services(), options))
 
 
 def wado_uri_service(settings: Settings, holder: Holder) -> dict[str, Service[Context]]:

@@ -50,6 +50,7 @@ from dicomweb_server.services.routing import RoutingService
 from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.services.transcoding import TranscodingService
 from dicomweb_server.services.verification import VerificationService
+from dicomweb_server.services.workitem_channels import WorkitemChannels
 from dicomweb_server.services.worklist_import import WorklistImport
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
@@ -159,6 +160,7 @@ def _services(
     modalities = Modalities(configured_modalities(settings))
     resources, jobs = ResourceService(store.resources, index), job_service(settings, store)
     transcoding = pixels.transcoding(retrieve, store, workers, pixel_service)
+    workitems = workitem_service(settings, store)
     search = SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered))
     policy = _policy(settings, _extra_tags(settings))
     verification = VerificationService(search, retrieve, policy)
@@ -198,7 +200,8 @@ def _services(
         ),
         worklist=worklist_service(settings, store, jobs),
         performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward)),
-        workitems=workitem_service(settings, store),
+        workitems=workitems,
+        workitem_channels=WorkitemChannels(workitems.events),
         queries=Queries(settings.kept_queries),
     )
 
@@ -256,6 +259,7 @@ class Holder:
         return {
             **{f"jobs_{state.value.lower()}": float(count) for state, count in jobs.items()},
             **{f"workitems_{state.name.lower()}": float(count) for state, count in workitems.items()},
+            "notification_connections": float(services.workitem_channels.count),
         }
 
     async def health(self) -> dict[str, str]:

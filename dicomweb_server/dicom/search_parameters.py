@@ -69,6 +69,13 @@ def worklist_request(pairs: Pairs) -> SearchRequest:
     return _request(_Reading(Level.INSTANCE, [*pairs, ("combineddatetime", "true")]))
 
 
+def filter_matches(pairs: Pairs) -> tuple[Match, ...]:
+    """The matching keys of a subscription, which are all it has (PS3.18 §11.10.1.2); ServerError(BAD_REQUEST)."""
+    if refused := [name for name, _ in pairs if attribute_path(name) is None]:
+        raise _refusal(f"key {_shown(refused[0])}: expected a keyword, a tag of eight hexadecimal digits, or a path")
+    return worklist_request(pairs).query.matches
+
+
 def _request(reading: "_Reading", study_uid: str | None = None, series_uid: str | None = None) -> SearchRequest:
     switches = {name: reading.switch(name) for name in _SWITCHES}
     rules = MatchingRules(

@@ -19,7 +19,8 @@ _VARIABLES: dict[str, dict[str, Any]] = {
     "instance": _UID | {"description": "SOP Instance UID"},
     "transaction": _UID | {"description": "Transaction UID, chosen by who asks"},
     "step": _UID | {"description": "SOP Instance UID of a performed procedure step, chosen by who performs it"},
-    "workitem": _UID | {"description": "UID of a workitem"},
+    "workitem": _UID | {"description": "UID of a workitem; of subscriptions also the well-known UIDs of all workitems"},
+    "ae_title": {"type": "string", "minLength": 1, "maxLength": 16, "description": "AE title of a subscriber"},
     "frames": {
         "type": "string",
         "pattern": r"^[1-9][0-9]{0,9}(,[1-9][0-9]{0,9})*$",

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from dicomweb_server.dicom.rendering.icc_profile import ColourSpace
 from dicomweb_server.dicom.rendering.image_format import IMAGE_TYPES
-from dicomweb_server.dicomweb import commitment, non_patient, performed_steps, qido, scheduled_steps, workitems
+from dicomweb_server.dicomweb import (
+    commitment,
+    non_patient,
+    performed_steps,
+    qido,
+    scheduled_steps,
+    subscriptions,
+    workitems,
+)
 from dicomweb_server.dicomweb.bulk_data import retrieve_bulk_data, retrieve_bulk_value, retrieve_pixel_data
 from dicomweb_server.dicomweb.capabilities import WADL, capabilities
 from dicomweb_server.dicomweb.context import Context
@@ -196,6 +204,7 @@ _DESCRIBED: Table = (
     *scheduled_steps.OPERATIONS,
     *performed_steps.OPERATIONS,
     *workitems.OPERATIONS,
+    *subscriptions.OPERATIONS,
     *non_patient.OPERATIONS,
 )
 

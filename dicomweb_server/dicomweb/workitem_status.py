@@ -42,6 +42,12 @@ def told(notice: Notice | None, request: Request, context: Context) -> HeaderLis
     return [] if notice is None else [warning(context.options.service_url.root(request.scope), TOLD[notice])]
 
 
+def require_workitems(context: Context) -> None:
+    """ServerError(NOT_OFFERED) if workitems are not offered."""
+    if not context.options.workitems:
+        raise ServerError(Reason.NOT_OFFERED, "workitems are switched off")
+
+
 class Workitems:
     """An endpoint of the worklist service: it may be switched off; its refusals have a Warning header field."""
 
@@ -50,8 +56,7 @@ class Workitems:
 
     async def __call__(self, request: Request, context: Context) -> Response:
         """AnswerError in the place of a WorkitemError; ServerError(NOT_OFFERED)."""
-        if not context.options.workitems:
-            raise ServerError(Reason.NOT_OFFERED, "workitems are switched off")
+        require_workitems(context)
         try:
             return await self._endpoint(request, context)
         except WorkitemError as error:

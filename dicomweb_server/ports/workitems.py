@@ -109,8 +109,8 @@ class Subscriptions(Protocol):
     async def unsubscribe(self, ae_title: str, uid: str) -> bool:
         """From one workitem; False if that is unknown."""
 
-    async def watch(self, watch: Watch) -> None:
-        """Subscribe to what will come."""
+    async def watch(self, watch: Watch, most: int) -> bool:
+        """Subscribe to what will come; False if so many others do that there is no room for one more."""
 
     async def subscribe_to(self, watch: Watch, uids: Sequence[str] | None) -> Sequence[str]:
         """To those (None: all) that the AE is not subscribed to; which they were."""

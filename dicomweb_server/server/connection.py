@@ -1,6 +1,7 @@
 """An HTTP connection with the deadlines and limits that uvicorn's own lacks; everything else stays uvicorn's."""
 
 import asyncio
+import functools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from dicomweb_server.server.unsent import Unsent
+
 _READ_AFTER_ANSWER = 5.0
 _JOINED = 2**18
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_UPGRADE = re.compile(rb"\r\nupgrade:(?![ \t]*websocket[ \t]*\r\n)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class Gate:
         per_address = self.limits.max_connections_per_address
         return self.addresses.total() >= self.limits.max_connections or 0 < per_address <= self.addresses[address]
 
+    def leave(self, address: str) -> None:
+        """A connection from this address is no more."""
+        self.addresses[address] -= 1
+        if not self.addresses[address]:
+            del self.addresses[address]
+
 
 class _RefusedError(Exception):
     """A request's header goes against a limit."""
@@ -82,8 +91,7 @@ class Connection(HttpToolsProtocol):
         self._body_seen = 0
         self._receiving_body = False
         self._answered_early = 0.0
-        self._unsent = 0
-        self._unsent_since = 0.0
+        self._unsent = Unsent(gate.limits.write_timeout)
 
     # What arrives
 
@@ -100,9 +108,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._address is not None:
-            self._gate.addresses[self._address] -= 1
-            if not self._gate.addresses[self._address]:
-                del self._gate.addresses[self._address]
+            self._gate.leave(self._address)
             self._address = None
         answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
         super().connection_lost(exc)
@@ -146,6 +152,9 @@ class Connection(HttpToolsProtocol):
             self._raise(HTTPStatus.BAD_REQUEST)
         self._header_since = None
         self._header_size = 0
+        if self.parser.should_upgrade():  # at which the parser ends
+            self.scope["method"] = self.parser.get_method().decode("ascii")
+            return
         self._body_since = self.loop.time()
         self._body_seen = 0
         self._receiving_body = True
@@ -154,10 +163,29 @@ class Connection(HttpToolsProtocol):
         self.cycle.transport = cast(asyncio.Transport, self._corked)  # its task has not begun yet
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._receiving_body = False
         super().on_message_complete()
         if self.cycle.response_complete and self.cycle.keep_alive:
             self._wait_for_next_request()
+
+    def _should_upgrade(self) -> bool:
+        """To a WebSocket only, by a GET (RFC 6455 §4.1), and when nothing else is being answered."""
+        is_free = self.cycle is None or self.cycle.response_complete
+        is_handshake = self._get_upgrade() == b"websocket" and self.parser.get_method() == b"GET"
+        return is_free and is_handshake and self._address is not None
+
+    def handle_websocket_upgrade(self) -> None:
+        from dicomweb_server.server.web_socket import WebSocket  # costs memory, and few need it
+
+        leave = functools.partial(self._gate.leave, cast(str, self._address))
+        self._address = None  # from now on it is the WebSocket that counts
+        limits = self._limits
+        self.ws_protocol_class = cast(
+            Any, functools.partial(WebSocket, leave, limits.header_timeout, limits.write_timeout)
+        )
+        super().handle_websocket_upgrade()
 
     def _unsupported_upgrade_warning(self) -> None:
         self._refuse(HTTPStatus.BAD_REQUEST)  # an offer that `_without_upgrade` did not see whole
@@ -237,10 +265,7 @@ class Connection(HttpToolsProtocol):
             self._body_since, self._body_seen = now, 0
 
     def _check_reader(self, now: float) -> None:
-        unsent = self.transport.get_write_buffer_size()
-        if unsent == 0 or unsent != self._unsent:
-            self._unsent, self._unsent_since = unsent, now
-        elif now - self._unsent_since > self._limits.write_timeout:
+        if self._unsent.is_stuck(self.transport.get_write_buffer_size(), now):
             self._gate.expired += 1
             self.transport.abort()
 

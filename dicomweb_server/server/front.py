@@ -9,6 +9,7 @@ class FrontDoor:
     """Sends requests below `root` to one application, other paths to others by their first segment.
 
     `within`: applications for paths below `root` by the segment that follows it. What is left goes to `otherwise`.
+    `web_sockets`: all of these, wherever they are.
     """
 
     def __init__(
@@ -19,19 +20,21 @@ class FrontDoor:
         *,
         others: Mapping[str, ASGIApp] | None = None,
         within: Mapping[str, ASGIApp] | None = None,
+        web_sockets: ASGIApp | None = None,
     ) -> None:
         self._root = root
         self._below = root + "/"
         self._service = service
         self._otherwise = otherwise
         self._others = others or {}
+        self._web_sockets = web_sockets or otherwise
         self._within = tuple((self._below + segment, app) for segment, app in (within or {}).items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._choose(scope["path"])(scope, receive, send)
         else:
-            await self._otherwise(scope, receive, send)
+            await self._web_sockets(scope, receive, send)
 
     def _choose(self, path: str) -> ASGIApp:
         if path.startswith(self._below) or path == self._root:

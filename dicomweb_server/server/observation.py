@@ -49,9 +49,9 @@ class Observation:
         self._numbers = count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        if scope["type"] == "websocket":
+            scope["method"] = "GET"  # which it is, and to be looked at like any other
+            send = _answering(send)
         seen = Seen(self, scope, receive, send)
         scope["request_id"] = seen.request_id
         try:
@@ -75,6 +75,17 @@ class Observation:
             if name == _POLICY:
                 return [*headers, *self._headers_but_policy]
         return [*headers, *self._headers]
+
+
+def _answering(send: Send) -> Send:
+    """A way to answer a WebSocket handshake as any request (ASGI's extension "websocket.http.response")."""
+
+    async def send_answer(message: Message) -> None:
+        if message["type"].startswith("http.response."):
+            message["type"] = f"websocket.{message['type']}"
+        await send(message)
+
+    return send_answer
 
 
 class Seen:
@@ -109,8 +120,10 @@ class Seen:
             self.status = message["status"]
             message["headers"] = self._observation.dress(list(message.get("headers", ())))
             message["headers"].append((b"x-request-id", self.request_id.encode("ascii")))
+        elif message["type"] == "websocket.accept":
+            self.status = 101
         else:
-            self.sent += len(message.get("body", b""))
+            self.sent += len(message.get("body", b"") or message.get("text", ""))
         await self._send(message)
 
     def route(self) -> str:

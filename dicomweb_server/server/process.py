@@ -23,6 +23,7 @@ from dicomweb_server.server.open_files import raise_open_files
 
 _CHECKS_PER_SECOND = 2
 _BACKLOG = 2048
+_LARGEST_MESSAGE = 4096  # of a client by WebSocket: they have nothing to say
 _M_ARENA_MAX = -8
 _logger = logging.getLogger("dicomweb_server.server")
 
@@ -71,7 +72,9 @@ def make_server(app: ASGIApp, options: ProcessOptions, on_started: Callable[[], 
         app=cast(Any, app),
         loop="uvloop" if _has_uvloop() else "asyncio",
         http=cast(Any, functools.partial(Connection, options.gate)),
-        ws="none",
+        ws="none",  # `Connection` knows which
+        ws_max_size=_LARGEST_MESSAGE,
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -109,8 +112,9 @@ class DeadlineServer(uvicorn.Server):
     def _check_deadlines(self) -> None:
         now = asyncio.get_running_loop().time()
         for connection in list(self.server_state.connections):
-            if isinstance(connection, Connection):
-                connection.check_deadlines(now)
+            check = getattr(connection, "check_deadlines", None)  # those of HTTP and WebSockets have it
+            if check is not None:
+                check(now)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         _logger.info("stopping")

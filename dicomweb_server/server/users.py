@@ -25,7 +25,7 @@ class Authentication:
         self._challenges = [(b"www-authenticate", challenges[scheme]) for scheme in users.schemes]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._public_paths:
+        if scope["path"] in self._public_paths:
             await self._app(scope, receive, send)
             return
         address = scope["client"][0] if scope.get("client") else ""

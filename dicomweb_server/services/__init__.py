@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.transcoding import TranscodingService
     from dicomweb_server.services.verification import VerificationService
     from dicomweb_server.services.web_remotes import DicomWebServers, Peers
+    from dicomweb_server.services.workitem_channels import WorkitemChannels
     from dicomweb_server.services.workitems import WorkitemService
     from dicomweb_server.services.worklist import WorklistService
 
@@ -64,6 +65,7 @@ class Services:
     worklist: WorklistService
     performed: PerformedStepService
     workitems: WorkitemService
+    workitem_channels: WorkitemChannels
     archives: ArchiveService
     creation: CreationService
     modalities: Modalities

@@ -77,6 +77,7 @@ __all__ = [
 
 _logger = logging.getLogger("dicomweb_server.workitems")
 _LARGEST = 4 << 20  # with every image that goes in or came out
+_MOST_WATCHES = 1000  # each is looked at when a workitem comes
 _BATCH = 200  # workitems that are looked at in one go
 _EXPIRED = {CANCELLATION_REASON: {"vr": "LT", "Value": ["Expired"]}}
 _INTERVAL = 60.0  # seconds between two looks for those that are to go
@@ -229,7 +230,9 @@ class WorkitemService:
             await self._tell_state([uid], subscriber)
             return
         watch = Watch(subscriber, is_locked, keys if uid == FILTERED_WORKITEMS else ())
-        await self._subscriptions.watch(watch)  # first, or what comes meanwhile would be missed
+        # First, or what comes meanwhile would be missed.
+        if not await self._subscriptions.watch(watch, _MOST_WATCHES):
+            raise ServerError(Reason.BUSY, f"{_MOST_WATCHES} subscribe to all workitems already")
         uids = await self._matching(watch.matches) if watch.matches else None
         new = await self._subscriptions.subscribe_to(watch, uids)
         if is_locked:

@@ -23,6 +23,7 @@ _MISSING = (
 )
 _AMONG = " AND uid IN (SELECT value FROM json_each(?))"
 _WATCH = "INSERT OR REPLACE INTO workitem_watch (ae_title, channel, is_locked, matches) VALUES (?, ?, ?, ?)"
+_OTHERS = "SELECT COUNT(*) FROM workitem_watch WHERE ae_title <> ?"
 _WATCHES = "SELECT ae_title, channel, is_locked, matches FROM workitem_watch"
 _EVERYBODY = "SELECT ae_title, channel FROM workitem_watch UNION SELECT ae_title, channel FROM workitem_subscription"
 
@@ -62,10 +63,17 @@ class SqliteSubscriptions:
 
         return await self._writer.change(remove)
 
-    async def watch(self, watch: Watch) -> None:
+    async def watch(self, watch: Watch, most: int) -> bool:
         """In the next transaction."""
         row = (watch.subscriber.ae_title, watch.subscriber.channel, watch.is_locked, _written(watch.matches))
-        await self._writer.change(lambda transaction: _run(transaction, _WATCH, row))
+
+        def add(transaction: Transaction) -> bool:
+            others = transaction.connection.execute(_OTHERS, row[:1]).fetchone()[0]
+            if others < most:
+                _run(transaction, _WATCH, row)
+            return bool(others < most)
+
+        return await self._writer.change(add)
 
     async def subscribe_to(self, watch: Watch, uids: Sequence[str] | None) -> Sequence[str]:
         """In the next transaction."""

@@ -29,6 +29,7 @@ from dicomweb_server.services.search import SearchService
 from dicomweb_server.services.transcoding import TranscodingService
 from dicomweb_server.services.verification import VerificationService
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
+from dicomweb_server.services.workitem_channels import WorkitemChannels
 from dicomweb_server.services.workitem_events import EventQueue
 from dicomweb_server.services.workitems import WorkitemService
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
@@ -56,6 +57,7 @@ def services_on(
     transcoding = TranscodingService(retrieve, store.blobs, workers, pixels, store.transcoded)
     search = SearchService(store.index)
     verification = VerificationService(search, retrieve, policy)
+    workitems = WorkitemService(store.workitems, store.workitem_subscriptions, EventQueue())
     services = Services(
         ingest=ingest,
         acceptance=Acceptance(),
@@ -80,7 +82,8 @@ def services_on(
         availability=AvailabilityService(jobs, modalities, retrieve),
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
-        workitems=WorkitemService(store.workitems, store.workitem_subscriptions, EventQueue()),
+        workitems=workitems,
+        workitem_channels=WorkitemChannels(workitems.events),
         resources=resources,
         reconstruct=ReconstructService(store.blobs, store.index, workers, frozenset()),
         changes=ChangeService(store.index, stable_age=0.0),

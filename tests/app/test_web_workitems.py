@@ -116,7 +116,7 @@ async def test_of_two_who_claim_one_wins(archive: Archive) -> None:
 
 async def test_requests_to_cancel(archive: Archive) -> None:
     queue = archive.services.workitems.events.listen("web")
-    for uid in ("1.1", "1.2"):
+    for uid in ("1.1", "1.2", "1.3"):
         await created(archive, uid)
     assert said(await sent(archive, "POST", "/1.1/cancelrequest")) == (202, "")
     assert (await known(archive, "1.1"))[STATE]["Value"] == ["CANCELED"]
@@ -134,6 +134,10 @@ async def test_requests_to_cancel(archive: Archive) -> None:
     await sent(archive, "POST", f"/1.2?{LOCK}", results())
     await state(archive, "1.2", "COMPLETED")
     assert said(await sent(archive, "POST", "/1.2/cancelrequest")) == (409, "The UPS is already COMPLETED.")
+    # What gives no reason is not kept.
+    broken = {"0074100E": {"vr": "LO", "Value": ["x"]}}
+    assert said(await sent(archive, "POST", "/1.3/cancelrequest", broken))[0] == 400
+    assert (await known(archive, "1.3"))[STATE]["Value"] == ["SCHEDULED"]
 
 
 async def test_uids_of_new_workitems(archive: Archive) -> None:
@@ -188,6 +192,7 @@ async def test_what_is_wrong_with_a_new_workitem_is_named(
 
 
 _MALFORMED: list[Any] = [
+    {"00741002": {"vr": "LO", "Value": ["x"]}},
     {"00741002": {"vr": "SQ", "Value": ["x"]}},
     {"00741002": {"vr": "SQ", "Value": [{"0074100E": {"vr": "ST", "Value": ["x"]}}]}},
     {"00741216": {"vr": "SQ", "Value": [{"00404019": {"vr": "LO", "Value": ["x"]}}]}},

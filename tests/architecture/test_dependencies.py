@@ -18,8 +18,8 @@ INSTALLED_AS = {
     "pytest_asyncio": "pytest-asyncio",
 }
 OWN = {"dicomweb_server", "tests", "conformance", "scripts"}
-# Used by name only: uvicorn imports it when told to; its tables are read (dicom/standard_tables.py).
-NEEDED_WITHOUT_IMPORT = {"httptools", "pydicom"}
+# Used by name only: uvicorn imports two when told to; the tables of another are read (dicom/standard_tables.py).
+NEEDED_WITHOUT_IMPORT = {"httptools", "pydicom", "websockets"}
 
 
 def imported(*folders: str) -> set[str]:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from dicomweb_server.http.service_url import ServiceUrl
 from dicomweb_server.server.cross_site import CrossSiteGuard
 
 
-async def status(method: str, site: str | None, origin: str | None, allowed: list[str]) -> int:
+async def status(method: str, site: str | None, origin: str | None, allowed: list[str], **headers_: str) -> int:
     sent: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -18,8 +19,10 @@ async def status(method: str, site: str | None, origin: str | None, allowed: lis
 
     headers = [(b"sec-fetch-site", site.encode())] if site else []
     headers += [(b"origin", origin.encode())] if origin else []
-    scope = {"type": "http", "method": method, "headers": headers}
-    await CrossSiteGuard(app, allowed)(scope, None, send)  # type: ignore[arg-type]
+    headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers_.items()]
+    kind = "websocket" if headers_ else "http"
+    scope = {"type": kind, "method": method, "headers": headers, "scheme": "ws", "client": ("127.0.0.1", 1)}
+    await CrossSiteGuard(app, allowed, ServiceUrl("/dicom-web"))(scope, None, send)  # type: ignore[arg-type]
     return int(sent[0]["status"])
 
 
@@ -43,3 +46,23 @@ async def test_foreign_changes_are_refused(
     method: str, site: str | None, origin: str | None, allowed: list[str], expected: int
 ) -> None:
     assert await status(method, site, origin, allowed) == expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed", "forwarded", "expected"),
+    [
+        (None, [], "", 200),  # no browser
+        ("http://archive.example:8042", [], "", 200),
+        ("https://pacs.example", [], "pacs.example", 200),
+        ("https://pacs.example", [], "", 403),
+        ("http://archive.example", [], "", 403),
+        ("null", [], "", 403),
+        ("https://viewer.example", ["https://viewer.example"], "", 200),
+        ("https://any.example", ["*"], "", 200),
+    ],
+)
+async def test_web_sockets_are_for_pages_of_this_server(
+    origin: str | None, allowed: list[str], forwarded: str, expected: int
+) -> None:
+    more = {"x_forwarded_host": forwarded} if forwarded else {}
+    assert await status("GET", None, origin, allowed, host="archive.example:8042", **more) == expected
