@@ -27,12 +27,6 @@ def offered(service: Service) -> Service:
     return service
 
 
-@requires("PS3.18 §12.1.1", "B")
-@pytest.mark.parametrize("category", CLASSES)
-def test_a_category_is_offered_or_404(service: Service, category: str) -> None:
-    assert service.get(f"/{category}", accept=JSON).status_code in (200, 204, 404)
-
-
 @requires("PS3.18 §12.3")
 def test_the_capabilities_name_what_is_offered(offered: Service) -> None:
     assert "hanging-protocols" in offered.send("OPTIONS", "/").text

@@ -163,7 +163,7 @@ def _services(
     workitems = workitem_service(settings, store)
     search = SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered))
     policy = _policy(settings, _extra_tags(settings))
-    verification = VerificationService(search, retrieve, policy)
+    verification = VerificationService(search, retrieve, store.non_patient, policy)
     return Services(
         ingest=ingest,
         acceptance=acceptance(settings),

@@ -38,7 +38,7 @@ class NonPatientInstances(Protocol):
         """Keep one."""
 
     async def non_patient(self, category: str, instance_uid: str) -> NonPatientInstance | None:
-        """One of them."""
+        """One of them; `category`: "" is any."""
 
     async def non_patient_references(self, category: str, instance_uids: Sequence[str]) -> list[NonPatientReference]:
         """Those of these UIDs that are there, by UID."""

@@ -28,7 +28,7 @@ class FrontDoor:
         self._otherwise = otherwise
         self._others = others or {}
         self._web_sockets = web_sockets or otherwise
-        self._within = tuple((self._below + segment, app) for segment, app in (within or {}).items())
+        self._within = within or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -37,9 +37,8 @@ class FrontDoor:
             await self._web_sockets(scope, receive, send)
 
     def _choose(self, path: str) -> ASGIApp:
-        if path.startswith(self._below) or path == self._root:
-            for start, app in self._within:
-                if path.startswith(start) and path[len(start) : len(start) + 1] in ("", "/"):
-                    return app
+        if path.startswith(self._below):
+            return self._within.get(path[len(self._below) :].partition("/")[0], self._service)
+        if path == self._root:
             return self._service
         return self._others.get(path[1:].partition("/")[0], self._otherwise)

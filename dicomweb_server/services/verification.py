@@ -13,6 +13,7 @@ from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.commitment import Judged, Wanted
 from dicomweb_server.ports.index import Scope, StoredInstance
+from dicomweb_server.ports.non_patient import NonPatientInstances
 from dicomweb_server.ports.peers import Reference
 from dicomweb_server.services.admission import IngestPolicy
 from dicomweb_server.services.retrieve import RetrieveService
@@ -41,8 +42,15 @@ def failure_reason(reason: Reason) -> int:
 class VerificationService:
     """Answers for instances, or says why not."""
 
-    def __init__(self, search: SearchService, retrieve: RetrieveService, policy: IngestPolicy | None = None) -> None:
+    def __init__(
+        self,
+        search: SearchService,
+        retrieve: RetrieveService,
+        non_patient: NonPatientInstances,
+        policy: IngestPolicy | None = None,
+    ) -> None:
         """`policy`: what is stored at all."""
+        self._non_patient = non_patient
         self._search = search
         self._retrieve = retrieve
         self._policy = policy or IngestPolicy()
@@ -86,21 +94,35 @@ class VerificationService:
         if reference is None:
             return NO_SUCH_INSTANCE
         is_stored = self._policy.stores(reference.sop_class_uid)
-        reason = Reason.NOT_FOUND if is_stored else Reason.UNSUPPORTED_SOP_CLASS
+        reason: Reason | None = Reason.NOT_FOUND if is_stored else Reason.UNSUPPORTED_SOP_CLASS
+        if reference.instance_uid not in where and not wanted.study_uid:
+            reason = await self._non_patient_reason(reference, reason)
         for place in where.get(reference.instance_uid, ()):
-            if wanted.study_uid not in ("", place.study_uid) or wanted.series_uid not in ("", place.series_uid):
-                continue
-            try:
-                instance = await self._retrieve.instance(place)
-                if instance.sop_class_uid != reference.sop_class_uid:
-                    reason = Reason.MISMATCHED_IDENTITY
-                elif await self._digest(instance) == instance.digest:
-                    return 0
-                else:
-                    reason = Reason.STORAGE_DAMAGED
-            except ServerError as error:
-                reason = error.reason
-        return failure_reason(reason)
+            if wanted.study_uid in ("", place.study_uid) and wanted.series_uid in ("", place.series_uid):
+                reason = await self._reason(reference, place)
+                if reason is None:
+                    break
+        return 0 if reason is None else failure_reason(reason)
+
+    async def _reason(self, reference: Reference, place: Scope) -> Reason | None:
+        """Why the server does not answer for what is at a place, None if it does."""
+        try:
+            instance = await self._retrieve.instance(place)
+            if instance.sop_class_uid != reference.sop_class_uid:
+                return Reason.MISMATCHED_IDENTITY
+            return None if await self._digest(instance) == instance.digest else Reason.STORAGE_DAMAGED
+        except ServerError as error:
+            return error.reason
+
+    async def _non_patient_reason(self, reference: Reference, otherwise: Reason | None) -> Reason | None:
+        """The same of what is in no study; `otherwise`: it is not there either."""
+        found = await self._non_patient.non_patient("", reference.instance_uid)
+        if found is None:
+            return otherwise
+        if found.sop_class_uid != reference.sop_class_uid:
+            return Reason.MISMATCHED_IDENTITY
+        is_sound = await asyncio.to_thread(lambda: hashlib.sha256(found.file).digest() == found.digest)
+        return None if is_sound else Reason.STORAGE_DAMAGED
 
     async def _digest(self, instance: StoredInstance) -> bytes:
         digest = hashlib.sha256()

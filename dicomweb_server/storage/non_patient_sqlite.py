@@ -15,7 +15,7 @@ from dicomweb_server.storage.writer import Writer
 _COLUMNS = "category, instance_uid, sop_class_uid, transfer_syntax_uid, metadata, file, digest, received"
 _DIGEST = "SELECT digest FROM non_patient_instance WHERE instance_uid = ?"
 _PUT = f"INSERT OR REPLACE INTO non_patient_instance ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-_READ = f"SELECT {_COLUMNS} FROM non_patient_instance WHERE category = ? AND instance_uid = ?"  # noqa: S608
+_READ = f"SELECT {_COLUMNS} FROM non_patient_instance WHERE ? IN ('', category) AND instance_uid = ?"  # noqa: S608
 _REFERENCES = (
     "SELECT category, instance_uid, sop_class_uid, transfer_syntax_uid FROM non_patient_instance "
     "WHERE category = ? AND instance_uid IN (SELECT value FROM json_each(?)) ORDER BY instance_uid"

@@ -56,7 +56,7 @@ def services_on(
     ingest = IngestService(store.blobs, store.index, workers, policy)
     transcoding = TranscodingService(retrieve, store.blobs, workers, pixels, store.transcoded)
     search = SearchService(store.index)
-    verification = VerificationService(search, retrieve, policy)
+    verification = VerificationService(search, retrieve, store.non_patient, policy)
     workitems = WorkitemService(store.workitems, store.workitem_subscriptions, EventQueue())
     services = Services(
         ingest=ingest,

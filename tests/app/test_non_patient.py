@@ -297,3 +297,17 @@ async def test_they_survive_a_restart_and_a_rebuilt_index(tmp_path: Path) -> Non
     await rebuilding.close()
     async with open_archive(tmp_path) as archive:
         assert (await archive.get(one(protocol))).content == file(protocol)
+
+
+async def test_the_server_answers_for_them(archive: Archive) -> None:
+    protocol = hanging_protocol()
+    await add(archive, protocol)
+    references = [(HANGING_PROTOCOL, protocol.SOPInstanceUID), ("1.2.840.10008.5.1.4.1.1.2", protocol.SOPInstanceUID)]
+    wanted = [
+        {"00081150": {"vr": "UI", "Value": [kind]}, "00081155": {"vr": "UI", "Value": [uid]}}
+        for kind, uid in references
+    ]
+    body = json.dumps({STORED: {"vr": "SQ", "Value": wanted}}).encode()
+    response = await archive.post(body, "/commitment-requests/2.25.1", JSON)
+    assert values(items(response, STORED), "00081150") == [HANGING_PROTOCOL]
+    assert values(items(response, FAILED), REASON) == [0x0119]
