@@ -10,30 +10,36 @@ from collections.abc import Callable
 SOON = 9.0  # seconds
 
 
+_STEP = 0.01  # between two looks, which are counted: a process that was stopped for a while has not looked meanwhile
+
+
 def wait_until(condition: Callable[[], object]) -> None:
     """Until it holds, which it must soon."""
-    end = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.01)
+    for _ in range(int(SOON / _STEP)):
+        if condition():
+            return
+        time.sleep(_STEP)
+    raise AssertionError("it does not come true")
 
 
 async def until(condition: Callable[[], object]) -> None:
     """The same, while the loop goes on."""
-    async with asyncio.timeout(SOON):
-        while not condition():  # noqa: ASYNC110 - who is waited for tells nobody
-            await asyncio.sleep(0.01)
+    for _ in range(int(SOON / _STEP)):
+        if condition():
+            return
+        await asyncio.sleep(_STEP)
+    raise AssertionError("it does not come true")
 
 
 async def until_listening(port: int) -> None:
     """Until a tool that was started takes connections."""
-    async with asyncio.timeout(6 * SOON):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
+    for _ in range(int(6 * SOON / _STEP)):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(_STEP)
+        else:
+            writer.close()
+            await writer.wait_closed()
+            return
+    raise AssertionError(f"nothing listens on port {port}")

@@ -119,6 +119,12 @@ class Server:
         self.stop()
         raise RuntimeError(f"no answer in {seconds} s: {self.output()[-2000:]}")
 
+    def client(self) -> httpx.Client:
+        """For what is beside /dicom-web. Each request has a connection of its own: Orthanc closes those that rest."""
+        limits = httpx.Limits(max_keepalive_connections=0)
+        address = self.root.removesuffix("/dicom-web")
+        return httpx.Client(base_url=address, trust_env=False, timeout=60, limits=limits)
+
     def output(self) -> str:
         """All that the server wrote to its standard output and error so far."""
         return self.log.read_text(errors="replace")

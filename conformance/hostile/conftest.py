@@ -36,6 +36,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def service(request: pytest.FixtureRequest, server: Server | None) -> Iterator[Service]:
     """A client of the service under attack, with something stored to see whether it is lost."""
     client = Service(server.root if server else str(request.config.getoption("--root")))
+    client.http.headers["Connection"] = (
+        "close"  # the server waits for the next request for as short a time as for others
+    )
     yield client
     client.http.close()
 

@@ -62,15 +62,11 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     theirs = Server(tmp_path_factory.mktemp("theirs"), ORTHANC, more={"StableAge": LONG})
     ours = Server(tmp_path_factory.mktemp("ours"), environment={"DICOMWEB_SERVER_STABLE_AGE": str(LONG)})
     try:
-        with client_of(theirs) as first, client_of(ours) as second:
+        with theirs.client() as first, ours.client() as second:
             yield Pair(first, second, _store(first, second))
     finally:
         theirs.stop()
         ours.stop()
-
-
-def client_of(server: Server) -> httpx.Client:
-    return httpx.Client(base_url=f"http://127.0.0.1:{server.http_port}", trust_env=False, timeout=30)
 
 
 def files() -> list[bytes]:

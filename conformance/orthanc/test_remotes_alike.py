@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from conformance.orthanc.comparison import differences
-from conformance.orthanc.conftest import Pair, client_of, files, shown
+from conformance.orthanc.conftest import Pair, files, shown
 from conformance.requirement import requires
 from conformance.server import Server
 
@@ -19,7 +19,7 @@ def third(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
     """A third server, which both know as a modality, a peer and a DICOMweb server."""
     allowed = {"DICOMWEB_SERVER_UNKNOWN_ALLOW": "echo,store,find,get,move", "DICOMWEB_SERVER_AE_TITLE": "THIRD"}
     server = Server(tmp_path_factory.mktemp("third"), environment=allowed)
-    with client_of(server) as client:
+    with server.client() as client:
         for data in files():
             assert client.post("/instances", content=data).status_code == 200
     url = server.root.removesuffix("dicom-web")

@@ -59,10 +59,7 @@ class Side:
 @pytest.fixture(scope="module")
 def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Side]]:
     ours, theirs = Server(tmp_path_factory.mktemp("ours")), Server(tmp_path_factory.mktemp("theirs"), ORTHANC)
-    clients = {
-        name: httpx.Client(base_url=server.root.removesuffix("/dicom-web"), trust_env=False, timeout=60)
-        for name, server in (("here", ours), ("there", theirs))
-    }
+    clients = {name: server.client() for name, server in (("here", ours), ("there", theirs))}
     here, there = Side(clients["here"], "there"), Side(clients["there"], "here")
     for side, name, title, server in ((here, "there", "ORTHANC", theirs), (there, "here", "DICOMWEB", ours)):
         url = server.root.removesuffix("dicom-web")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from conformance.server import COMMAND, ORTHANC, ORTHANC_PLUGIN, Server
@@ -42,10 +41,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[tuple[Side
             "DicomTlsTrustedCertificates": str(authority.certificate),
         },
     )
-    clients = [
-        httpx.Client(base_url=server.root.removesuffix("/dicom-web"), trust_env=False, timeout=60)
-        for server in (here, there)
-    ]
+    clients = [server.client() for server in (here, there)]
     us, them = Side(clients[0], "there"), Side(clients[1], "here")
     for side, title, server in ((us, "ORTHANC", there), (them, "DICOMWEB", here)):
         node = {"AET": title, "Host": "127.0.0.1", "Port": server.dimse_port, "UseDicomTls": True}
