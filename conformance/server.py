@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,10 +33,12 @@ ORTHANC_PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 # Below those that Linux gives to connections, one of which might take a port before a server listens on it.
 _PORTS = range(10_000, 32_000)
 _turns = itertools.count(random.randrange(len(_PORTS)))
+_claims: deque[int] = deque()
+_MOST_CLAIMS = 256  # open files; by then a server listens there, or will not
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on just now and that is given out once on this machine while this process lives.
+    """A TCP port that nothing listens on just now, and that is not soon given out again, here or in another process.
 
     Each is claimed by a name that only one process can have, so that others that start servers meanwhile take others.
     """
@@ -49,7 +52,9 @@ def free_port() -> int:
         except OSError:
             claim.close()
         else:
-            claim.detach()  # it stays as long as this process
+            _claims.append(claim.detach())
+            if len(_claims) > _MOST_CLAIMS:
+                os.close(_claims.popleft())
             return port
 
 
