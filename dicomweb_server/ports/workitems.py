@@ -12,7 +12,7 @@ from dicomweb_server.dicom.workitem import Document, State
 class Workitem:
     """One workitem. `transaction_uid`: the lock of whoever performs it, which nobody is told.
 
-    `created`, `ended`: seconds of the epoch, `ended` is 0 until it has ended.
+    `created`, `ended`: seconds of the epoch, `ended` is 0 until it has ended. `size`: of its JSON, when it was read.
     """
 
     uid: str
@@ -21,6 +21,7 @@ class Workitem:
     transaction_uid: str = field(default="", repr=False)
     created: float = 0.0
     ended: float = 0.0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ class Workitems(Protocol):
     async def workitem_uids(self, wanted: WorkitemFilter = ALL) -> Sequence[str]:
         """Those that may match, by start; one without a value that can be compared always may."""
 
-    async def workitems(self, uids: Sequence[str]) -> Sequence[Workitem]:
-        """Some of them, in any order; those that are gone are left out."""
+    async def workitems(self, uids: Sequence[str], most_bytes: int) -> Sequence[Workitem]:
+        """The first of these, in this order, as many as fit, but one; those that are gone are left out."""
 
     async def expirations(self) -> Sequence[tuple[str, str]]:
         """UID and Scheduled Procedure Step Expiration DateTime of those that are scheduled and have one."""

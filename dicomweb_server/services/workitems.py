@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -61,7 +62,7 @@ from dicomweb_server.ports.workitems import (
     WorkitemFilter,
     Workitems,
 )
-from dicomweb_server.services.document_page import DocumentPage, document_page
+from dicomweb_server.services.document_page import DocumentPage
 from dicomweb_server.services.workitem_events import EventQueue
 
 __all__ = [
@@ -79,6 +80,7 @@ _logger = logging.getLogger("dicomweb_server.workitems")
 _LARGEST = 4 << 20  # with every image that goes in or came out
 _MOST_WATCHES = 1000  # each is looked at when a workitem comes
 _BATCH = 200  # workitems that are looked at in one go
+_LARGEST_BATCH, _LARGEST_PAGE = 8 << 20, 16 << 20  # bytes of their JSON
 _EXPIRED = {CANCELLATION_REASON: {"vr": "LT", "Value": ["Expired"]}}
 _INTERVAL = 60.0  # seconds between two looks for those that are to go
 
@@ -200,6 +202,23 @@ class WorkitemService:
 
     async def search(self, search: WorkitemSearch) -> AsyncGenerator[list[Document], None]:
         """The workitems that match, by their start, in batches; some of these may be empty."""
+        async for batch in self._found(search):
+            yield [each.document for each in batch]
+
+    async def page(self, search: WorkitemSearch, offset: int, limit: int) -> DocumentPage:
+        """At most `limit` of what `search` finds, and not too many bytes, after `offset` others."""
+        found, size = list[Document](), 0
+        async with aclosing(self._found(search)) as batches:
+            async for batch in batches:
+                for each in batch[offset:]:
+                    size += each.size
+                    if len(found) == limit or (found and size > _LARGEST_PAGE):
+                        return DocumentPage(found, is_more=True)
+                    found.append(each.document)
+                offset = max(0, offset - len(batch))
+        return DocumentPage(found, is_more=False)
+
+    async def _found(self, search: WorkitemSearch) -> AsyncGenerator[list[Workitem], None]:
         query = Query(
             Level.STUDY,
             matches=search.matches,
@@ -208,14 +227,17 @@ class WorkitemService:
             timezone=search.timezone,
         )
         uids = await self._workitems.workitem_uids(_filter(search.matches))
-        for start in range(0, len(uids), _BATCH):
-            known = {each.uid: each for each in await self._workitems.workitems(uids[start : start + _BATCH])}
-            batch = [known[uid].document for uid in uids[start : start + _BATCH] if uid in known]
+        async for batch in self._batches(uids):
             yield await asyncio.to_thread(_matching, batch, query)
 
-    async def page(self, search: WorkitemSearch, offset: int, limit: int) -> DocumentPage:
-        """At most `limit` of what `search` finds, after `offset` others."""
-        return await document_page(self.search(search), offset, limit)
+    async def _batches(self, uids: Sequence[str]) -> AsyncGenerator[Sequence[Workitem], None]:
+        """Those that are not gone, in this order."""
+        at = 0
+        while at < len(uids):
+            wanted = uids[at : at + _BATCH]
+            batch = await self._workitems.workitems(wanted, _LARGEST_BATCH)
+            at += wanted.index(batch[-1].uid) + 1 if batch else len(wanted)
+            yield batch
 
     async def subscribe(
         self, uid: str, subscriber: Subscriber, *, is_locked: bool = False, keys: tuple[Match, ...] = ()
@@ -306,8 +328,8 @@ class WorkitemService:
         return [each[SOP_INSTANCE_UID]["Value"][0] async for batch in found for each in batch]
 
     async def _tell_state(self, uids: Sequence[str], subscriber: Subscriber) -> None:
-        for start in range(0, len(uids), _BATCH):
-            for each in await self._workitems.workitems(uids[start : start + _BATCH]):
+        async for batch in self._batches(uids):
+            for each in batch:
                 self.events.put([state_report(each.document)], [subscriber])
             await asyncio.sleep(0)  # the notifier takes them
 
@@ -357,8 +379,8 @@ def _ended(workitem: Workitem, state: State, document: Document) -> Workitem:
     return replace(workitem, state=state, document=document, ended=time.time())
 
 
-def _matching(documents: Iterable[Document], query: Query) -> list[Document]:
-    return [each for each in documents if matches(each, query)]
+def _matching(workitems: Iterable[Workitem], query: Query) -> list[Workitem]:
+    return [each for each in workitems if matches(each.document, query)]
 
 
 def _is_watched(document: Document, watch: Watch) -> bool:

@@ -13,8 +13,9 @@ from dicomweb_server.storage.transaction import Transaction
 from dicomweb_server.storage.workitem_watches import SUBSCRIBERS, watches
 from dicomweb_server.storage.writer import Writer
 
-_WORKITEM = "SELECT uid, state, document, transaction_uid, created, ended FROM workitem"
-_SOME = f"{_WORKITEM} WHERE uid IN (SELECT value FROM json_each(?))"  # noqa: S608
+_READ = "SELECT uid, state, document, transaction_uid, created, ended FROM"
+_WORKITEM = f"{_READ} workitem"
+_SOME = f"{_READ} json_each(?) CROSS JOIN workitem ON uid = value ORDER BY key"
 _BETWEEN = "SELECT uid FROM workitem WHERE (start = '' OR start BETWEEN ? AND ?)"
 _COLUMNS = ("uid", "start", *KEYS, "transaction_uid", "document", "created", "ended")
 _ADD = f"INSERT OR IGNORE INTO workitem ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
@@ -82,10 +83,20 @@ class SqliteWorkitems:
         values = (wanted.first_start, wanted.last_start or _LAST_START, *equal.values())
         return await self._database.read(lambda connection: [row[0] for row in connection.execute(statement, values)])
 
-    async def workitems(self, uids: Sequence[str]) -> Sequence[Workitem]:
+    async def workitems(self, uids: Sequence[str], most_bytes: int) -> Sequence[Workitem]:
         """In a reader thread."""
         listed = orjson.dumps(list(uids)).decode()
-        return await self._database.read(lambda connection: list(map(_workitem, connection.execute(_SOME, (listed,)))))
+
+        def read(connection: Connection) -> list[Workitem]:
+            found, size = list[Workitem](), 0
+            for each in map(_workitem, connection.execute(_SOME, (listed,))):
+                size += each.size
+                if found and size > most_bytes:
+                    break
+                found.append(each)
+            return found
+
+        return await self._database.read(read)
 
     async def expirations(self) -> Sequence[tuple[str, str]]:
         """In a reader thread."""
@@ -120,7 +131,7 @@ def _one(connection: sqlite3.Connection, uid: str) -> Workitem | None:
 
 def _workitem(row: tuple[str, str, str, str, float, float]) -> Workitem:
     uid, state, document, transaction_uid, created, ended = row
-    return Workitem(uid, State(state), orjson.loads(document), transaction_uid, created, ended)
+    return Workitem(uid, State(state), orjson.loads(document), transaction_uid, created, ended, len(document))
 
 
 def _row(workitem: Workitem) -> tuple[object, ...]:

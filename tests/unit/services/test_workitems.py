@@ -13,6 +13,7 @@ from dicomweb_server.dicom.workitem import Notice, Problem, State, WorkitemError
 from dicomweb_server.dicom.workitem_events import EventType
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.workitems import Subscriber
+from dicomweb_server.services import workitems
 from dicomweb_server.services.workitem_events import EventQueue
 from dicomweb_server.services.workitems import (
     ALL_WORKITEMS,
@@ -120,6 +121,28 @@ async def test_what_is_no_workitem(service: Watched) -> None:
             await service.create(wrong)
         assert refused.value.reason is reason
     assert await found(service) == []
+
+
+async def test_large_workitems_are_looked_at_a_few_at_a_time(service: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    uids = [f"1.{9 - number}" for number in range(7)]
+    for number, uid in enumerate(uids):
+        start = f"2029010{number + 1}080000"
+        await service.create(document(workitem(ScheduledProcedureStepStartDateTime=start)), uid)
+    (size,) = {each.size for each in await service._workitems.workitems(uids, 1 << 30)}
+    monkeypatch.setattr(workitems, "_LARGEST_BATCH", 3 * size)
+    monkeypatch.setattr(workitems, "_LARGEST_PAGE", 4 * size)
+    batches = [[each["00080018"]["Value"][0] for each in batch] async for batch in service.search(WorkitemSearch())]
+    assert batches == [uids[:3], uids[3:6], uids[6:]]
+    for offset, limit, expected, is_more in (
+        (0, 9, uids[:4], True), (4, 9, uids[4:], False), (2, 2, uids[2:4], True), (5, 2, uids[5:], False),
+        (9, 9, [], False), (0, 0, [], True),
+    ):  # fmt: skip
+        page = await service.page(WorkitemSearch(), offset, limit)
+        assert ([each["00080018"]["Value"][0] for each in page.documents], page.is_more) == (expected, is_more)
+    monkeypatch.setattr(workitems, "_LARGEST_PAGE", size - 1)
+    assert len((await service.page(WorkitemSearch(), 0, 9)).documents) == 1
+    assert await service._workitems.workitems(["1.1", uids[0], "1.0"], 0) != []
+    assert await service._workitems.workitems(["1.1"], 0) == []
 
 
 async def test_json_is_kept_in_one_spelling(service: Watched) -> None:
