@@ -31,6 +31,8 @@ _DECIMAL = re.compile(r"([-+]?)(\d*)(?:\.(\d*))?(?:[eE]([-+]?\d{1,4}))?", re.ASC
 _INTEGER = re.compile(r"[-+]?\d{1,16}", re.ASCII).fullmatch
 
 _PADDING = " \0"
+_PADDING_BYTES = b" \0"
+_ZERO = ord("0")
 _MAX_SAFE_INTEGER = 2**53
 
 
@@ -41,8 +43,8 @@ def _json_texts(texts: list[str]) -> bytes:
 
 
 def _words_to_json(raw: bytes, charset: Charset, order: str) -> bytes:
-    if _PLAIN(raw):
-        word = raw.strip(b" ")
+    word = raw.strip(_PADDING_BYTES)
+    if _PLAIN(word):
         return b',"Value":["' + word + b'"]' if word else b""
     return _json_texts(_words(raw, charset))
 
@@ -52,6 +54,9 @@ def _words(raw: bytes, charset: Charset) -> list[str]:
 
 
 def _words_to_text(raw: bytes, charset: Charset, order: str) -> str:
+    word = raw.strip(_PADDING_BYTES)
+    if _PLAIN(word):
+        return word.decode("ascii")
     return "\\".join(_words(raw, charset))
 
 
@@ -142,6 +147,9 @@ def _integers_to_json(raw: bytes, charset: Charset, order: str) -> bytes:
 
 
 def _integers_to_text(raw: bytes, charset: Charset, order: str) -> str:
+    word = raw.strip(_PADDING_BYTES)
+    if word.isdigit() and len(word) < 16 and word[0] != _ZERO:
+        return word.decode("ascii")
     texts = [text.strip(_PADDING) for text in raw.decode("latin-1").split("\\")]
     return "\\".join((_integer(text) or text.encode("utf-8")).decode("utf-8") for text in texts)
 
