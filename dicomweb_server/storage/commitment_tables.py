@@ -1,6 +1,6 @@
 """The tables of storage commitment; declarations only, nothing here runs SQL."""
 
-from sqlalchemy import REAL, Column, Index, Integer, Table, Text
+from sqlalchemy import REAL, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from dicomweb_server.storage.tables import metadata
 
@@ -19,13 +19,15 @@ owed_report = Table(
 commitment_request = Table(
     "commitment_request",
     metadata,
-    Column("transaction_uid", Text, primary_key=True),
-    # JSON: [[SOP Class UID, SOP Instance UID, Study Instance UID, Series Instance UID(, Failure Reason)], ...]
-    Column("document", Text),  # NULL: forgotten
+    Column("number", Integer, primary_key=True),
+    Column("transaction_uid", Text, nullable=False, unique=True),
     Column("answered", Integer, nullable=False),
     Column("created", REAL, nullable=False),
-    Index("commitment_request_by_age", "created"),
-    sqlite_with_rowid=False,
+    Column("size", Integer, nullable=False),  # of the document
+    # JSON: [[SOP Class UID, SOP Instance UID, Study Instance UID, Series Instance UID(, Failure Reason)], ...]
+    Column("document", LargeBinary),  # NULL: forgotten
+    # Tells what is to be forgotten without a look at any document.
+    Index("commitment_request_kept", "number", "size", sqlite_where=text("document IS NOT NULL AND answered")),
 )
 
 asked_commitment = Table(

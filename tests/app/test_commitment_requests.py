@@ -220,6 +220,15 @@ async def test_old_answers_are_gone(archive: Archive, monkeypatch: pytest.Monkey
     assert (await asked(archive, wanted((CT, "1.2.3")), "2.25.3")).status_code == 409
 
 
+async def test_large_answers_are_forgotten_sooner(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicomweb_server.storage.commitment_requests_sqlite.MOST_BYTES", 1000)
+    large = wanted(*((CT, f"1.2.3.{number}") for number in range(20)))
+    for number, document in enumerate((large, wanted((CT, "1.2.3")), wanted((CT, "1.2.3"))), start=1):
+        await asked(archive, document, f"2.25.{number}")
+    statuses = [(await archive.get(f"/commitment-requests/2.25.{number}")).status_code for number in (1, 2, 3)]
+    assert statuses == [410, 200, 200]
+
+
 BAD: list[tuple[Any, str]] = [
     ([1], "expected an array of DICOM JSON objects"),
     ([], "expected an array"),
