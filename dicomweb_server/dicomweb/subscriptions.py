@@ -32,7 +32,7 @@ async def subscribe(request: Request, context: Context) -> Response:
     """An AE is told of a workitem, or of all, or of those that match, from now on (§11.10)."""
     uid, ae_title = _named(request)
     pairs = [each for each in parse_query_string(request.scope.get("query_string", b"")) if each[0] not in _COMMON]
-    keys = _keys(uid, [each for each in pairs if each[0] != _LOCK])
+    keys = subscribed_keys(uid, [each for each in pairs if each[0] != _LOCK])
     await context.services.workitems.subscribe(uid, Subscriber(ae_title, WEB), is_locked=_is_locked(pairs), keys=keys)
     root = context.options.service_url.root(request.scope)
     place = f"{root.replace('http', 'ws', 1)}/subscribers/{quote(ae_title, safe='')}"
@@ -79,8 +79,8 @@ def _is_locked(pairs: Pairs) -> bool:
     return given == ["true"]
 
 
-def _keys(uid: str, pairs: Pairs) -> tuple[Match, ...]:
-    """The matching keys, as parameters of their own (2019a) or as those in `filter` (§11.10.1.2)."""
+def subscribed_keys(uid: str, pairs: Pairs) -> tuple[Match, ...]:
+    """The matching keys of a subscription, as parameters of their own (2019a) or as those in `filter` (§11.10.1.2)."""
     spread = [one for name, value in pairs for one in (_in_filter(value) if name == _FILTER else [(name, value)])]
     keys = filter_matches(spread)
     if bool(keys) is not (uid == FILTERED_WORKITEMS):

@@ -14,9 +14,11 @@ from dicomweb_server.dicom.query import Include, Query
 from dicomweb_server.dicom.scheduled import scheduled_references, start_of, with_status
 from dicomweb_server.dicom.scheduled_answer import answer
 from dicomweb_server.dicom.search_parameters import worklist_request
-from dicomweb_server.dicom.workitem import State, WorkitemError
+from dicomweb_server.dicom.selection import selected
+from dicomweb_server.dicom.workitem import FILTERED_WORKITEMS, State, WorkitemError
 from dicomweb_server.dicom.workitem_events import change_events, creation_events
 from dicomweb_server.dicom.workitem_rules import canceled_workitem, changed_workitem, finished_workitem, new_workitem
+from dicomweb_server.dicomweb.subscriptions import subscribed_keys
 from dicomweb_server.dimse.answers import attribute_list
 from dicomweb_server.dimse.commitment import read_report, read_request
 from dicomweb_server.dimse.identifiers import Rules, read_identifier, worklist_matches
@@ -66,6 +68,15 @@ def _searched(data: bytes, syntax: str) -> None:
     orjson.dumps(answer(_ITEM, [*query.include, *(Include(each.path, each.private_creator) for each in query.matches)]))
 
 
+def _subscribed(data: bytes, syntax: str) -> None:
+    del syntax
+    keys = subscribed_keys(FILTERED_WORKITEMS, parse_query_string(data))
+    assert keys
+    query = Query(Level.STUDY, matches=keys)
+    matches(_WORKITEM, query)
+    orjson.dumps(selected(_WORKITEM, [Include(each.path, each.private_creator) for each in keys]))
+
+
 def _file(data: bytes, syntax: str) -> None:
     del syntax
     found = read_document(data)
@@ -91,7 +102,7 @@ def _pulled(data: bytes, syntax: str) -> None:
 
 
 _DOORS: tuple[Callable[[bytes, str], None], ...] = (
-    _query, _begun, _changed, _reported, _requested, _file, _searched, _pushed, _pulled,
+    _query, _begun, _changed, _reported, _requested, _file, _searched, _pushed, _pulled, _subscribed,
 )  # fmt: skip
 
 
@@ -132,4 +143,9 @@ def seeds() -> list[bytes]:
         b"ScheduledProcedureStepSequence.ScheduledProcedureStepStartDate=20240101-&fuzzymatching=true",
         b"00091001=a*&00090010=ACME&includefield=00091002,ScheduledProcedureStepSequence,all",
     ]
-    return [*found, *(search + query for query in queries)]
+    subscribe = bytes([2 * _DOORS.index(_subscribed)])
+    filters = [
+        b"filter=WorklistLabel=AI,SOPInstanceUID=1.2,1.3,ScheduledWorkitemCodeSequence.CodeValue%3DC1",
+        b"ScheduledProcedureStepStartDateTime=2029-&00741202=A*&PatientName=zebra",
+    ]
+    return [*found, *(search + query for query in queries), *(subscribe + each for each in filters)]
