@@ -20,7 +20,10 @@ CATEGORIES: Mapping[str, frozenset[str]] = {
     "inventories": frozenset({"1.2.840.10008.5.1.4.1.1.201.1"}),
 }
 
-CATEGORY_OF: Mapping[str, str] = {uid: category for category, uids in CATEGORIES.items() for uid in uids}
+CATEGORY_OF: Mapping[str, str] = {
+    **{uid: category for category, uids in CATEGORIES.items() for uid in uids},
+    "1.2.840.10008.5.1.4.1.1.200.3": "protocol-approvals",  # which have no resource there
+}
 """By storage SOP class."""
 
 # Sequences of the information models that are answered without being asked for (PS3.4 annexes U, X, BB, HH): who and

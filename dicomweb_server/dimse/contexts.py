@@ -68,7 +68,6 @@ WORKITEM_CLASSES: Mapping[str, tuple[str, ...]] = {
 _NO_STUDY = frozenset(
     {
         "1.2.840.10008.5.1.1.27",  # Stored Print
-        "1.2.840.10008.5.1.4.1.1.200.3",  # Protocol Approval
         *CATEGORY_OF,  # which are kept beside (PS3.4 annex GG)
     }
 )
@@ -107,11 +106,12 @@ QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
 } | {GET_WITHOUT_BULK_DATA: (Level.INSTANCE,)}
 
 _ROOT = "1.2.840.10008.5.1.4"
-# Information models of instances of no patient (PS3.4 annexes U, X, BB, HH, and inventories): their root, the last
+# Information models of instances of no patient (PS3.4 annexes U, X, BB, HH, II, JJ): their root, the last
 # number of FIND, before those of MOVE and GET, and the storage SOP classes that they are about.
 _NON_PATIENT_MODELS = (
     *((f"{_ROOT}.{number}", 2, frozenset({f"{_ROOT}.{number}.1"})) for number in (38, 39, 43, 44, 45)),
     (f"{_ROOT}.20", 1, CATEGORIES["defined-procedure-protocols"]),
+    (f"{_ROOT}.1.1.200", 4, frozenset({f"{_ROOT}.1.1.200.3"})),
     (f"{_ROOT}.1.1.201", 2, CATEGORIES["inventories"]),
 )
 _OF_NON_PATIENT = {

@@ -1,4 +1,4 @@
-"""C-FIND of instances that belong to no patient, and what C-MOVE and C-GET name (PS3.4 annexes U, X, BB, HH)."""
+"""C-FIND of instances of no patient, and what C-MOVE and C-GET name (PS3.4 annexes U, X, BB, HH, II, JJ)."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -18,6 +18,14 @@ from dicomweb_server.services.non_patient import NonPatientReference
 
 MOST_UIDS = 10_000
 _SOP_CLASS, _INSTANCE = 0x00080016, 0x00080018
+
+
+class _Encoded:
+    """For answers that were written elsewhere."""
+
+    def encode(self, match: bytes) -> bytes:
+        """As it is."""
+        return match
 
 
 async def on_non_patient_find(operation: Operation) -> None:
@@ -49,10 +57,10 @@ async def _answered(operation: Operation) -> Status:
     keys = (*worklist_matches(identifier, rules), of_model)
     if terms.options.view is not None:
         return SUCCESS
-    encoder = worklist_encoder(identifier, context.transfer_syntax)
+    encoder = worklist_encoder(identifier, context.transfer_syntax)  # in the thread that compares: some are long
     query = Query(Level.INSTANCE, matches=keys, fuzzy=rules.fuzzy, combined_datetime=True)
-    async with aclosing(terms.services.non_patient.find(category, query)) as found:
-        return await send_matches(operation, PENDING, encoder, found)
+    async with aclosing(terms.services.non_patient.find(category, query, encoder.encode)) as found:
+        return await send_matches(operation, PENDING, _Encoded(), found)
 
 
 def _model(operation: Operation) -> tuple[str, frozenset[str]]:

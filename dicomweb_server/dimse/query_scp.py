@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from typing import Protocol
 
-from dicomweb_server.dimse.answers import AnswerEncoder
 from dicomweb_server.dimse.contexts import QUERY_LEVELS
 from dicomweb_server.dimse.elsewhere import Elsewhere
 from dicomweb_server.dimse.fallback import other_archive
@@ -57,8 +57,15 @@ async def _answer_all(operation: Operation, request: FindRequest) -> Status:
         return await send_matches(operation, pending, request.encoder(syntax, "NEARLINE"), others)
 
 
+class Encoder(Protocol):
+    """Writes answers."""
+
+    def encode(self, match: bytes) -> bytes:
+        """The identifier that answers with one match."""
+
+
 async def send_matches(
-    operation: Operation, pending: Status, encoder: AnswerEncoder, batches: AsyncIterator[Sequence[bytes]]
+    operation: Operation, pending: Status, encoder: Encoder, batches: AsyncIterator[Sequence[bytes]]
 ) -> Status:
     """Send pending responses; the final status."""
     command = encode_response(operation.request, pending.code, has_dataset=True)
@@ -68,7 +75,7 @@ async def send_matches(
     return CANCELLED if operation.cancelled else SUCCESS
 
 
-async def _send_batch(operation: Operation, command: bytes, encoder: AnswerEncoder, matches: Sequence[bytes]) -> bool:
+async def _send_batch(operation: Operation, command: bytes, encoder: Encoder, matches: Sequence[bytes]) -> bool:
     context, session = operation.context, operation.session
     for start in range(0, len(matches), _MATCHES_AT_ONCE):
         if operation.cancelled:

@@ -39,13 +39,13 @@ async def on_c_store(operation: Operation) -> None:
         await staging.discard()
         raise
     refuses = operation.terms.options.on_mismatch is OnMismatch.REFUSE
+    identity = (request.sop_class_uid, request.sop_instance_uid) if refuses else None
     if category := CATEGORY_OF.get(request.sop_class_uid):
-        named = request.sop_instance_uid if refuses else None
-        outcome = await services.non_patient.store(staged, category, named)
+        sop_class_uid, instance_uid = identity or (None, None)
+        outcome = await services.non_patient.store(staged, category, instance_uid, sop_class_uid)
         operation.respond(store_outcome_status(outcome, mismatch=mismatch))
         return
     stored = operation.in_advance(stored_status(mismatch))
-    identity = (request.sop_class_uid, request.sop_instance_uid) if refuses else None
     outcome = await services.ingest.ingest(staged, operation.terms.origin, identity=identity, when_stored=stored)
     operation.respond(store_outcome_status(outcome, mismatch=mismatch))
 

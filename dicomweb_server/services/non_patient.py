@@ -2,17 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from dicomweb_server.dicom.bulk_data import BulkValue, locate, parse_path
 from dicomweb_server.dicom.header import read_header
 from dicomweb_server.dicom.instance import stored_document
 from dicomweb_server.dicom.matching import matches
-from dicomweb_server.dicom.non_patient import CATEGORIES, parse_non_patient
+from dicomweb_server.dicom.non_patient import CATEGORIES, CATEGORY_OF, parse_non_patient
 from dicomweb_server.dicom.origin import Origin
 from dicomweb_server.dicom.query import Query
 from dicomweb_server.dicom.reencode import reencode
@@ -22,6 +21,7 @@ from dicomweb_server.ports.index import Added, StoredInstance
 from dicomweb_server.ports.non_patient import NonPatientInstance, NonPatientInstances, NonPatientReference
 from dicomweb_server.services.admission import IngestPolicy, without_preamble
 from dicomweb_server.services.ingest import IngestOutcome, Status
+from dicomweb_server.services.same_data_set import are_same
 from dicomweb_server.services.workers import Workers
 
 __all__ = [
@@ -68,14 +68,20 @@ class NonPatientService:
         self._workers = workers
         self._policy = policy or IngestPolicy()
 
-    async def store(self, staged: Staged, category: str, expected_uid: str | None = None) -> IngestOutcome:
+    async def store(
+        self, staged: Staged, category: str, expected_uid: str | None = None, expected_class: str | None = None
+    ) -> IngestOutcome:
         """Keep one; never raises for what is wrong with it."""
         uids = ("", "", "", "")
         try:
             instance = await self._workers.run(lambda: self._read(staged, category))
             uids = ("", "", instance.instance_uid, instance.sop_class_uid)
             self._require_welcome(instance, expected_uid)
+            if expected_class not in (None, instance.sop_class_uid):
+                raise ServerError(Reason.MISMATCHED_IDENTITY, f"the instance is no {expected_class}")
             added = await self._table.add_non_patient(instance, self._policy.on_duplicate)
+            if added in (Added.KEPT, Added.REFUSED) and await self._is_same(instance):
+                added = Added.IDENTICAL
             if added is Added.REFUSED:
                 raise ServerError(Reason.DUPLICATE_REFUSED)
             return IngestOutcome(_STATUS[added], None, "", *uids)
@@ -121,12 +127,14 @@ class NonPatientService:
                     break
         return NonPatientPage(found[:limit], len(found) > limit)
 
-    async def find(self, category: str, query: Query) -> AsyncGenerator[list[bytes], None]:
-        """Metadata of all that match its keys, by UID, in batches; some of these may be empty."""
+    async def find(
+        self, category: str, query: Query, shown: Callable[[bytes], bytes] = bytes
+    ) -> AsyncGenerator[list[bytes], None]:
+        """What `shown` makes, in another thread, of the metadata of all that match, by UID; a batch may be empty."""
         last = ""
         while rows := await self._table.metadata_after(category, last, _BATCH):
             last = rows[-1][0]
-            yield await asyncio.to_thread(_matching, [metadata for _, metadata in rows], query)
+            yield await asyncio.to_thread(_matching, [metadata for _, metadata in rows], query, shown)
 
     async def references(self, category: str, instance_uids: Sequence[str]) -> list[NonPatientReference]:
         """Those of these UIDs that are there."""
@@ -136,6 +144,13 @@ class NonPatientService:
         """ServerError(NOT_FOUND) if there is none."""
         if not await self._table.remove_non_patient(category, instance_uid):
             raise ServerError(Reason.NOT_FOUND, f"there is no such instance among {category}")
+
+    async def _is_same(self, instance: NonPatientInstance) -> bool:
+        """Whether only its file meta information is other than that of the one that was kept."""
+        kept = await self._table.non_patient(instance.category, instance.instance_uid)
+        if kept is None or kept.transfer_syntax_uid != instance.transfer_syntax_uid:
+            return False
+        return await self._workers.run(lambda: are_same(kept.file, instance.file))
 
     def _read(self, staged: Staged, category: str) -> NonPatientInstance:
         if staged.size > LARGEST:
@@ -155,7 +170,7 @@ class NonPatientService:
                 Reason.MISMATCHED_IDENTITY,
                 f"the instance is {instance.instance_uid}, the request is for {expected_uid}",
             )
-        if instance.sop_class_uid not in CATEGORIES[instance.category]:
+        if CATEGORY_OF.get(instance.sop_class_uid) != instance.category:
             detail = f"SOP class {instance.sop_class_uid} is none of {instance.category}"
             raise ServerError(Reason.UNSUPPORTED_SOP_CLASS, detail)
         if not self._policy.stores(instance.sop_class_uid):
@@ -184,6 +199,5 @@ class NonPatientDoor:
         return [await self._service.store(one, self._category, self._expected_uid) for one in staged]
 
 
-def _matching(metadata: Sequence[bytes], query: Query) -> list[bytes]:
-    documents: list[dict[str, Any]] = list(map(stored_document, metadata))
-    return [one for one, document in zip(metadata, documents, strict=True) if matches(document, query)]
+def _matching(metadata: Sequence[bytes], query: Query, shown: Callable[[bytes], bytes]) -> list[bytes]:
+    return [shown(one) for one in metadata if matches(stored_document(one), query)]

@@ -30,13 +30,14 @@ async def is_stored(record: InstanceRecord, staged: Staged, index: Index, blobs:
 
 def _has_data_set(staged: Staged, known: bytes | mmap.mmap) -> bool:
     if staged.data is not None:
-        return _are_same(staged.data, known)
+        return are_same(staged.data, known)
     assert staged.path is not None
     with staged.path.open("rb") as file, closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as mapped:
-        return _are_same(mapped, known)
+        return are_same(mapped, known)
 
 
-def _are_same(first: bytes | mmap.mmap, second: bytes | mmap.mmap) -> bool:
+def are_same(first: bytes | mmap.mmap, second: bytes | mmap.mmap) -> bool:
+    """Whether two files are the same but for their file meta information."""
     (_, start), (_, other_start) = read_file_meta(first), read_file_meta(second)
     length = len(first) - start
     return length == len(second) - other_start and all(

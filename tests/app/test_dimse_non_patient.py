@@ -13,6 +13,7 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, build_context, build_role, evt
+from pynetdicom import sop_class as theirs
 
 from conformance.non_patient import (
     CLASSES,
@@ -24,13 +25,17 @@ from conformance.non_patient import (
     instance,
 )
 from conformance.server import free_port
+from dicomweb_server.dicom.non_patient import CATEGORY_OF
 from dicomweb_server.dicom.query import View
+from dicomweb_server.dimse.contexts import NON_PATIENT_MODELS, SERVICES, Service
+from dicomweb_server.dimse.items import ProposedContext
 from tests.app.dicomweb_harness import JSON, Archive, multipart_body, served
-from tests.app.dimse_harness import AE_TITLE, Node, needs_dcmtk, open_node, tool
+from tests.app.dimse_harness import AE_TITLE, EXPLICIT, Node, needs_dcmtk, open_node, store_command, tool
 from tests.app.dimse_peers import receiver, sink
+from tests.builders import bare_dataset
 
 FIND, MOVE, GET = (f"1.2.840.10008.5.1.4.38.{last}" for last in (2, 3, 4))
-PROTOCOLS = "/hanging-protocols"
+PROTOCOLS, IMPLANTS = "/hanging-protocols", "1.2.840.10008.5.1.4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +218,45 @@ async def test_dcmsend(both: Both, tmp_path: Path) -> None:
     await asyncio.to_thread(path.write_bytes, file(protocol))
     await tool("storescu", "-R", "-aec", AE_TITLE, "127.0.0.1", both.node.port, path)
     assert (await both.web.get(f"{PROTOCOLS}/{protocol.SOPInstanceUID}")).status_code == 200
+
+
+def test_the_models_and_classes_are_those_of_the_standard() -> None:
+    tables = (
+        theirs._COLOR_PALETTE_CLASSES,
+        theirs._DEFINED_PROCEDURE_CLASSES,
+        theirs._HANGING_PROTOCOL_CLASSES,
+        theirs._IMPLANT_TEMPLATE_CLASSES,
+        theirs._INVENTORY_CLASSES,
+        theirs._PROTOCOL_APPROVAL_CLASSES,
+    )
+    services = {"Find": Service.FIND, "Move": Service.MOVE, "Get": Service.GET}
+    known = [pair for table in tables for pair in table.items()]
+    expected = {uid: each for name, uid in known for end, each in services.items() if name.endswith(end)}
+    assert {uid: SERVICES[uid] for uid in NON_PATIENT_MODELS} == expected
+    assert set(CATEGORY_OF) == set(theirs._NON_PATIENT_OBJECT_CLASSES.values())
+
+
+async def test_protocol_approvals_have_no_resource(both: Both) -> None:
+    approval = instance("1.2.840.10008.5.1.4.1.1.200.3", InstitutionName="Haus Süd")
+    assert await both.store(approval) == [0x0000]
+    status, (found,) = await both.find("1.2.840.10008.5.1.4.1.1.200.4", SOPInstanceUID="", InstitutionName="")
+    assert (status, found.SOPInstanceUID, found.InstitutionName) == (0, approval.SOPInstanceUID, "Haus Süd")
+    assert (await both.web.get("/protocol-approvals")).status_code == 404
+
+
+async def test_another_file_meta_information_makes_no_other_instance(both: Both) -> None:
+    protocol = hanging_protocol()
+    await both.add(protocol)
+    assert await both.store(protocol) == [0x0000]  # not B000, for nothing was kept instead of it
+
+
+@pytest.mark.parametrize(
+    ("named", "there", "status"),
+    [(HANGING_PROTOCOL, COLOR_PALETTE, 0x0122), (f"{IMPLANTS}.43.1", f"{IMPLANTS}.44.1", 0xA900)],
+)
+async def test_another_class_than_the_command_names(both: Both, named: str, there: str, status: int) -> None:
+    peer, dataset = await both.node.peer(), instance(there)
+    await peer.associate(ProposedContext(1, named, (EXPLICIT,)))
+    await peer.command(1, store_command(dataset.SOPInstanceUID, sop_class_uid=named), bare_dataset(file(dataset)))
+    assert (await peer.response()).status == status
+    await peer.close()
