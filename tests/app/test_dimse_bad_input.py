@@ -313,8 +313,8 @@ async def test_a_peer_that_takes_no_answers(tmp_path: Path) -> None:
         peer = await node.peer()
         await peer.associate()
         command = encode(Command(field=CommandField.C_ECHO_RQ, affected_sop_class_uid=VERIFICATION, message_id=1))
-        with pytest.raises((ConnectionError, TimeoutError)):  # noqa: PT012
-            async with asyncio.timeout(20):
+        with pytest.raises(ConnectionError):  # noqa: PT012
+            async with asyncio.timeout(60):
                 while True:
                     await peer.send(1000 * pdv(1, 3, command))
         peer.vanish()
