@@ -3,10 +3,10 @@
 from dicomweb_server.dicom.encoding import Buffer
 from dicomweb_server.dicom.header import Header
 from dicomweb_server.dicom.part10 import FIRST_ELEMENT
-from dicomweb_server.dicom.reading import DataSetReading, Reading, start_reading
-from dicomweb_server.dicom.same_series import BySeries, series_of
+from dicomweb_server.dicom.reading import Reading, start_reading
+from dicomweb_server.dicom.same_series import BySeries, Key, series_of
 from dicomweb_server.dicom.stencil import Alike, Stencil
-from dicomweb_server.dicom.stencil_cutting import Sample, first_sample, learn
+from dicomweb_server.dicom.stencil_cutting import Sample, compared, cut, sampled
 
 _SAMPLES: BySeries[Sample] = BySeries()
 _STENCILS: BySeries[Stencil] = BySeries()
@@ -15,8 +15,16 @@ _STENCILS: BySeries[Stencil] = BySeries()
 def read_alike(buffer: Buffer, extra: frozenset[int]) -> Alike | None:
     """What a Part 10 file says, if it is like others of its series that were read before."""
     series = series_of(buffer, FIRST_ELEMENT)
-    stencil = _STENCILS.get(series) if series else None
-    return None if stencil is None else stencil.read(buffer, extra)
+    if series is None:
+        return None
+    stencil = _STENCILS.get((series, extra))
+    alike = None if stencil is None else stencil.read(buffer)
+    if alike is None:
+        sample = _SAMPLES.get((series, extra))
+        if sample is not None and (sample := compared(sample, buffer)) is not None:
+            stencil = _know((series, extra), sample)
+            alike = None if stencil is None else stencil.read(buffer)
+    return alike
 
 
 def read_json(header: Header, extra: frozenset[int] = frozenset()) -> tuple[bytes, Reading]:
@@ -24,21 +32,18 @@ def read_json(header: Header, extra: frozenset[int] = frozenset()) -> tuple[byte
     data_set = start_reading(header, extra)
     data_set.read(header.start, header.end, open_ended=False)
     if data_set.in_order and header.encoding.little_endian:
-        _learn(header, data_set)
+        series = series_of(header.buffer, header.start)
+        before = None if series is None else _SAMPLES.get((series, extra))
+        sample = sampled(header, data_set, before)
+        if series is not None and sample is not None and sample is not before:
+            _know((series, extra), sample)
     return data_set.json(), data_set.reading
 
 
-def _learn(header: Header, data_set: DataSetReading) -> None:
-    """Learn for the next instances of a series from one that was read."""
-    series = series_of(header.buffer, header.start)
-    if series is None:
-        return
-    sample, stencil = _SAMPLES.get(series), None
-    if sample is None:
-        sample = first_sample(header, data_set)
-    else:
-        sample, stencil = learn(sample, header, data_set)
-    if sample is not None:
-        _SAMPLES.put(series, sample)
+def _know(key: Key, sample: Sample) -> Stencil | None:
+    """Know of a series what its last sample says; the stencil that is cut from it."""
+    _SAMPLES.put(key, sample)
+    stencil = cut(sample) if sample.lessons else None
     if stencil is not None:
-        _STENCILS.put(series, stencil)
+        _STENCILS.put(key, stencil)
+    return stencil

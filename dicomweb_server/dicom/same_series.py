@@ -9,20 +9,21 @@ _SEARCHED = 1 << 16  # bytes in which the series is looked for
 _MAX_SERIES = 100
 
 Known = TypeVar("Known")
+Key = tuple[bytes, frozenset[int]]  # what tells the series, and the extra tags that are indexed
 
 
 class BySeries(Generic[Known]):
     """Something known of each of the series met last, in two generations like those of the memo."""
 
     def __init__(self) -> None:
-        self._recent: dict[bytes, Known] = {}
-        self._older: dict[bytes, Known] = {}
+        self._recent: dict[Key, Known] = {}
+        self._older: dict[Key, Known] = {}
 
-    def get(self, series: bytes) -> Known | None:
+    def get(self, series: Key) -> Known | None:
         """What is known of a series."""
         return self._recent.get(series) or self._older.get(series)
 
-    def put(self, series: bytes, known: Known) -> None:
+    def put(self, series: Key, known: Known) -> None:
         """Remember or replace it."""
         if len(self._recent) >= _MAX_SERIES and series not in self._recent:
             self._older = self._recent

@@ -161,10 +161,8 @@ class Stencil(NamedTuple):
     creators: dict[int, str]
     last_tag: int
 
-    def read(self, buffer: Buffer, extra: frozenset[int]) -> Alike | None:
+    def read(self, buffer: Buffer) -> Alike | None:
         """What a Part 10 file says, if it fits."""
-        if extra != self.conditions.extra:
-            return None
         said = Said(self.values)
         add = said.members.append
         position, last = PREAMBLE_LENGTH, len(buffer) - 8

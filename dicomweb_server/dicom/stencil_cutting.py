@@ -1,7 +1,7 @@
 """Stencil cutting: learns from some instances of a series what varies, and cuts the stencil for the next ones."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise, repeat
+from collections.abc import Mapping
+from itertools import pairwise
 from struct import Struct
 from typing import NamedTuple
 
@@ -13,12 +13,12 @@ from dicomweb_server.dicom.attribute_json import (
     member,
 )
 from dicomweb_server.dicom.charset import charset_of
-from dicomweb_server.dicom.elements import SHORT_VRS, VR_BYTES, implicit_vr, is_signed, walk
-from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE, Buffer
+from dicomweb_server.dicom.elements import SHORT_VRS, VR_BYTES, implicit_vr, is_signed, locate, walk
+from dicomweb_server.dicom.encoding import EXPLICIT_LITTLE, UNDEFINED, Buffer
 from dicomweb_server.dicom.frames import index_frames
 from dicomweb_server.dicom.header import FRAME_TAGS, Header
-from dicomweb_server.dicom.memo import Context
-from dicomweb_server.dicom.part10 import FIRST_ELEMENT, MEDIA_STORAGE_SOP_INSTANCE_UID, PREAMBLE_LENGTH
+from dicomweb_server.dicom.memo import Conditions, Context
+from dicomweb_server.dicom.part10 import FIRST_ELEMENT, MEDIA_STORAGE_SOP_INSTANCE_UID, PREAMBLE_LENGTH, read_file_meta
 from dicomweb_server.dicom.reading import DataSetReading
 from dicomweb_server.dicom.stencil import (
     LONGEST,
@@ -49,55 +49,76 @@ Span = tuple[int, int, int, bytes]  # of an element: its tag, start, end and JSO
 
 
 class Sample(NamedTuple):
-    """An instance of a series, and what was learnt by comparing others with it.
+    """An instance of a series as it was read, but for its pixels, and what varies in others: the heads by tag."""
 
-    `encoded`: up to the value of its pixel data; `marks`: where its elements begin; `varying`: heads of what varies.
-    """
-
-    encoded: bytes
+    header: Header
     marks: list[int]
+    fragments: list[bytes]
+    values: Mapping[str, str]
+    conditions: Conditions
+    creators: Mapping[int, str]
     varying: Mapping[int, bytes] = {}
     lessons: int = 0
 
 
-def first_sample(header: Header, data_set: DataSetReading) -> Sample | None:
-    """The sample by the first instance of a series; None if nothing can be learnt of it."""
-    pixel_data = data_set.reading.pixel_data
-    end = header.end if pixel_data is None else pixel_data.offset
-    if not _can_be_cut(header, data_set) or end > LONGEST:
+def sampled(header: Header, data_set: DataSetReading, before: Sample | None) -> Sample | None:
+    """The sample that an instance makes, given the last one of its series; the last one if nothing can be learnt."""
+    reading, marks = data_set.reading, data_set.marks
+    end = header.end if reading.pixel_data is None else reading.pixel_data.offset
+    if end > LONGEST or len(marks) > _MOST_ELEMENTS or header.start < FIRST_ELEMENT or header.encoding.deflated:
+        return before
+    if before is not None and before.lessons >= _MOST_LESSONS:
+        return before
+    bare = header._replace(buffer=header.buffer[:end], pixel_data=reading.pixel_data, layout=reading.layout)
+    conditions = data_set.context.conditions
+    sample = Sample(bare, marks, data_set.fragments, reading.values, conditions, data_set.creators)
+    if before is None:
+        return sample
+    return sample._replace(varying=_varying(before, sample), lessons=before.lessons + 1)
+
+
+def compared(sample: Sample, buffer: Buffer) -> Sample | None:
+    """The sample after one more Part 10 file, not read yet; None if nothing is learnt by comparing it like this."""
+    if sample.lessons >= _MOST_LESSONS:
         return None
-    return Sample(header.buffer[:end], data_set.marks)
-
-
-def learn(sample: Sample, header: Header, data_set: DataSetReading) -> tuple[Sample, Stencil | None]:
-    """The sample after one more instance, and the stencil by which it could have been read, if there can be one."""
-    if sample.lessons >= _MOST_LESSONS or not _can_be_cut(header, data_set):
-        return sample, None
-    spans = _spans(header.buffer, data_set.marks, data_set.fragments)
-    now = {tag: header.buffer[start:end] for tag, start, end, _ in spans}
-    tags = list(now)
-    if not spans or spans[-1][2] > LONGEST or len(tags) < len(spans) or tags != sorted(tags):
-        return sample, None
-    found = _spans(sample.encoded, sample.marks, repeat(b""))
-    before = {tag: sample.encoded[start:end] for tag, start, end, _ in found}
-    size = 6 if header.encoding.explicit else 4
+    encoded, encoding = sample.header.buffer, sample.header.encoding
+    size = 6 if encoding.explicit else 4
     varying = dict(sample.varying)
-    for tag in before.keys() | now.keys():
-        if before.get(tag) != now.get(tag):
-            varying[tag] = (now.get(tag) or before[tag])[:size]
-    return sample._replace(varying=varying, lessons=sample.lessons + 1), _cut(header, data_set, spans, varying)
+    try:
+        position, end = read_file_meta(buffer)[1], len(buffer)
+        for tag, start, stop, _ in _spans(sample):
+            following = position + stop - start
+            if buffer[position:following] != encoded[start:stop]:
+                head = encoded[start : start + size]
+                *_, value, length = locate(buffer, position, end, encoding)
+                if length == UNDEFINED or buffer[position : position + size] != head:
+                    return None
+                varying[tag], following = head, value + length
+            position = following
+    except ServerError:
+        return None
+    if sample.lessons and varying.keys() == sample.varying.keys():
+        return None
+    return sample._replace(varying=varying, lessons=sample.lessons + 1)
 
 
-def _can_be_cut(header: Header, data_set: DataSetReading) -> bool:
-    is_small = len(data_set.marks) <= _MOST_ELEMENTS
-    return is_small and header.start >= FIRST_ELEMENT and not header.encoding.deflated
+def _varying(before: Sample, sample: Sample) -> dict[int, bytes]:
+    then, now = [
+        {tag: each.header.buffer[start:end] for tag, start, end, _ in _spans(each)} for each in (before, sample)
+    ]
+    size = 6 if sample.header.encoding.explicit else 4
+    varying = dict(before.varying)
+    for tag in then.keys() | now.keys():
+        if then.get(tag) != now.get(tag):
+            varying[tag] = (now.get(tag) or then[tag])[:size]
+    return varying
 
 
-def _spans(buffer: Buffer, marks: Sequence[int], json: Iterable[bytes]) -> list[Span]:
+def _spans(sample: Sample) -> list[Span]:
     """The elements before the pixel data."""
     spans: list[Span] = []
-    unpack = _TAG.unpack_from
-    for (start, end), fragment in zip(pairwise(marks), json, strict=False):
+    unpack, buffer = _TAG.unpack_from, sample.header.buffer
+    for (start, end), fragment in zip(pairwise(sample.marks), sample.fragments, strict=True):
         group, number = unpack(buffer, start)
         if group >= _PIXEL_GROUP:
             break
@@ -105,40 +126,43 @@ def _spans(buffer: Buffer, marks: Sequence[int], json: Iterable[bytes]) -> list[
     return spans
 
 
-def _cut(header: Header, data_set: DataSetReading, spans: list[Span], varying: Mapping[int, bytes]) -> Stencil | None:
-    context, reading = data_set.context, data_set.reading
-    stable = {tag for tag, *_ in spans} - varying.keys()
-    # Nothing that says what others mean may be behind the steps.
-    last_tag = max(spans[-1][0], PIXEL_REPRESENTATION, *varying)
+def cut(sample: Sample) -> Stencil | None:
+    """The stencil by a sample, if there can be one."""
+    header, conditions, varying, spans = sample.header, sample.conditions, sample.varying, _spans(sample)
+    tags = [tag for tag, *_ in spans]
+    stable = set(tags) - varying.keys()
+    if not tags or tags != sorted(set(tags)) or len(varying) > _MOST_HOLES:
+        return None
     # By the first element it is seen where the file meta information ends, and whether the VR is implicit.
-    first_tag = spans[0][0]
-    if first_tag >> 16 == _FILE_META_GROUP or first_tag >= min(varying, default=last_tag) or len(varying) > _MOST_HOLES:
+    if tags[0] >> 16 <= _FILE_META_GROUP or tags[0] >= min(varying, default=tags[0] + 1):
         return None
     # Those behind the steps are not those of other instances.
-    creators = {key: name for key, name in data_set.creators.items() if key >> 8 << 16 | key & 0xFF in stable}
-    steps = _steps(header, data_set.context, creators, spans, varying)
+    creators = {key: name for key, name in sample.creators.items() if key >> 8 << 16 | key & 0xFF in stable}
+    steps = _steps(header, Context(conditions, {}), creators, spans, varying)
     if steps is None:
         return None
-    layout = {tag: raw for tag, raw in reading.layout.items() if tag in stable}
-    columns = {column_of(tag, context) for tag in stable}
-    values = {column: text for column, text in reading.values.items() if text and column in columns}
-    tail = _tail(header, data_set, len(spans)) if FRAME_TAGS.isdisjoint(varying) else None
+    layout = {tag: raw for tag, raw in header.layout.items() if tag in stable}
+    columns = {column_of(tag, Context(conditions, {})) for tag in stable}
+    values = {column: text for column, text in sample.values.items() if text and column in columns}
+    tail = _tail(sample, len(spans)) if FRAME_TAGS.isdisjoint(varying) else None
+    # Nothing that says what others mean may be behind the steps.
+    last_tag = max(tags[-1], PIXEL_REPRESENTATION, *varying)
     bare = header._replace(buffer=b"", pixel_data=None, layout=layout)
-    return Stencil(steps, tail, values, bare, context.conditions, creators, last_tag)
+    return Stencil(steps, tail, values, bare, conditions, creators, last_tag)
 
 
-def _tail(header: Header, data_set: DataSetReading, count: int) -> Tail | None:
+def _tail(sample: Sample, count: int) -> Tail | None:
     """The end behind so many elements, if there is nothing or only native pixel data."""
-    reading, marks = data_set.reading, data_set.marks
-    whole = header._replace(pixel_data=reading.pixel_data, layout=reading.layout)
-    start, pixel_data = marks[count], reading.pixel_data
+    header, marks = sample.header, sample.marks
+    start, pixel_data = marks[count], header.pixel_data
     if pixel_data is None:
-        return Tail(b"", b"", 0, index_frames(whole).pack()) if start == header.end else None
+        return Tail(b"", b"", 0, index_frames(header).pack()) if start == header.end else None
     is_alone = len(marks) == count + 2 and marks[-1] == header.end
-    if pixel_data.length is None or not is_alone or column_of(pixel_data.tag, data_set.context) is not None:
+    column = column_of(pixel_data.tag, Context(sample.conditions, {}))
+    if pixel_data.length is None or not is_alone or column is not None:
         return None
     head = header.buffer[start : pixel_data.offset]
-    return Tail(head, data_set.fragments[count], pixel_data.length, index_frames(whole).pack())
+    return Tail(head, sample.fragments[count], pixel_data.length, index_frames(header).pack())
 
 
 def _steps(

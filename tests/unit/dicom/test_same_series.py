@@ -21,7 +21,8 @@ def test_a_series_is_not_what_is_too_long_for_a_uid() -> None:
 def test_few_series_are_remembered() -> None:
     known: BySeries[int] = BySeries()
     for number in range(1, 1000):
-        known.put(b"%d" % number, number)
-    assert known.get(b"999") == 999
-    assert known.get(b"1") is None
+        known.put((b"%d" % number, frozenset()), number)
+    assert known.get((b"999", frozenset())) == 999
+    assert known.get((b"999", frozenset({1}))) is None
+    assert known.get((b"1", frozenset())) is None
     assert len(known._recent) + len(known._older) <= 200
