@@ -69,7 +69,8 @@ _CHOICES: tuple[tuple[str, str], ...] = (
     (
         "Workitems (PS3.18 chapter 11)",
         "one without a UID is given one; a missing or another Transaction UID answers 400, a second claim and whatever"
-        " the state does not allow 409; one that was removed 404; searches as those for scheduled procedure steps",
+        " the state does not allow 409; one of the last 100,000 that were removed 410;"
+        " searches as those for scheduled procedure steps",
     ),
     (
         "Notification connections (PS3.18 §8.10.4)",

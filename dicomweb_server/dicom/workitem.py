@@ -71,6 +71,7 @@ class Problem(Enum):
     NOT_SCHEDULED_ANEW = (0xC303, Reason.BAD_REQUEST, "a workitem becomes SCHEDULED by its creation only")
     NOT_READY = (0xC304, Reason.CONFLICT, "final state needs")
     UNKNOWN = (0xC307, Reason.NOT_FOUND, "there is no such workitem")
+    REMOVED = (0xC307, Reason.GONE, "the workitem ended long ago, and was removed")
     UNKNOWN_RECEIVER = (0xC308, Reason.NOT_FOUND, "the receiving AE title is not known")
     NOT_SCHEDULED = (0xC309, Reason.BAD_REQUEST, "a new workitem has to be SCHEDULED")
     NOT_IN_PROGRESS = (0xC310, Reason.CONFLICT, "the workitem is not IN PROGRESS")

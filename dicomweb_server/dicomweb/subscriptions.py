@@ -112,7 +112,7 @@ _PARAMETERS = (
     ),
     KEYS,
 )
-_ERRORS = (400, 404, 500, 501, 503)
+_ERRORS = (400, 404, 410, 500, 501, 503)
 
 
 def _operation(

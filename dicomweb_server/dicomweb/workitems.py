@@ -133,7 +133,7 @@ _WORKITEM_UID = Parameter("workitem", "UID of the new workitem; it may also be a
 _TRANSACTION = Parameter(
     "transaction", "Transaction UID of whoever performs it; it may also be all of the query part", _UID_SCHEMA
 )
-_CHANGING = (400, 404, 409, 413, 415, 500, 501, 503)
+_CHANGING = (400, 404, 409, 410, 413, 415, 500, 501, 503)
 
 
 def _changing(
@@ -192,7 +192,7 @@ OPERATIONS: Sequence[Operation[Context]] = (
             {200: "The workitem, without its Transaction UID"},
             ACCEPTED,
             parameters=(ACCEPT,),
-            errors=(400, 404, 406, 500, 501, 503),
+            errors=(400, 404, 406, 410, 500, 501, 503),
         ),
     ),
     _changing(

@@ -91,6 +91,9 @@ class Workitems(Protocol):
     async def remove_ended(self, moment: float) -> int:
         """Forget those that ended before a moment and that no subscription locks; how many there were."""
 
+    async def was_removed(self, uid: str) -> bool:
+        """Whether there was one of this UID, not too many others ago."""
+
     async def workitem_counts(self) -> Mapping[State, int]:
         """How many there are in each state."""
 

@@ -7,8 +7,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,16 +16,14 @@ from dicomweb_server.dicom.comparable import comparable
 from dicomweb_server.dicom.compose import compose_data_set
 from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.matching import matches
-from dicomweb_server.dicom.query import Match, MatchKind, Query
+from dicomweb_server.dicom.query import Match, Query
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, is_valid_uid
 from dicomweb_server.dicom.workitem import (
     ALL_WORKITEMS,
     CANCELLATION_REASON,
     FILTERED_WORKITEMS,
     FINAL,
-    KEYS,
     SOP_INSTANCE_UID,
-    START,
     STATE,
     TRANSACTION_UID,
     Document,
@@ -59,11 +56,11 @@ from dicomweb_server.ports.workitems import (
     Subscriptions,
     Watch,
     Workitem,
-    WorkitemFilter,
     Workitems,
 )
 from dicomweb_server.services.document_page import DocumentPage
 from dicomweb_server.services.workitem_events import EventQueue
+from dicomweb_server.services.workitem_search import WorkitemFinder, WorkitemSearch
 
 __all__ = [
     "ALL_WORKITEMS",
@@ -79,8 +76,6 @@ __all__ = [
 _logger = logging.getLogger("dicomweb_server.workitems")
 _LARGEST = 4 << 20  # with every image that goes in or came out
 _MOST_WATCHES = 1000  # each is looked at when a workitem comes
-_BATCH = 200  # workitems that are looked at in one go
-_LARGEST_BATCH, _LARGEST_PAGE = 8 << 20, 16 << 20  # bytes of their JSON
 _EXPIRED = {CANCELLATION_REASON: {"vr": "LT", "Value": ["Expired"]}}
 _INTERVAL = 60.0  # seconds between two looks for those that are to go
 
@@ -98,16 +93,6 @@ class Created:
         return Notice.MODIFIED if self.modified else None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkitemSearch:
-    """A query of the workitems; `fuzzy`, `combined_datetime`, `timezone` as of `dicom.query.Query`."""
-
-    matches: tuple[Match, ...] = ()
-    fuzzy: bool = False
-    combined_datetime: bool = False
-    timezone: int | None = None
-
-
 class WorkitemService:
     """`keep`: seconds that a workitem outlives its end by, 0 is for ever."""
 
@@ -116,6 +101,7 @@ class WorkitemService:
     ) -> None:
         self.events = events
         self._workitems = workitems
+        self._finder = WorkitemFinder(workitems)
         self._subscriptions = subscriptions
         self._keep = keep
 
@@ -136,7 +122,7 @@ class WorkitemService:
         """One workitem, without the lock of whoever performs it."""
         found = await self._workitems.workitem(uid)
         if found is None:
-            raise WorkitemError(Problem.UNKNOWN)
+            raise await self._missing(uid)
         return replace(found, transaction_uid="")
 
     async def draft(self, uid: str, document: Document | None = None) -> Document:
@@ -202,42 +188,12 @@ class WorkitemService:
 
     async def search(self, search: WorkitemSearch) -> AsyncGenerator[list[Document], None]:
         """The workitems that match, by their start, in batches; some of these may be empty."""
-        async for batch in self._found(search):
+        async for batch in self._finder.found(search):
             yield [each.document for each in batch]
 
     async def page(self, search: WorkitemSearch, offset: int, limit: int) -> DocumentPage:
         """At most `limit` of what `search` finds, and not too many bytes, after `offset` others."""
-        found, size = list[Document](), 0
-        async with aclosing(self._found(search)) as batches:
-            async for batch in batches:
-                for each in batch[offset:]:
-                    size += each.size
-                    if len(found) == limit or (found and size > _LARGEST_PAGE):
-                        return DocumentPage(found, is_more=True)
-                    found.append(each.document)
-                offset = max(0, offset - len(batch))
-        return DocumentPage(found, is_more=False)
-
-    async def _found(self, search: WorkitemSearch) -> AsyncGenerator[list[Workitem], None]:
-        query = Query(
-            Level.STUDY,
-            matches=search.matches,
-            fuzzy=search.fuzzy,
-            combined_datetime=search.combined_datetime,
-            timezone=search.timezone,
-        )
-        uids = await self._workitems.workitem_uids(_filter(search.matches))
-        async for batch in self._batches(uids):
-            yield await asyncio.to_thread(_matching, batch, query)
-
-    async def _batches(self, uids: Sequence[str]) -> AsyncGenerator[Sequence[Workitem], None]:
-        """Those that are not gone, in this order."""
-        at = 0
-        while at < len(uids):
-            wanted = uids[at : at + _BATCH]
-            batch = await self._workitems.workitems(wanted, _LARGEST_BATCH)
-            at += wanted.index(batch[-1].uid) + 1 if batch else len(wanted)
-            yield batch
+        return await self._finder.page(search, offset, limit)
 
     async def subscribe(
         self, uid: str, subscriber: Subscriber, *, is_locked: bool = False, keys: tuple[Match, ...] = ()
@@ -248,7 +204,7 @@ class WorkitemService:
         """
         if uid not in (ALL_WORKITEMS, FILTERED_WORKITEMS):
             if not await self._subscriptions.subscribe(subscriber, uid, is_locked=is_locked):
-                raise WorkitemError(Problem.UNKNOWN)
+                raise await self._missing(uid)
             await self._tell_state([uid], subscriber)
             return
         watch = Watch(subscriber, is_locked, keys if uid == FILTERED_WORKITEMS else ())
@@ -265,7 +221,7 @@ class WorkitemService:
         if uid in (ALL_WORKITEMS, FILTERED_WORKITEMS):
             await self._subscriptions.forget(ae_title)
         elif not await self._subscriptions.unsubscribe(ae_title, uid):
-            raise WorkitemError(Problem.UNKNOWN)
+            raise await self._missing(uid)
 
     async def suspend(self, uid: str, ae_title: str) -> None:
         """Subscribe an AE to nothing more that comes; it is told about the rest as before."""
@@ -317,10 +273,13 @@ class WorkitemService:
         between = with_state(done.before.document, State.IN_PROGRESS)
         self.events.put([state_report(between), state_report(done.after.document)], done.subscribers)
 
+    async def _missing(self, uid: str) -> WorkitemError:
+        return WorkitemError(Problem.REMOVED if await self._workitems.was_removed(uid) else Problem.UNKNOWN)
+
     async def _changed(self, uid: str, change: Callable[[Workitem], Workitem]) -> Changed:
         done = await self._workitems.change_workitem(uid, change)
         if done is None:
-            raise WorkitemError(Problem.UNKNOWN)
+            raise await self._missing(uid)
         return done
 
     async def _matching(self, keys: tuple[Match, ...]) -> list[str]:
@@ -328,7 +287,7 @@ class WorkitemService:
         return [each[SOP_INSTANCE_UID]["Value"][0] async for batch in found for each in batch]
 
     async def _tell_state(self, uids: Sequence[str], subscriber: Subscriber) -> None:
-        async for batch in self._batches(uids):
+        async for batch in self._finder.batches(uids):
             for each in batch:
                 self.events.put([state_report(each.document)], [subscriber])
             await asyncio.sleep(0)  # the notifier takes them
@@ -379,21 +338,5 @@ def _ended(workitem: Workitem, state: State, document: Document) -> Workitem:
     return replace(workitem, state=state, document=document, ended=time.time())
 
 
-def _matching(workitems: Iterable[Workitem], query: Query) -> list[Workitem]:
-    return [each for each in workitems if matches(each.document, query)]
-
-
 def _is_watched(document: Document, watch: Watch) -> bool:
     return matches(document, Query(Level.STUDY, matches=watch.matches))
-
-
-def _filter(keys: Iterable[Match]) -> WorkitemFilter:
-    """What the keys surely want."""
-    starts, equal = ("", ""), dict[str, str]()
-    names = {(tag,): name for name, (tag, _) in KEYS.items()}
-    for match in keys:
-        if match.path == (int(START, 16),) and match.kind is MatchKind.RANGE:
-            starts = match.values[0], match.values[-1]
-        elif match.path in names and match.kind is MatchKind.SINGLE:
-            equal[names[match.path]] = match.values[0]
-    return WorkitemFilter(*starts, equal)

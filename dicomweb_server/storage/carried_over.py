@@ -13,7 +13,7 @@ from dicomweb_server.storage.export_tables import export
 from dicomweb_server.storage.job_tables import job
 from dicomweb_server.storage.non_patient_tables import non_patient_instance
 from dicomweb_server.storage.remote_tables import remote
-from dicomweb_server.storage.workitem_tables import workitem, workitem_subscription, workitem_watch
+from dicomweb_server.storage.workitem_tables import removed_workitem, workitem, workitem_subscription, workitem_watch
 from dicomweb_server.storage.worklist_tables import performed_reference, performed_step, scheduled_step
 
 _log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ TABLES: tuple[Table, ...] = (
     workitem,
     workitem_subscription,
     workitem_watch,
+    removed_workitem,
     owed_report,
     commitment_request,
     non_patient_instance,

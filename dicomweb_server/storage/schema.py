@@ -53,6 +53,7 @@ MIGRATIONS: Sequence[Sequence[Step]] = (
     _making(workitem_tables.workitem, workitem_tables.workitem_subscription, workitem_tables.workitem_watch),
     _making(commitment_tables.commitment_request),
     _making(non_patient_tables.non_patient_instance),
+    _making(workitem_tables.removed_workitem),
 )
 
 

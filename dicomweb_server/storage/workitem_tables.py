@@ -34,6 +34,15 @@ workitem_subscription = Table(
     sqlite_with_rowid=False,
 )
 
+# The last ones that were there.
+removed_workitem = Table(
+    "removed_workitem",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("uid", Text, nullable=False),
+    Index("removed_workitem_by_uid", "uid"),
+)
+
 # Global subscriptions: one for each AE (PS3.4 §CC.2.3.1).
 workitem_watch = Table(
     "workitem_watch",

@@ -29,6 +29,8 @@ _EXPIRATIONS = (
     "SELECT uid, json_extract(document, ?) AS expiration FROM workitem WHERE state = ? AND expiration IS NOT NULL"
 )
 _OF_EXPIRATION = f'$."{EXPIRATION}".Value[0]', State.SCHEDULED.value
+_FORGET = "DELETE FROM removed_workitem WHERE number <= (SELECT MAX(number) FROM removed_workitem) - ?"
+_MOST_REMOVED = 100_000
 _LAST_START = "99999999"
 
 
@@ -110,9 +112,18 @@ class SqliteWorkitems:
             rows = connection.execute(_ENDED, (moment,)).fetchall()
             connection.executemany("DELETE FROM workitem_subscription WHERE uid = ?", rows)
             connection.executemany("DELETE FROM workitem WHERE uid = ?", rows)
+            connection.executemany("INSERT INTO removed_workitem (uid) VALUES (?)", rows)
+            connection.execute(_FORGET, (_MOST_REMOVED,))
             return len(rows)
 
         return await self._writer.change(remove)
+
+    async def was_removed(self, uid: str) -> bool:
+        """By an index."""
+        statement = "SELECT 1 FROM removed_workitem WHERE uid = ?"
+        return await self._database.read(
+            lambda connection: connection.execute(statement, (uid,)).fetchone() is not None
+        )
 
     async def workitem_counts(self) -> Mapping[State, int]:
         """By the index of states."""

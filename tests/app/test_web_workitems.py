@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,15 @@ async def test_retrieved_in_each_form(archive: Archive) -> None:
     for uid in ("1.2", "x", "1.2.840.10008.5.1.4.34.5"):
         response = await archive.get(f"/workitems/{uid}", JSON)
         assert (response.status_code, response.json()["reason"]) == (404, "NOT_FOUND")
+
+
+async def test_what_was_removed_is_gone(archive: Archive) -> None:
+    await created(archive, "1.1")
+    await sent(archive, "POST", "/1.1/cancelrequest")
+    assert await archive.store.workitems.remove_ended(time.time() + 1) == 1
+    for method, path in (("GET", "/1.1"), ("POST", "/1.1"), ("POST", "/1.1/subscribers/WATCHER")):
+        response = await sent(archive, method, path, b"{}")
+        assert (response.status_code, response.json()["reason"]) == (410, "GONE")
 
 
 async def test_searched(archive: Archive) -> None:

@@ -13,7 +13,7 @@ from dicomweb_server.dicom.workitem import Notice, Problem, State, WorkitemError
 from dicomweb_server.dicom.workitem_events import EventType
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.workitems import Subscriber
-from dicomweb_server.services import workitems
+from dicomweb_server.services import workitem_search
 from dicomweb_server.services.workitem_events import EventQueue
 from dicomweb_server.services.workitems import (
     ALL_WORKITEMS,
@@ -21,6 +21,7 @@ from dicomweb_server.services.workitems import (
     WorkitemSearch,
     WorkitemService,
 )
+from dicomweb_server.storage import workitems_sqlite
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 from tests.worklists import document
@@ -129,8 +130,8 @@ async def test_large_workitems_are_looked_at_a_few_at_a_time(service: Watched, m
         start = f"2029010{number + 1}080000"
         await service.create(document(workitem(ScheduledProcedureStepStartDateTime=start)), uid)
     (size,) = {each.size for each in await service._workitems.workitems(uids, 1 << 30)}
-    monkeypatch.setattr(workitems, "_LARGEST_BATCH", 3 * size)
-    monkeypatch.setattr(workitems, "_LARGEST_PAGE", 4 * size)
+    monkeypatch.setattr(workitem_search, "_LARGEST_BATCH", 3 * size)
+    monkeypatch.setattr(workitem_search, "_LARGEST_PAGE", 4 * size)
     batches = [[each["00080018"]["Value"][0] for each in batch] async for batch in service.search(WorkitemSearch())]
     assert batches == [uids[:3], uids[3:6], uids[6:]]
     for offset, limit, expected, is_more in (
@@ -139,7 +140,7 @@ async def test_large_workitems_are_looked_at_a_few_at_a_time(service: Watched, m
     ):  # fmt: skip
         page = await service.page(WorkitemSearch(), offset, limit)
         assert ([each["00080018"]["Value"][0] for each in page.documents], page.is_more) == (expected, is_more)
-    monkeypatch.setattr(workitems, "_LARGEST_PAGE", size - 1)
+    monkeypatch.setattr(workitem_search, "_LARGEST_PAGE", size - 1)
     assert len((await service.page(WorkitemSearch(), 0, 9)).documents) == 1
     assert await service._workitems.workitems(["1.1", uids[0], "1.0"], 0) != []
     assert await service._workitems.workitems(["1.1"], 0) == []
@@ -290,6 +291,16 @@ async def test_what_has_ended_goes_when_nobody_holds_it(store: Store) -> None:
         await service.request_cancel(uid, "ASKER")
     assert await service.tidy() == 1
     assert await found(service) == ["1.1", "1.3"]
+    for asked in (
+        service.retrieve("1.2"),
+        service.update("1.2", {}),
+        service.change_state("1.2", "IN PROGRESS", LOCK),
+        service.request_cancel("1.2", "ASKER"),
+        service.subscribe("1.2", WATCHER),
+        service.unsubscribe("1.2", "WATCHER"),
+    ):
+        assert await refusal(asked) is Problem.REMOVED
+    assert await refusal(service.retrieve("1.4")) is Problem.UNKNOWN
     assert await Watched(store, keep=0).tidy() == 0
     await service.subscribe("1.1", WATCHER)  # without the lock
     assert await service.tidy() == 1
@@ -297,6 +308,17 @@ async def test_what_has_ended_goes_when_nobody_holds_it(store: Store) -> None:
     service.told()
     await service.change_state("1.2", "IN PROGRESS", LOCK)
     assert service.told() == []  # the subscriptions went with the workitem
+
+
+async def test_the_last_ones_that_were_removed_are_known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workitems_sqlite, "_MOST_REMOVED", 3)
+    service = Watched(store, keep=-1.0)
+    for number in range(5):
+        await service.create(document(workitem()), f"1.{number}")
+        await service.request_cancel(f"1.{number}", "ASKER")
+        assert await service.tidy() == 1
+    problems = [await refusal(service.retrieve(f"1.{number}")) for number in range(5)]
+    assert problems == [Problem.UNKNOWN] * 2 + [Problem.REMOVED] * 3
 
 
 async def test_what_has_expired_before_it_was_begun_is_canceled(service: Watched) -> None:

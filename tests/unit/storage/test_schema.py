@@ -9,7 +9,10 @@ from dicomweb_server.dicom.attributes import ATTRIBUTES, Level
 from dicomweb_server.errors import ServerError
 from dicomweb_server.storage import schema, tables
 
-LATER = ("workitem_subscription", "workitem_watch", "workitem", "commitment_request", "non_patient_instance")
+LATER = (
+    "workitem_subscription", "workitem_watch", "workitem", "commitment_request", "non_patient_instance",
+    "removed_workitem",
+)  # fmt: skip
 
 
 @pytest.fixture
