@@ -11,6 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from dicomweb_server.app import Application, create_app
+from dicomweb_server.dicomweb.resources import OPERATIONS
 from dicomweb_server.errors import Reason, ServerError, StartError
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.passwords import hash_password
@@ -19,6 +20,7 @@ from tests.tokens import AUDIENCE, ISSUER, token, write_keys
 VIEWER = "https://viewer.example"
 PREFLIGHT = {"Origin": VIEWER, "Access-Control-Request-Method": "GET"}
 ALICE = ("alice", "secret")
+FOREIGN = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"}
 
 
 @asynccontextmanager
@@ -89,11 +91,20 @@ async def test_no_method_passes_without_a_user(tmp_path: Path, method: str) -> N
             assert (await asking.request(method, path)).status_code == 401
 
 
+async def test_no_resource_passes_without_a_user_nor_changes_for_another_site(tmp_path: Path) -> None:
+    async with client(tmp_path, users={"alice": hash_password("secret")}) as (asking, _):
+        for operation in OPERATIONS:
+            path = "/dicom-web" + re.sub(r"\{\w+(:path)?\}", "1.2", operation.path)
+            assert (await asking.request(operation.method, path)).status_code == 401, operation.path
+            if operation.method not in ("GET", "OPTIONS"):
+                elsewhere = await asking.request(operation.method, path, headers=FOREIGN, auth=ALICE)
+                assert elsewhere.status_code == 403, operation.path
+
+
 async def test_page_of_another_site_cannot_store_or_delete(tmp_path: Path) -> None:
-    foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"}
     async with client(tmp_path) as (asking, _):
         for method in ("POST", "DELETE"):
-            assert (await asking.request(method, "/dicom-web/studies/1.2", headers=foreign)).status_code == 403
+            assert (await asking.request(method, "/dicom-web/studies/1.2", headers=FOREIGN)).status_code == 403
 
 
 async def test_metrics_show_what_is_stored(tmp_path: Path) -> None:
