@@ -21,7 +21,7 @@ from conformance.procedure_steps import (
 from conformance.requirement import requires
 
 SUCCESS, INVALID_VALUE, DUPLICATE, NO_SUCH_INSTANCE, MISSING = 0x0000, 0x0106, 0x0111, 0x0112, 0x0120
-PROCESSING_FAILURE, NO_LONGER_UPDATED = 0x0110, 0xA506
+PROCESSING_FAILURE, NO_LONGER_UPDATED, NOT_SUPPORTED = 0x0110, 0xA506, 0x0001
 
 
 def begun(association: Any, dataset: Dataset | None = None, uid: str = "") -> str:
@@ -111,6 +111,17 @@ def test_a_step_is_told(performed: Address) -> None:
         answer, found = association.send_n_get(tags, PERFORMED_STEP_RETRIEVE, uid)
         assert answer.Status == SUCCESS
         assert (found.PerformedProcedureStepStatus, found.PerformedProcedureStepID) == ("IN PROGRESS", "PPS")
+
+
+@requires("PS3.4 §F.8.2.1", "O")
+def test_what_a_step_does_not_have_is_a_warning(performed: Address) -> None:
+    with modality(performed, PERFORMED_STEP, PERFORMED_STEP_RETRIEVE) as association:
+        uid = begun(association)
+        status = [0x00400252]
+        answer, found = association.send_n_get([*status, 0x00400100], PERFORMED_STEP_RETRIEVE, uid)
+        assert (answer.Status, list(found.keys())) == (NOT_SUPPORTED, status)
+        answer, _ = association.send_n_get(status, PERFORMED_STEP_RETRIEVE, generate_uid())
+        assert answer.Status == NO_SUCH_INSTANCE
 
 
 @requires("PS3.3 §C.4.10", "B")

@@ -10,7 +10,7 @@ from dicomweb_server.services import Services
 from dicomweb_server.services.fetching import GetKind, MoveKind, WadoKind
 from dicomweb_server.services.jobs import JobKind
 from dicomweb_server.services.notifying import NotificationKind
-from dicomweb_server.services.passing_on import StepReportKind
+from dicomweb_server.services.passing_on import StepEventKind, StepReportKind
 from dicomweb_server.services.priors import PriorsKind, PriorsOptions
 from dicomweb_server.services.sending import Means, SendLimits
 from dicomweb_server.services.sending_kinds import ModalityStoreKind, PeerStoreKind, StowKind
@@ -41,6 +41,7 @@ def remote_kinds(settings: Settings, services: Services) -> Sequence[JobKind]:
         NotificationKind(services.modalities, retrieve, settings.ae_title, retry_for),
         PriorsKind(services.modalities, services.search, _priors_options(settings)),
         StepReportKind(services.modalities, services.jobs, retry_for),
+        StepEventKind(services.modalities, services.jobs, retry_for),
         MoveKind(services.modalities, retry_for),
         GetKind(services.modalities, retry_for),
         WadoKind(services.dicomweb_servers, retry_for),

@@ -199,7 +199,7 @@ def _services(
             by_get=settings.retrieve_method == "get",
         ),
         worklist=worklist_service(settings, store, jobs),
-        performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward)),
+        performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward, settings.mpps_notify)),
         workitems=workitems,
         workitem_channels=WorkitemChannels(workitems.events),
         queries=Queries(settings.kept_queries),

@@ -53,6 +53,7 @@ MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"  # Information Model, C-FIND
 GET_WITHOUT_BULK_DATA = "1.2.840.10008.5.1.4.1.2.5.3"  # Composite Instance Retrieve Without Bulk Data (PS3.4 annex Z)
 PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"  # N-CREATE, N-SET
 PERFORMED_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.4"  # N-GET
+PERFORMED_STEP_NOTIFICATION = "1.2.840.10008.3.1.2.3.5"  # N-EVENT-REPORT
 UPS_WATCH, UPS_PULL, UPS_EVENT, UPS_QUERY = (f"1.2.840.10008.5.1.4.34.6.{number}" for number in (2, 3, 4, 5))
 # What may be asked about workitems by which SOP class (PS3.4 §CC.2).
 WORKITEM_CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -129,6 +130,7 @@ ASKED: Mapping[str, str] = {
     MODALITY_WORKLIST: "C-FIND",
     INSTANCE_AVAILABILITY: "N-CREATE",
     PERFORMED_STEP: "N-CREATE, N-SET",
+    PERFORMED_STEP_NOTIFICATION: "N-EVENT-REPORT, in the role of SCP",
     UPS_PUSH: "N-CREATE",
     UPS_EVENT: "N-EVENT-REPORT, in the role of SCP",
     **{

@@ -20,7 +20,7 @@ from dicomweb_server.dimse.message import Command, CommandField, encode
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.pool import AssociationPool
-from dicomweb_server.dimse.requests import ask_commitment, change, create, lost, refusal, store_file
+from dicomweb_server.dimse.requests import ask_commitment, change, create, lost, notify, refusal, store_file
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, Proposals, RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.status import Status
 from dicomweb_server.dimse.streaming import Message
@@ -85,6 +85,10 @@ class DimsePeer:
     async def change(self, sop_class_uid: str, instance_uid: str, attributes: Attributes) -> None:
         """N-SET."""
         await change(Reference(sop_class_uid, instance_uid), attributes, self._modality, self._user)
+
+    async def notify(self, sop_class_uid: str, instance_uid: str, event_type_id: int) -> None:
+        """N-EVENT-REPORT."""
+        await notify(Reference(sop_class_uid, instance_uid), event_type_id, self._modality, self._user)
 
     async def commit(self, references: Sequence[Reference], transaction_uid: str) -> None:
         """N-ACTION of storage commitment; the report comes later."""

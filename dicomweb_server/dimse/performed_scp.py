@@ -7,6 +7,7 @@ from typing import Any
 from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.dimse.answers import attribute_list
+from dicomweb_server.dimse.identifiers import CHARACTER_SET
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import (
     ATTRIBUTES_NOT_USED,
@@ -16,6 +17,7 @@ from dicomweb_server.dimse.status import (
     INVALID_VALUE,
     MISSING_ATTRIBUTE,
     NO_SUCH_INSTANCE,
+    NOT_SUPPORTED,
     PROCESSING_FAILURE,
     SUCCESS,
     Status,
@@ -72,7 +74,9 @@ async def on_n_get(operation: Operation) -> None:
         _refuse(operation, error)
         return
     asked = operation.request.attributes or ()
-    operation.respond(SUCCESS, attribute_list(step.document, operation.context.transfer_syntax, asked))
+    is_complete = all(tag == CHARACTER_SET or f"{tag:08X}" in step.document for tag in asked)
+    told = attribute_list(step.document, operation.context.transfer_syntax, asked)
+    operation.respond(SUCCESS if is_complete else NOT_SUPPORTED, told)
 
 
 async def _report(operation: Operation) -> dict[str, Any]:

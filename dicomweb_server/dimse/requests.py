@@ -16,6 +16,7 @@ from dicomweb_server.dimse.commitment import PUSH_MODEL_INSTANCE, REQUEST_ACTION
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT
 from dicomweb_server.dimse.ending import AssociationLostError, ContextRefusedError
 from dicomweb_server.dimse.identifiers import RequestKey
+from dicomweb_server.dimse.items import RoleSelection
 from dicomweb_server.dimse.message import Command, CommandField, operation_name
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.scu import IDENTIFIER_SYNTAXES, RequestedAssociation, ServiceUser
@@ -100,6 +101,20 @@ async def change(reference: Reference, attributes: Attributes, modality: Modalit
     await _tell(command, attributes, modality, user)
 
 
+async def notify(reference: Reference, event_type_id: int, modality: Modality, user: ServiceUser) -> None:
+    """N-EVENT-REPORT without further information (PS3.7 §10.1.1): we are the SCP although we call."""
+    command = Command(
+        field=CommandField.N_EVENT_REPORT_RQ,
+        affected_sop_class_uid=reference.sop_class_uid,
+        affected_sop_instance_uid=reference.instance_uid,
+        event_type_id=event_type_id,
+    )
+    role = RoleSelection(reference.sop_class_uid, scu=False, scp=True)
+    proposal = (reference.sop_class_uid, IDENTIFIER_SYNTAXES)
+    association = await _done(modality, user, proposal, command, roles=(role,))
+    await association.release()
+
+
 async def _tell(
     command: Command, attributes: Attributes, modality: Modality, user: ServiceUser, as_good: Sequence[int] = ()
 ) -> None:
@@ -118,15 +133,16 @@ async def _done(
     user: ServiceUser,
     proposal: tuple[str, tuple[str, ...]],
     command: Command,
-    dataset: DataSet,
+    dataset: DataSet | None = None,
     as_good: Sequence[int] = (),
+    roles: tuple[RoleSelection, ...] = (),
 ) -> RequestedAssociation:
     """The association of its own on which one request was done; PeerError if it was not.
 
     `as_good`: statuses of failure that are none for who asks.
     """
     try:
-        association = await user.associate(modality, [proposal])
+        association = await user.associate(modality, [proposal], roles)
         try:
             status = await _answered(association, proposal[0], command, dataset, user.response_seconds(modality))
         except BaseException:
@@ -144,12 +160,13 @@ async def _answered(
     association: RequestedAssociation,
     sop_class_uid: str,
     command: Command,
-    dataset: DataSet,
+    dataset: DataSet | None,
     seconds: float,
 ) -> Status:
     context = association.context(sop_class_uid)
     numbered = command._replace(message_id=association.exchange.next_message_id())
     exchange = association.exchange
-    outgoing = exchange.outgoing(context.context_id, numbered, [dataset(context.transfer_syntax)])
+    pieces = [dataset(context.transfer_syntax)] if dataset is not None else []
+    outgoing = exchange.outgoing(context.context_id, numbered, pieces)
     message = await exchange.request(outgoing, seconds)
     return Status(message.command.status or 0, message.command.error_comment or "")

@@ -137,6 +137,9 @@ class Peer(Protocol):
     async def change(self, sop_class_uid: str, instance_uid: str, attributes: Attributes) -> None:
         """Have it change an instance of a normalized SOP class."""
 
+    async def notify(self, sop_class_uid: str, instance_uid: str, event_type_id: int) -> None:
+        """Tell it of an event of an instance of ours."""
+
     async def commit(self, references: Sequence[Reference], transaction_uid: str) -> None:
         """Ask it to answer for instances; its report comes later, to the AE."""
 

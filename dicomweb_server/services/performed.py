@@ -102,10 +102,11 @@ class PerformedStepService:
             fixed[:] = [int(tag, 16) for tag in document if tag in _FIXED and document[tag] != step.document.get(tag)]
             return changed_step(step, document)
 
-        if await self._steps.change_performed_step(instance_uid, changed) is None:
+        step = await self._steps.change_performed_step(instance_uid, changed)
+        if step is None:
             raise StepProblemError(StepProblem.UNKNOWN)
         if self._passing_on is not None:
-            await self._passing_on.changed(instance_uid, _without_character_set(document))
+            await self._passing_on.changed(instance_uid, _without_character_set(document), step.status)
         return fixed
 
     async def step(self, instance_uid: str) -> PerformedStep:

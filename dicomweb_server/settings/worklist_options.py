@@ -115,6 +115,12 @@ class WorklistSettings(RemoteSettings):
         "Modalities to which reports of performed procedure steps (MPPS) are passed on, such as the RIS.",
         default=(),
     )
+    mpps_notify: tuple[str, ...] = option(
+        "Worklist",
+        Several(Text("the name of a modality")),
+        "Modalities that are told of each report of a performed step, so that they can ask for the step (N-GET).",
+        default=(),
+    )
     worklist_folder: Path | None = option(
         "Worklist",
         FilePath(optional=True),

@@ -99,6 +99,9 @@ class FakeRemote:
     async def change(self, sop_class_uid: str, instance_uid: str, attributes: Attributes) -> None:
         self.note("change", sop_class_uid, instance_uid, attributes)
 
+    async def notify(self, sop_class_uid: str, instance_uid: str, event_type_id: int) -> None:
+        self.note("notify", sop_class_uid, instance_uid, event_type_id)
+
     async def commit(self, references: Sequence[Reference], transaction_uid: str) -> None:
         self.note("commit", list(references), transaction_uid)
 

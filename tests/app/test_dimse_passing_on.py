@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pynetdicom import AE, evt
 from conformance.peer import listening
 from conformance.server import free_port
 from dicomweb_server.dimse.contexts import PERFORMED_STEP
+from dicomweb_server.dimse.contexts import PERFORMED_STEP_NOTIFICATION as NOTIFICATION
 from dicomweb_server.services import passing_on, sending
 from dicomweb_server.services.jobs import JobState
 from dicomweb_server.settings import Settings
@@ -105,4 +107,52 @@ async def test_what_is_refused_here_is_not_passed_on_and_what_is_refused_there_f
             await asyncio.sleep(0.1)
         (job,) = await store.services.jobs.list()
         assert "0110H" in job.details
+    assert len(heard) == 1
+
+
+Events = list[tuple[int, str, str]]
+
+
+@contextmanager
+def viewer(port: int, status: int = 0x0000) -> Iterator[Events]:
+    """Is told of events, and may be told of nothing else."""
+    heard: Events = []
+
+    def told_of(event: Any) -> tuple[int, None]:
+        request = event.request
+        heard.append((request.EventTypeID, request.AffectedSOPClassUID, request.AffectedSOPInstanceUID))
+        return status, None
+
+    ae = AE("VIEWER")
+    ae.add_supported_context(NOTIFICATION, scu_role=True, scp_role=True)
+    with listening(ae, port, [(evt.EVT_N_EVENT_REPORT, told_of)]):
+        yield heard
+
+
+def notifying(folder: Path, viewer_port: int, own_port: int) -> Settings:
+    return replace(settings(folder, viewer_port, own_port), mpps_forward=(), mpps_notify=("ris",))
+
+
+@pytest.mark.parametrize(("status", "last"), [("COMPLETED", 2), ("DISCONTINUED", 3)])
+async def test_events_are_told_in_their_order_also_after_a_restart(tmp_path: Path, status: str, last: int) -> None:
+    viewer_port, port, uid = free_port(), free_port(), generate_uid()
+    between = Dataset()
+    between.PerformedProcedureStepDescription = "Head"
+    async with at_work(notifying(tmp_path, viewer_port, port)) as store:
+        assert await told(port, created(report(), uid), changed(between, uid), changed(ending(status), uid)) == [0] * 3
+        await reach(store, JobState.RETRY, 3)
+    async with at_work(notifying(tmp_path, viewer_port, free_port())) as store:
+        with viewer(viewer_port) as heard:
+            await reach(store, JobState.SUCCESS, 3)
+    assert heard == [(event, NOTIFICATION, uid) for event in (1, 4, last)]
+
+
+async def test_a_viewer_that_refuses_an_event(tmp_path: Path) -> None:
+    viewer_port, port = free_port(), free_port()
+    async with at_work(notifying(tmp_path, viewer_port, port)) as store:
+        with viewer(viewer_port, 0x0113) as heard:
+            assert await told(port, created(report(), generate_uid())) == [0]
+            await reach(store, JobState.FAILURE, 1)
+        (job,) = await store.services.jobs.list()
+        assert "0113H" in job.details
     assert len(heard) == 1
