@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "dicomweb_server"
 # By programs that need them and perhaps never come: loaded when they are first used.
-LATER = {"numpy", "PIL", "imagecodecs", "jpeg_ls", "pydicom", "httpx", "fastapi", "pydantic"}
+LATER = {"numpy", "PIL", "imagecodecs", "jpeg_ls", "pydicom", "httpx", "fastapi", "pydantic", "websockets"}
 OTHER_SERVICES = {"dicomweb_server.rest.operations", "dicomweb_server.bootstrap.framework", "dicomweb_server.statement"}
 SERVER = {"asyncio", "sqlite3", "sqlalchemy", "starlette", "uvicorn", "orjson", "zstandard", "prometheus_client"}
 
