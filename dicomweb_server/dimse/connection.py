@@ -7,7 +7,7 @@ from typing import cast
 from dicomweb_server.dimse.advance import Advance
 from dicomweb_server.dimse.association import EVENT_OF_PDU, Artim, Association, Event, Role, Send, State, Step, Tell
 from dicomweb_server.dimse.ending import AssociationLostError, End, Ending
-from dicomweb_server.dimse.framing import Framer
+from dicomweb_server.dimse.inflow import Inflow
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.options import Timeouts
 from dicomweb_server.dimse.outflow import Outflow
@@ -22,20 +22,16 @@ from dicomweb_server.dimse.pdu import (
     AssociateReject,
     AssociateRequest,
     PduError,
-    PduType,
     Rejection,
     decode,
     encode_abort,
     encode_accept,
     encode_reject,
     encode_request,
-    fragments,
 )
 from dicomweb_server.dimse.streaming import Inbox, Message
 from dicomweb_server.dimse.tcp import Tcp
 
-_PAUSE_ABOVE = 1 << 20  # bytes that wait for a handler
-_RESUME_BELOW = 256 * 1024
 _IN_DATA = frozenset({State.STA6, State.STA7})
 _OVER = frozenset({State.STA1, State.STA13})
 
@@ -62,16 +58,14 @@ class Connection(asyncio.BufferedProtocol):
         self._requested = requested
         self._made = made
         self._ended = ended
-        self._framer = Framer(largest_data_pdu + 6)  # some peers forget that the maximum includes the item header
         self._inbox = Inbox(self._waiting_changed)
-        self._patience = Patience(timeouts, self._missed, self._framer.shrink)
+        self._inflow = Inflow(largest_data_pdu, self._inbox.feed, self._on_pdu)
+        self._outflow = Outflow()
+        self._patience = Patience(timeouts, self._missed, self._inflow.shrink)
         self._transport: asyncio.Transport | None = None
         self._tcp = Tcp()
-        self._deaf = False  # what comes is no PDUs any more
-        self._reading_paused = False
         self._busy = 0
         self._answer: asyncio.Future[AssociateAccept | AssociateReject] | None = None
-        self._outflow = Outflow()
 
     # --- what the local user asks -----------------------------------------------------------------
 
@@ -178,13 +172,16 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def established(self) -> bool:
         """Whether data can be exchanged."""
+        return self._is_established()
+
+    def _is_established(self) -> bool:
         return self.association.state in _IN_DATA
 
     # --- asyncio.BufferedProtocol -----------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = self._inflow.transport = cast(asyncio.Transport, transport)
         self.address = self._tcp.open(self._transport)
         if self._made is not None:
             self._made(self)
@@ -194,31 +191,15 @@ class Connection(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to receive into."""
         del sizehint
-        return self._framer.get_buffer()
+        return self._inflow.get_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come."""
         self.bytes_received += nbytes
-        if self._deaf:
+        if self._inflow.is_deaf:
             return  # so that the peer gets to read why: closing now could make the network drop our A-ABORT
-        self._framer.received(nbytes)
-        before = self._inbox.progress
-        try:
-            while not self._deaf and (pdu := self._framer.next_pdu()) is not None:
-                self._patience.pdu_is_whole()
-                kind, body = pdu
-                if kind == PduType.P_DATA and self.association.state in _IN_DATA:
-                    for context_id, control, fragment in fragments(body):
-                        self._inbox.feed(context_id, control, fragment)
-                else:
-                    self._on_pdu(kind, body)
-        except PduError as error:
-            self._invalid(error)
-        self._inbox.resume()
-        if self._inbox.progress == before:
-            self._await_next()
-        else:
-            self._watch()
+        self._inflow.received(nbytes)
+        self._take_in()
 
     def eof_received(self) -> bool:
         """The peer will send no more: nothing can be answered to nothing."""
@@ -231,7 +212,7 @@ class Connection(asyncio.BufferedProtocol):
             self.association.on(Event.CLOSED)
         self._patience.stop()
         self._settle()
-        self._transport = None
+        self._transport = self._inflow.transport = None
         self._tcp.close()
         if not self.closed.done():
             self.closed.set_result(None)
@@ -250,6 +231,22 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- events -----------------------------------------------------------------------------------
 
+    def _take_in(self) -> None:
+        if self._transport is None or self._inflow.is_deaf:
+            return
+        before = self._inbox.progress
+        try:
+            if not self._inflow.take(self._is_established, self._patience.pdu_is_whole):
+                asyncio.get_running_loop().call_soon(self._take_in)
+        except PduError as error:
+            self._invalid(error)
+        self._inbox.resume()
+        self._inflow.listen()
+        if self._inbox.progress == before:
+            self._await_next()
+        else:
+            self._watch()
+
     def _on_pdu(self, kind: int, body: memoryview) -> None:
         self._patience.progress()
         event = EVENT_OF_PDU[kind]
@@ -263,7 +260,7 @@ class Connection(asyncio.BufferedProtocol):
     def _invalid(self, error: PduError) -> None:
         self._end(Ending(End.INVALID, error.detail))
         self._apply(self.association.on(Event.INVALID), reason=error.reason)
-        self._stop_listening()
+        self._inflow.ignore()
 
     def _local(self, event: Event, pdu: bytes = b"") -> None:
         self._apply(self.association.on(event), pdu)
@@ -328,12 +325,8 @@ class Connection(asyncio.BufferedProtocol):
             self._answer.set_exception(error)
         self._outflow.unblock()
 
-    def _stop_listening(self) -> None:
-        self._deaf = True
-        self._framer = Framer(0)  # its buffer takes what still comes
-
     def _close(self) -> None:
-        self._stop_listening()
+        self._inflow.ignore()
         if self._transport is None:
             return
         if self._transport.get_write_buffer_size():
@@ -349,12 +342,12 @@ class Connection(asyncio.BufferedProtocol):
         self._await_next()
 
     def _await_next(self) -> None:
-        if self.association.state not in _IN_DATA or self._deaf or self._outflow.is_blocked:
+        if self.association.state not in _IN_DATA or self._inflow.is_deaf or self._outflow.is_blocked:
             return
-        unfinished = self._framer.in_pdu or self._inbox.in_message
-        if self._reading_paused:
+        unfinished = self._inflow.in_pdu or self._inbox.in_message
+        if self._inflow.is_paused:
             self._patience.clear()
-        elif self._framer.in_pdu:
+        elif self._inflow.in_pdu:
             self._patience.await_pdu()
         elif unfinished:
             self._patience.await_rest()
@@ -377,12 +370,5 @@ class Connection(asyncio.BufferedProtocol):
             self._local(Event.ABORT_REQUESTED)
 
     def _waiting_changed(self, waiting: int) -> None:
-        if self._transport is None:
-            return
-        if self._reading_paused and waiting < _RESUME_BELOW:
-            self._reading_paused = False
-            self._transport.resume_reading()
+        if self._inflow.waiting(waiting):
             self._watch()
-        elif not self._reading_paused and waiting > _PAUSE_ABOVE:
-            self._reading_paused = True
-            self._transport.pause_reading()

@@ -23,6 +23,7 @@ from dicomweb_server.dimse.message import Command, CommandField, decode, encode
 from dicomweb_server.dimse.options import DimseOptions, Timeouts
 from dicomweb_server.dimse.pdu import (
     HEADER,
+    PDV_HEADER,
     RELEASE_REQUEST,
     AssociateRequest,
     PduType,
@@ -175,6 +176,12 @@ class Peer:
     def vanish(self) -> None:
         """Cut the connection."""
         self._writer.transport.abort()
+
+
+def pdv(context_id: int, control: int, fragment: bytes, length: int | None = None) -> bytes:
+    """A P-DATA-TF PDU of one value, which may declare a `length` that it has not."""
+    inner = PDV_HEADER.pack(len(fragment) + 2 if length is None else length, context_id, control) + fragment
+    return HEADER.pack(PduType.P_DATA, len(inner)) + inner
 
 
 def store_command(instance_uid: str, *, message_id: int = 1, sop_class_uid: str = CT) -> Command:

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from conformance.patience import until
 from dicomweb_server.dimse.items import APPLICATION_CONTEXT, ProposedContext, UserInformation, item
 from dicomweb_server.dimse.message import Command, CommandField, encode
-from dicomweb_server.dimse.pdu import HEADER, PDV_HEADER, RELEASE_REPLY, AssociateRequest, PduType, encode_request
+from dicomweb_server.dimse.pdu import HEADER, RELEASE_REPLY, AssociateRequest, PduType, encode_request
 from tests.app.dimse_harness import (
     AE_TITLE,
     CT,
@@ -22,6 +22,7 @@ from tests.app.dimse_harness import (
     complaints,
     healthy,
     open_node,
+    pdv,
     store_command,
 )
 from tests.builders import bare_dataset, make_instance
@@ -31,11 +32,6 @@ ABORT_BY_USER = (PduType.ABORT, b"\0\0\0\0")
 
 def abort_by_provider(reason: int) -> tuple[int, bytes]:
     return PduType.ABORT, bytes((0, 0, 2, reason))
-
-
-def pdv(context_id: int, control: int, fragment: bytes, length: int | None = None) -> bytes:
-    inner = PDV_HEADER.pack(len(fragment) + 2 if length is None else length, context_id, control) + fragment
-    return HEADER.pack(PduType.P_DATA, len(inner)) + inner
 
 
 STORE = encode(store_command("1.2.3"))

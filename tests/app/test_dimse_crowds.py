@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from conformance.patience import until
+from conformance.patience import SOON, until
 from dicomweb_server.bootstrap.dimse import dimse_options
+from dicomweb_server.dimse.message import Command, CommandField, encode
 from dicomweb_server.dimse.options import Modality
 from dicomweb_server.dimse.pdu import HEADER, PduType
+from dicomweb_server.dimse.streaming import Inbox
 from dicomweb_server.settings import Settings
-from tests.app.dimse_harness import healthy, needs_dcmtk, open_node, tool, write_files
+from tests.app.dimse_harness import VERIFICATION, healthy, needs_dcmtk, open_node, pdv, store_command, tool, write_files
 from tests.builders import make_instance
 
 
@@ -115,3 +117,40 @@ async def test_one_address_does_not_get_all(tmp_path: Path) -> None:
         assert await healthy(node)
         for peer in peers[1:]:
             peer.vanish()
+
+
+@pytest.mark.parametrize("kind", ["values", "values in a PDU", "echoes"])
+async def test_a_flood_leaves_the_event_loop_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    most = count = total = 0
+    feed = Inbox.feed
+
+    def counted(inbox: Inbox, context_id: int, control: int, fragment: memoryview) -> None:
+        nonlocal most, count, total
+        count, total = count + 1, total + 1
+        most = max(most, count)
+        feed(inbox, context_id, control, fragment)
+
+    monkeypatch.setattr(Inbox, "feed", counted)
+    store = encode(store_command("1.2.3"))
+    small = pdv(3, 0, b"x")
+    together = small[HEADER.size :] * 2000
+    echo = encode(Command(field=CommandField.C_ECHO_RQ, affected_sop_class_uid=VERIFICATION, message_id=1))
+    floods = {
+        "values": pdv(3, 3, store) + small * 2000,
+        "values in a PDU": pdv(3, 3, store) + HEADER.pack(PduType.P_DATA, len(together)) + together,
+        "echoes": pdv(1, 3, echo) * 2001,
+    }
+    async with open_node(tmp_path) as node:
+        peer = await node.peer()
+        await peer.associate()
+        sending = asyncio.create_task(peer.send(floods[kind]))
+        async with asyncio.timeout(SOON):
+            while total < 2001:
+                count = 0
+                await asyncio.sleep(0)
+        await sending
+        peer.vanish()
+        assert await healthy(node)
+    assert most <= 2 * 64  # a turn of ours may fall between two of the connection's
