@@ -16,7 +16,8 @@ from dicomweb_server.services.workitem_events import EventQueue, Report, Workite
 __all__ = ["WEB", "Channel", "WorkitemChannels"]
 
 WEB = "web"
-_MOST_EVENTS = 1000  # for one subscriber
+_MOST_WAITING = 1000  # events for a subscriber who is away
+_MOST_BEHIND = 2000  # and for one who is connected, who has at first what waited
 _MOST_BYTES = 64 << 20  # for all
 _MOST_AWAY = 1000  # subscribers whose events wait until they come back
 _logger = logging.getLogger("dicomweb_server.workitems")
@@ -39,9 +40,9 @@ class Mailbox:
     def __len__(self) -> int:
         return len(self._texts)
 
-    def put(self, text: str) -> bool:
+    def put(self, text: str, most: int) -> bool:
         """Whether there was room for one more."""
-        if len(self._texts) >= _MOST_EVENTS or self._room.free < len(text):
+        if len(self._texts) >= most or self._room.free < len(text):
             return False
         self._room.free -= len(text)
         self._texts.append(text)
@@ -72,7 +73,7 @@ class Channel:
 
     def put(self, text: str) -> None:
         """Have it sent; never waits."""
-        if self.mailbox.put(text):
+        if self.mailbox.put(text, _MOST_BEHIND):
             self._has_news.set()
         else:
             self.overflown.set()
@@ -142,7 +143,7 @@ class WorkitemChannels:
         if mailbox is None:
             mailbox = Mailbox(self._room)
             self._keep(ae_title, mailbox)
-        while not mailbox.put(text):
+        while not mailbox.put(text, _MOST_WAITING):
             if not mailbox:
                 _logger.warning("an event report was dropped", extra={"subscriber": ae_title})
                 break

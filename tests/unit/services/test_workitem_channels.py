@@ -84,7 +84,8 @@ async def test_what_waits_while_a_subscriber_is_away() -> None:
 
 
 async def test_who_does_not_keep_up_is_cut_off_and_loses_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workitem_channels, "_MOST_EVENTS", 3)
+    monkeypatch.setattr(workitem_channels, "_MOST_BEHIND", 3)
+    monkeypatch.setattr(workitem_channels, "_MOST_WAITING", 2)
     posting = Posting()
     channel = posting.channels.open("ANNA")
     await posting.post("1.1", "1.2", "1.3")
@@ -93,7 +94,17 @@ async def test_who_does_not_keep_up_is_cut_off_and_loses_the_oldest(monkeypatch:
     assert channel.overflown.is_set()
     posting.channels.close(channel)
     await posting.post("1.5")
-    assert await told(posting.channels.open("ANNA")) == ["1.2", "1.3", "1.5"]
+    assert await told(posting.channels.open("ANNA")) == ["1.3", "1.5"]
+
+
+async def test_who_was_away_for_long_may_catch_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workitem_channels, "_MOST_WAITING", 2)
+    posting = Posting()
+    await posting.post("1.1", "1.2", "1.3")
+    channel = posting.channels.open("ANNA")
+    await posting.post("1.4")
+    assert not channel.overflown.is_set()
+    assert await told(channel) == ["1.2", "1.3", "1.4"]
 
 
 async def test_bytes_are_bounded_for_all(caplog: pytest.LogCaptureFixture) -> None:
