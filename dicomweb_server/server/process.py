@@ -23,6 +23,7 @@ from dicomweb_server.server.open_files import raise_open_files
 
 _CHECKS_PER_SECOND = 2
 _BACKLOG = 2048
+_PING_SECONDS = 20.0  # between pings of WebSockets, and until the answer has to be here
 _LARGEST_MESSAGE = 4096  # of a client by WebSocket: they have nothing to say
 _M_ARENA_MAX = -8
 _logger = logging.getLogger("dicomweb_server.server")
@@ -74,6 +75,8 @@ def make_server(app: ASGIApp, options: ProcessOptions, on_started: Callable[[], 
         http=cast(Any, functools.partial(Connection, options.gate)),
         ws="none",  # `Connection` knows which
         ws_max_size=_LARGEST_MESSAGE,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,

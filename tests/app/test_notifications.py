@@ -21,6 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 from conformance.patience import SOON, wait_until
 from conformance.workitems import ALL_WORKITEMS, state_change, workitem
 from dicomweb_server.app import Application, create_app
+from dicomweb_server.server import process
 from dicomweb_server.server.connection import ConnectionLimits, Gate
 from dicomweb_server.server.process import DeadlineServer, ProcessOptions, listen, make_server
 from dicomweb_server.services.workitem_channels import WEB, WorkitemChannels
@@ -269,6 +270,15 @@ def _after_handshake(server: Running, sent: bytes) -> bytes:
             while piece := client.recv(65536):
                 found += piece
         return found
+
+
+def test_who_answers_no_ping_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_PING_SECONDS", 0.2)
+    with running(tmp_path) as server, server.open("ALIVE") as alive:
+        found = _after_handshake(server, b"")
+        assert (found[:1], found[6:7]) == (b"\x89", b"\x88")  # a Ping with four bytes, a Close
+        assert alive.ping().wait(SOON)
+        wait_until(lambda: server.channels.count == 1)
 
 
 def test_a_header_that_is_no_handshake_for_long_is_cut(tmp_path: Path) -> None:
