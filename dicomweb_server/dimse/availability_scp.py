@@ -3,7 +3,6 @@
 import uuid
 
 from dicomweb_server.dicom.availability import read_availability
-from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.session import Operation
@@ -27,8 +26,7 @@ async def on_availability(operation: Operation) -> None:
         operation.respond(INVALID_OBJECT_INSTANCE)
         return
     try:
-        data = await operation.whole_dataset(_LARGEST_NOTICE, "notice")
-        told = read_availability(data_set_json(data, operation.context.transfer_syntax))
+        told = read_availability(await operation.document(_LARGEST_NOTICE, "notice"))
     except ServerError as error:
         code = MISSING_ATTRIBUTE if error.reason is Reason.BAD_REQUEST else INVALID_ARGUMENT
         operation.respond(Status(code.code, error.detail))

@@ -2,9 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
-from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.dimse.answers import attribute_list
 from dicomweb_server.dimse.identifiers import CHARACTER_SET
@@ -44,7 +42,8 @@ async def on_n_create(operation: Operation) -> None:
         operation.respond(INVALID_OBJECT_INSTANCE)
         return
     try:
-        await operation.terms.services.performed.begin(instance_uid, await _report(operation))
+        report = await operation.document(_LARGEST_REPORT, "report")
+        await operation.terms.services.performed.begin(instance_uid, report)
     except ServerError as error:
         _refuse(operation, error)
         return
@@ -55,7 +54,7 @@ async def on_n_set(operation: Operation) -> None:
     """A step goes on, or is over."""
     try:
         fixed = await operation.terms.services.performed.change(
-            operation.request.sop_instance_uid, await _report(operation)
+            operation.request.sop_instance_uid, await operation.document(_LARGEST_REPORT, "report")
         )
     except ServerError as error:
         _refuse(operation, error)
@@ -77,11 +76,6 @@ async def on_n_get(operation: Operation) -> None:
     is_complete = all(tag == CHARACTER_SET or f"{tag:08X}" in step.document for tag in asked)
     told = attribute_list(step.document, operation.context.transfer_syntax, asked)
     operation.respond(SUCCESS if is_complete else NOT_SUPPORTED, told)
-
-
-async def _report(operation: Operation) -> dict[str, Any]:
-    data = await operation.whole_dataset(_LARGEST_REPORT, "report")
-    return data_set_json(data, operation.context.transfer_syntax)
 
 
 def _refuse(operation: Operation, error: ServerError) -> None:

@@ -100,7 +100,7 @@ class Reports:
             message_id=exchange.next_message_id(),
             event_type_id=report.event_type_id,
         )
-        pieces = [report.dataset(context.transfer_syntax)]
+        pieces = [await asyncio.to_thread(report.dataset, context.transfer_syntax)]
         try:
             outgoing = exchange.outgoing(context.context_id, command, pieces)
             async with exchange.turn() as turn:

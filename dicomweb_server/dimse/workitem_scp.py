@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.scheduled import text_of
 from dicomweb_server.dicom.workitem import (
     FILTERED_WORKITEMS,
@@ -173,8 +172,7 @@ async def _information(operation: Operation) -> dict[str, Any]:
     """The data set of a request, an empty one if there is none."""
     if operation.data is None:
         return {}
-    data = await operation.whole_dataset(_LARGEST, "data set")
-    return data_set_json(data, operation.context.transfer_syntax)
+    return await operation.document(_LARGEST, "data set")
 
 
 async def _identifier(operation: Operation) -> Identifier:

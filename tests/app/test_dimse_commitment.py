@@ -1,6 +1,7 @@
 """Storage commitment: asked by pynetdicom, verified by the bytes, reported on its association or on one of ours."""
 
 import asyncio
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from conformance.commitment import COMMITMENT_INSTANCE, Report, Reports, request
 from conformance.patience import SOON, until
 from conformance.peer import listening
 from conformance.server import free_port
+from dicomweb_server.dimse import commitment_scp
+from dicomweb_server.dimse.commitment import CommitmentRequest, read_request
 from dicomweb_server.dimse.contexts import STORAGE_COMMITMENT, Service
 from dicomweb_server.dimse.options import ApplicationEntity, Modality
 from tests.app.dimse_harness import AE_TITLE, Node, open_node
@@ -91,6 +94,23 @@ async def test_reported_on_the_same_association(tmp_path: Path) -> None:
         assert report.TransactionUID == transaction
         assert uids(report.ReferencedSOPSequence) == {each.SOPInstanceUID for each in stored}
         assert "FailedSOPSequence" not in report
+
+
+async def test_a_request_is_read_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def read(data: bytes, transfer_syntax_uid: str) -> CommitmentRequest:
+        threads.append(threading.current_thread())
+        return read_request(data, transfer_syntax_uid)
+
+    monkeypatch.setattr(commitment_scp, "read_request", read)
+    async with open_node(tmp_path) as node:
+        stored = await fill(node, *study())
+        status, report = await asyncio.to_thread(ask, node.port, action("1.2.3.4", stored))
+        assert status == 0
+        assert report is not None
+    (thread,) = threads
+    assert thread is not threading.main_thread()
 
 
 async def test_what_is_not_there_or_not_that_or_damaged(tmp_path: Path) -> None:

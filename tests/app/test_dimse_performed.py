@@ -1,15 +1,19 @@
 """Modality performed procedure steps: pynetdicom reports, the server keeps, and says what it cannot take."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, build_context
 
+from dicomweb_server.dicom.data_set_json import data_set_json
+from dicomweb_server.dimse import session
 from dicomweb_server.dimse.contexts import PERFORMED_STEP, PERFORMED_STEP_RETRIEVE
 from dicomweb_server.services.modalities import Service
 from tests.app.dimse_harness import AE_TITLE, open_node
@@ -64,6 +68,20 @@ async def test_a_step_from_beginning_to_end(tmp_path: Path) -> None:
             (scheduled.StudyInstanceUID, "S1")
         ]
         assert [each.instance_uid for each in await node.services.performed.steps(10)] == [uid]
+
+
+async def test_a_report_is_read_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def read(data: bytes, transfer_syntax_uid: str) -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        return data_set_json(data, transfer_syntax_uid)
+
+    monkeypatch.setattr(session, "data_set_json", read)
+    async with open_node(tmp_path) as node:
+        assert await told(node.port, created(report(item()), generate_uid())) == [0x0000]
+    (thread,) = threads
+    assert thread is not threading.main_thread()
 
 
 async def test_what_survives_a_restart(tmp_path: Path) -> None:
