@@ -1,98 +1,17 @@
 """The command as a user meets it: a process, its exit code, what it says."""
 
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from conformance.patience import wait_until
 from conformance.server import free_port
 from dicomweb_server import __version__
-from tests.builders import make_instance
-
-_FREE_PORTS = {"DICOMWEB_SERVER_HTTP_PORT": "0", "DICOMWEB_SERVER_DIMSE_PORT": "0"}
-COMMAND = [sys.executable, "-m", "dicomweb_server"]
-
-
-def run(*words: str | Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *map(str, words)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**_clean_environment(), **_FREE_PORTS, **environment},
-        check=False,
-    )
-
-
-def _clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("DICOMWEB_SERVER_")}
-
-
-class Serving:
-    """A server process."""
-
-    def __init__(self, data: Path, *words: str, environment: Mapping[str, str] | None = None) -> None:
-        self.http, self.dimse = free_port(), free_port()
-        ports = ["--http-port", str(self.http), "--dimse-port", str(self.dimse)]
-        self.process = subprocess.Popen(
-            [*COMMAND, "serve", "--data", str(data), *ports, *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**_clean_environment(), **(environment or {})},
-        )
-        self.said = ""
-
-    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read()
-
-    def wait(self) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                self.get("/healthz/live")
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise AssertionError(f"no answer: {self.stop()}")
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        if not self.said:
-            self.said = "".join(self.process.communicate(timeout=90))
-        return self.process.returncode
-
-
-@contextmanager
-def serving(data: Path, *words: str, environment: Mapping[str, str] | None = None) -> Iterator[Serving]:
-    server = Serving(data, *words, environment=environment)
-    try:
-        server.wait()
-        yield server
-    finally:
-        server.stop()
+from tests.app.command import Serving, run, serving
 
 
 def test_version_and_help() -> None:
@@ -202,110 +121,6 @@ def test_logs_and_metrics_have_no_identifiers(tmp_path: Path) -> None:
     for text in (server.said, metrics):
         assert "SECRET" not in text
         assert "999.999.42" not in text  # two points: no figure of the metrics can look like it
-
-
-def samples(folder: Path) -> None:
-    """Three instances, of which one is in a ZIP and one is there twice, and two files that are not DICOM."""
-    first, second, third = (make_instance(number=number) for number in (1, 2, 3))
-    (folder / "deep/er").mkdir(parents=True)
-    (folder / "one.dcm").write_bytes(first)
-    (folder / "deep/er/copy").write_bytes(first)
-    (folder / "deep/two").write_bytes(second)
-    (folder / "README.txt").write_text("not DICOM")
-    with zipfile.ZipFile(folder / "more.zip", "w") as archive:
-        archive.writestr("../three", third)
-        archive.writestr("picture.png", b"\x89PNG")
-
-
-def test_import_stores_skips_and_says_so(tmp_path: Path) -> None:
-    samples(tmp_path / "in")
-    data = tmp_path / "data"
-    answer = run("import", "--data", data, tmp_path / "in")
-    assert answer.stdout == "3 stored, 1 stored already, 2 skipped (not DICOM), 0 failed\n", answer.stderr
-    assert (answer.returncode, answer.stderr) == (0, "")
-    again = run("import", "--data", data, tmp_path / "in")
-    assert again.stdout == "0 stored, 4 stored already, 2 skipped (not DICOM), 0 failed\n"
-    with serving(data) as server:
-        assert len(json.loads(server.get("/dicom-web/instances")[1])) == 3
-
-
-def test_import_names_what_failed_and_why(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    whole = make_instance()
-    (tmp_path / "in/cut.dcm").write_bytes(whole[: len(whole) // 2])
-    (tmp_path / "in/whole.dcm").write_bytes(whole)
-    answer = run("import", "--data", tmp_path / "data", tmp_path / "in")
-    assert answer.returncode == 1
-    assert answer.stdout == "1 stored, 0 stored already, 0 skipped (not DICOM), 1 failed\n"
-    assert answer.stderr.startswith(f"{tmp_path}/in/cut.dcm: ")
-
-
-def blobs_of(data: Path) -> list[Path]:
-    return sorted((data / "blobs").rglob("*.dcm"))
-
-
-def test_check_finds_and_repairs(tmp_path: Path) -> None:
-    samples(tmp_path / "in")
-    data = tmp_path / "data"
-    run("import", "--data", data, tmp_path / "in")
-    sound = run("check", "--data", data, "--digests")
-    assert sound.returncode == 0, sound.stderr
-    assert sound.stdout == f"3 instances in the index, 3 files in {data}/blobs\neverything agrees\n"
-    first, second, _ = blobs_of(data)
-    first.unlink()
-    second.write_bytes(second.read_bytes()[:-1] + b"!")
-    found = run("check", "--data", data, "--digests")
-    assert found.returncode == 1
-    assert f"1 instances without a file:\n  {first.stem}\n1 files that are damaged:\n  {second.stem}" in found.stdout
-    repaired = run("check", "--data", data, "--repair")
-    assert (repaired.returncode, repaired.stderr) == (0, "")
-    assert run("check", "--data", data).stdout.endswith("everything agrees\n")
-
-
-def test_reindex_makes_the_index_anew(tmp_path: Path) -> None:
-    samples(tmp_path / "in")
-    data = tmp_path / "data"
-    run("import", "--data", data, tmp_path / "in")
-    (data / "index.db").write_bytes(b"no database at all")
-    refused = run("check", "--data", data)
-    assert refused.returncode == 3
-    assert "Traceback" not in refused.stderr
-    made = run("reindex", "--data", data)
-    assert (made.returncode, made.stdout) == (0, "3 files: 3 instances, 0 attachments, 0 duplicates\n"), made.stderr
-    (aside,) = data.glob("index.db.*Z")
-    assert aside.read_bytes() == b"no database at all"
-    assert run("check", "--data", data).returncode == 0
-    with serving(data) as server:
-        assert len(json.loads(server.get("/dicom-web/instances")[1])) == 3
-
-
-def test_reindex_goes_on_after_an_interruption(tmp_path: Path) -> None:
-    samples(tmp_path / "in")
-    data = tmp_path / "data"
-    run("import", "--data", data, tmp_path / "in")
-    (data / "rebuilding").touch()
-    refused = run("serve", "--data", data)
-    assert refused.returncode == 3
-    assert "run `reindex` again" in refused.stderr
-    made = run("reindex", "--data", data)
-    assert made.stdout == "3 files: 3 instances, 0 attachments, 0 duplicates\n"
-    assert not list(data.glob("index.db.*Z"))
-    assert run("check", "--data", data).returncode == 0
-
-
-def test_killed_server_starts_again_and_leaves_nothing(tmp_path: Path) -> None:
-    samples(tmp_path / "in")
-    data = tmp_path / "data"
-    run("import", "--data", data, tmp_path / "in")
-    with serving(data) as server:
-        server.stop(signal.SIGKILL)
-    known = blobs_of(data)[0]
-    stray = known.with_name(known.stem[:-6] + "000000.dcm")
-    stray.write_bytes(b"half an instance")
-    with serving(data) as server:
-        assert len(json.loads(server.get("/dicom-web/instances")[1])) == 3
-        wait_until(lambda: not stray.exists())
-    assert run("check", "--data", data).returncode == 0
 
 
 def test_openapi_and_conformance_are_of_the_configuration() -> None:
