@@ -54,7 +54,8 @@ class Connection(asyncio.BufferedProtocol):
         self.address = ""
         self.bytes_received = 0
         self.bytes_sent = 0
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()  # which is a system call each time
+        self.closed: asyncio.Future[None] = self._loop.create_future()
         self._requested = requested
         self._made = made
         self._ended = ended
@@ -84,7 +85,7 @@ class Connection(asyncio.BufferedProtocol):
 
     async def request(self, request: AssociateRequest) -> AssociateAccept | AssociateReject:
         """Ask for an association; AssociationLostError if there is no answer."""
-        self._answer = asyncio.get_running_loop().create_future()
+        self._answer = self._loop.create_future()
         self._local(Event.CONNECTED, encode_request(request))
         self._patience.wait(self.timeouts.association, "an answer to the association request")
         return await self._answer
@@ -236,8 +237,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         before = self._inbox.progress
         try:
-            if not self._inflow.take(self._is_established, self._patience.pdu_is_whole):
-                asyncio.get_running_loop().call_soon(self._take_in)
+            if not self._inflow.take(self._loop.time(), self._is_established, self._patience.pdu_is_whole):
+                self._loop.call_soon(self._take_in)
         except PduError as error:
             self._invalid(error)
         self._inbox.resume()

@@ -11,6 +11,7 @@ from dicomweb_server.dimse.framing import Framer
 from dicomweb_server.dimse.pdu import PduType, fragments
 
 _AT_ONCE = 64  # values of P-DATA PDUs in a turn of the loop; a read of a real sender brings less than ten
+_TURN = 0.005  # seconds; uvloop's time stands still within a turn, in which it reads a connection many times
 _PAUSE_ABOVE = 1 << 20  # bytes that wait for a handler
 _RESUME_BELOW = 256 * 1024
 _NOTHING: Iterator[tuple[int, int, memoryview]] = iter(())
@@ -33,6 +34,8 @@ class Inflow:
         self._take_value = take_value
         self._take_pdu = take_pdu
         self._values = _NOTHING  # of the last PDU, as far as they are not taken in
+        self._left = 0  # of what may be taken in within this turn
+        self._turn = -_TURN  # when it began
         self._is_behind = False
         self._is_full = False
 
@@ -49,17 +52,18 @@ class Inflow:
         """Whether there is anything that is not taken in."""
         return self._framer.in_pdu
 
-    def take(self, is_established: Callable[[], bool], pdu_is_whole: Callable[[], None]) -> bool:
+    def take(self, now: float, is_established: Callable[[], bool], pdu_is_whole: Callable[[], None]) -> bool:
         """Take in what is there; False if some is left for the loop's next turn. PduError for what is invalid."""
+        if self._is_behind or now - self._turn >= _TURN:
+            self._left, self._turn = _AT_ONCE, now
         self._is_behind = False
         if not is_established():
             self._values = _NOTHING
-        left = _AT_ONCE
         while not self.is_deaf:
             for value in self._values:
                 self._take_value(*value)
-                left -= 1
-                if left <= 0:
+                self._left -= 1
+                if self._left <= 0:
                     self._is_behind = True
                     return False
             pdu = self._framer.next_pdu()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.origin import Origin
+from dicomweb_server.dicom.uids import is_valid_uid
 from dicomweb_server.dimse.advance import Advance
 from dicomweb_server.dimse.association import Role
 from dicomweb_server.dimse.commitment import CommitmentRequest
@@ -270,4 +271,5 @@ class Session:
 
 
 def _uids(request: Command) -> dict[str, str]:
-    return {"sop_class": request.sop_class_uid[:64], "sop_instance": request.sop_instance_uid[:64]}
+    uids = {"sop_class": request.sop_class_uid, "sop_instance": request.sop_instance_uid}
+    return {name: uid if is_valid_uid(uid) or not uid else "ill-formed" for name, uid in uids.items()}

@@ -146,3 +146,13 @@ async def test_why_an_instance_was_refused_is_told_to_the_end(tmp_path: Path, ca
         await peer.release()
     whole = "SeriesInstanceUID (0020,000E) is ill-formed: expected at most 64 digits and dots"
     assert len(lines_with(caplog, "operation refused", "C-STORE", "A900H", f"'detail': '{whole}'")) == 1
+
+
+async def test_what_is_no_uid_is_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with open_node(tmp_path) as node:
+        peer = await node.peer()
+        await peer.associate()
+        await peer.command(3, store_command("Secret^Sarah"), bare_dataset(make_instance(**SECRET)))
+        assert (await peer.response()).status == 0xA900
+        await peer.release()
+    assert len(lines_with(caplog, "operation refused", "C-STORE", "A900H", "'sop_instance': 'ill-formed'")) == 1

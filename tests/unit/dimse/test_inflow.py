@@ -43,8 +43,8 @@ class Peer:
         self.inflow.get_buffer()[: len(data)] = data
         self.inflow.received(len(data))
 
-    def take(self) -> bool:
-        is_all = self.inflow.take(lambda: self.established, lambda: None)
+    def take(self, now: float = 0.0) -> bool:
+        is_all = self.inflow.take(now, lambda: self.established, lambda: None)
         self.inflow.listen()
         return is_all
 
@@ -78,6 +78,21 @@ def test_what_a_sender_brings_is_taken_in_at_once() -> None:
     assert peer.take()
     assert peer.taken == [b"command", b"data", b"more data", PduType.RELEASE_RQ]
     assert peer.transport.said == []
+
+
+def test_many_reads_in_a_turn() -> None:
+    peer = Peer()
+    for number in range(_AT_ONCE - 1):
+        peer.send(values(b"%d" % number))
+        assert peer.take(now=1.0)
+    peer.send(values(b"too much", b"for this turn"))
+    assert not peer.take(now=1.0)
+    assert peer.taken[-1] == b"too much"
+    assert peer.take(now=1.0)  # the next one, however soon it is
+    for number in range(2 * _AT_ONCE):
+        peer.send(values(b"%d" % number))
+        assert peer.take(now=2.0 + number)
+    assert peer.transport.said == ["pause", "resume"]
 
 
 def test_what_is_left_of_an_association_that_has_ended_is_dropped() -> None:
