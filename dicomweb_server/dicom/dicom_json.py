@@ -8,6 +8,7 @@ from dicomweb_server.dicom.same_series import BySeries, Key, series_of
 from dicomweb_server.dicom.stencil import Alike, Stencil
 from dicomweb_server.dicom.stencil_cutting import Sample, compared, cut, sampled
 
+_LONGEST = 1 << 17  # bytes of the JSON of what is remembered
 _SAMPLES: BySeries[Sample] = BySeries()
 _STENCILS: BySeries[Stencil] = BySeries()
 
@@ -31,13 +32,14 @@ def read_json(header: Header, extra: frozenset[int] = frozenset()) -> tuple[byte
     """The DICOM JSON object of an opened instance, and what was gathered on the way. `extra`: tags indexed as well."""
     data_set = start_reading(header, extra)
     data_set.read(header.start, header.end, open_ended=False)
-    if data_set.in_order and header.encoding.little_endian:
+    json = data_set.json()
+    if data_set.in_order and header.encoding.little_endian and len(json) <= _LONGEST:
         series = series_of(header.buffer, header.start)
         before = None if series is None else _SAMPLES.get((series, extra))
         sample = sampled(header, data_set, before)
         if series is not None and sample is not None and sample is not before:
             _know((series, extra), sample)
-    return data_set.json(), data_set.reading
+    return json, data_set.reading
 
 
 def _know(key: Key, sample: Sample) -> Stencil | None:

@@ -6,7 +6,7 @@ from dicomweb_server.dicom.encoding import Buffer
 
 _SERIES_INSTANCE_UID = b"\x20\0\x0e\0"
 _SEARCHED = 1 << 16  # bytes in which the series is looked for
-_MAX_SERIES = 100
+_MAX_SERIES = 64
 
 Known = TypeVar("Known")
 Key = tuple[bytes, frozenset[int]]  # what tells the series, and the extra tags that are indexed

@@ -25,4 +25,4 @@ def test_few_series_are_remembered() -> None:
     assert known.get((b"999", frozenset())) == 999
     assert known.get((b"999", frozenset({1}))) is None
     assert known.get((b"1", frozenset())) is None
-    assert len(known._recent) + len(known._older) <= 200
+    assert len(known._recent) + len(known._older) <= 128

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dicomweb_server.dicom import dicom_json
 from dicomweb_server.dicom.dicom_json import read_alike
 from dicomweb_server.dicom.instance import parse_instance
 from dicomweb_server.dicom.record import ParsedInstance
@@ -212,6 +213,25 @@ def test_what_changes_the_meaning_of_others_is_no_hole(uid: str, tag: int, vr: s
         is_hole = tag == 0x00280010 or (tag == 0x00090010 and uid == EXPLICIT_LITTLE_UID)
         assert fits(data) is (is_hole and number > 1)
         assert result(data) == fresh(data)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [encoded(0x00410000 + n, "LO", b"") for n in range(0x1000, 0x1400)],
+        [encoded(0x00411001, "UT", b"X" * 70_000)],
+        [encoded(0x00411001, "UT", b"\1" * 30_000)],
+    ],
+    ids=["elements", "bytes", "JSON"],
+)
+def test_nothing_is_kept_of_what_is_large(more: list[bytes]) -> None:
+    for number in range(1, 5):
+        made = elements(EXPLICIT_LITTLE_UID, number)
+        made[-2:-2] = more
+        data = instance(EXPLICIT_LITTLE_UID, number, made)
+        assert not fits(data)
+        assert result(data) == fresh(data)
+    assert not dicom_json._SAMPLES._recent
 
 
 @pytest.mark.parametrize("uid", [EXPLICIT_LITTLE_UID, IMPLICIT_LITTLE_UID])
