@@ -5,7 +5,11 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from dicomweb_server.errors import Reason, ServerError
+
+LARGEST_PAGE = 16 << 20  # bytes of JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +23,22 @@ class DocumentPage:
 async def document_page(
     batches: AsyncGenerator[list[Mapping[str, Any]], None], offset: int, limit: int
 ) -> DocumentPage:
-    """At most `limit` of what is found, after `offset` others; ServerError(TOO_LARGE) says that the search was cut."""
-    found: list[Mapping[str, Any]] = []
+    """At most `limit` of what is found, and not too many bytes, after `offset` others.
+
+    ServerError(TOO_LARGE) of the search says that it was cut.
+    """
+    found, size = list[Mapping[str, Any]](), 0
     try:
         async with aclosing(batches):
             async for batch in batches:
-                found += batch[offset:]
+                for document in batch[offset:]:
+                    size += len(orjson.dumps(document))
+                    if len(found) == limit or (found and size > LARGEST_PAGE):
+                        return DocumentPage(found, is_more=True)
+                    found.append(document)
                 offset = max(0, offset - len(batch))
-                if len(found) > limit:
-                    break
     except ServerError as error:
         if error.reason is not Reason.TOO_LARGE:
             raise
-        return DocumentPage(found[:limit], is_more=True)
-    return DocumentPage(found[:limit], len(found) > limit)
+        return DocumentPage(found, is_more=True)
+    return DocumentPage(found, is_more=False)

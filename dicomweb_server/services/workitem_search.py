@@ -10,10 +10,10 @@ from dicomweb_server.dicom.matching import matches
 from dicomweb_server.dicom.query import Match, MatchKind, Query
 from dicomweb_server.dicom.workitem import KEYS, START, Document
 from dicomweb_server.ports.workitems import Workitem, WorkitemFilter, Workitems
-from dicomweb_server.services.document_page import DocumentPage
+from dicomweb_server.services.document_page import LARGEST_PAGE, DocumentPage
 
 _BATCH = 200  # workitems that are looked at in one go
-_LARGEST_BATCH, _LARGEST_PAGE = 8 << 20, 16 << 20  # bytes of their JSON
+_LARGEST_BATCH = 8 << 20  # bytes of their JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class WorkitemFinder:
             async for batch in batches:
                 for each in batch[offset:]:
                     size += each.size
-                    if len(found) == limit or (found and size > _LARGEST_PAGE):
+                    if len(found) == limit or (found and size > LARGEST_PAGE):
                         return DocumentPage(found, is_more=True)
                     found.append(each.document)
                 offset = max(0, offset - len(batch))

@@ -131,7 +131,7 @@ async def test_large_workitems_are_looked_at_a_few_at_a_time(service: Watched, m
         await service.create(document(workitem(ScheduledProcedureStepStartDateTime=start)), uid)
     (size,) = {each.size for each in await service._workitems.workitems(uids, 1 << 30)}
     monkeypatch.setattr(workitem_search, "_LARGEST_BATCH", 3 * size)
-    monkeypatch.setattr(workitem_search, "_LARGEST_PAGE", 4 * size)
+    monkeypatch.setattr(workitem_search, "LARGEST_PAGE", 4 * size)
     batches = [[each["00080018"]["Value"][0] for each in batch] async for batch in service.search(WorkitemSearch())]
     assert batches == [uids[:3], uids[3:6], uids[6:]]
     for offset, limit, expected, is_more in (
@@ -140,7 +140,7 @@ async def test_large_workitems_are_looked_at_a_few_at_a_time(service: Watched, m
     ):  # fmt: skip
         page = await service.page(WorkitemSearch(), offset, limit)
         assert ([each["00080018"]["Value"][0] for each in page.documents], page.is_more) == (expected, is_more)
-    monkeypatch.setattr(workitem_search, "_LARGEST_PAGE", size - 1)
+    monkeypatch.setattr(workitem_search, "LARGEST_PAGE", size - 1)
     assert len((await service.page(WorkitemSearch(), 0, 9)).documents) == 1
     assert await service._workitems.workitems(["1.1", uids[0], "1.0"], 0) != []
     assert await service._workitems.workitems(["1.1"], 0) == []
