@@ -86,6 +86,11 @@ _CHOICES: tuple[tuple[str, str], ...] = (
         "Instances of no patient (PS3.18 chapter 12)",
         "all five categories, up to 64 MB each; as a file unless Accept names DICOM JSON or XML",
     ),
+    (
+        "Frames as new instances (PS3.4 §Y.3.3)",
+        "the same UID for the same frames; private attributes are left out; nothing is made of videos, tiles without"
+        " positions and frames that are described relative to others",
+    ),
     ("One data set as `application/dicom+json`", "an object; as a request also an array with one object"),
     ("Preamble (PS3.10 §7.1)", "cleared on receipt unless it is that of a TIFF file: setting `preamble`"),
 )

@@ -35,7 +35,9 @@ from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.edits import EditService
 from dicomweb_server.services.exports import ExportService
+from dicomweb_server.services.frame_extraction import FrameExtractionService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService, OnDuplicate, Preamble
+from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.maintenance import MaintenanceService
 from dicomweb_server.services.modalities import Modalities
 from dicomweb_server.services.non_patient import NonPatientService
@@ -173,6 +175,7 @@ def _services(
         retrieve=retrieve,
         pixels=pixel_service,
         transcoding=transcoding,
+        extraction=FrameExtractionService(blobs, workers, pixel_service),
         rendering=RenderingService(retrieve, blobs, workers, pixel_service, store.derived),
         delete=DeleteService(blobs, index, derived=(store.derived, store.transcoded)),
         modalities=modalities,
@@ -190,19 +193,21 @@ def _services(
         exports=ExportService(store.exports, is_kept=settings.log_exports),
         peers=known_peers(settings),
         dicomweb_servers=known_servers(settings),
-        availability=AvailabilityService(
-            jobs,
-            modalities,
-            retrieve,
-            settings.fetch_available,
-            ae_title=settings.ae_title,
-            by_get=settings.retrieve_method == "get",
-        ),
+        availability=_availability(settings, jobs, modalities, retrieve),
         worklist=worklist_service(settings, store, jobs),
         performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward, settings.mpps_notify)),
         workitems=workitems,
         workitem_channels=WorkitemChannels(workitems.events),
         queries=Queries(settings.kept_queries),
+    )
+
+
+def _availability(
+    settings: Settings, jobs: JobService, modalities: Modalities, retrieve: RetrieveService
+) -> AvailabilityService:
+    by_get = settings.retrieve_method == "get"
+    return AvailabilityService(
+        jobs, modalities, retrieve, settings.fetch_available, ae_title=settings.ae_title, by_get=by_get
     )
 
 

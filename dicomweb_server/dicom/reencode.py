@@ -5,7 +5,7 @@ Touches no pixels but to swap their bytes; what codecs made of them comes from o
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dicomweb_server.dicom.byte_order import swap, word_size
@@ -105,11 +105,14 @@ _NO_CHANGES: Changes = {}
 class InnerChanges:
     """`values`: by tag, what becomes of a value in items of sequences, at any depth.
 
-    `items`: by the tag of a sequence of the top level, what changes in each of its items.
+    By the tag of a sequence of the top level, `items`: what changes in each of its items; `kept`: those that stay, from
+    0; `added`: further ones, as bytes in the target's encoding.
     """
 
     values: Mapping[int, Callable[[bytes], bytes]] = field(default_factory=dict)
     items: Mapping[int, Changes] = field(default_factory=dict)
+    kept: Mapping[int, Collection[int]] = field(default_factory=dict)
+    added: Mapping[int, bytes] = field(default_factory=dict)
 
 
 _NO_INNER_CHANGES = InnerChanges()
@@ -257,7 +260,10 @@ class _Writer:
         self._tail += self._head(element.tag, "SQ", UNDEFINED)
         length_at = self._tail, len(self._tail) - 4, self.size
         inner = self._inner.items.get(element.tag, _NO_CHANGES) if depth == 0 else _NO_CHANGES
-        for start, end in items(self._source, element, encoding, depth=depth):
+        kept = self._inner.kept.get(element.tag) if depth == 0 else None
+        for number, (start, end) in enumerate(items(self._source, element, encoding, depth=depth)):
+            if kept is not None and number not in kept:
+                continue
             self._tail += self._item_head(UNDEFINED)
             item_length_at = self._tail, len(self._tail) - 4, self.size
             around, self._changes = self._changes, dict(sorted(inner.items()))
@@ -267,6 +273,8 @@ class _Writer:
                 self._tail += self._item_delimiter
             else:
                 self._set_length(*item_length_at)
+        if depth == 0:
+            self._tail += self._inner.added.get(element.tag, b"")
         if element.defined:
             self._set_length(*length_at)
         else:

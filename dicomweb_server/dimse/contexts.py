@@ -20,6 +20,7 @@ from dicomweb_server.services.modalities import Service
 
 __all__ = [
     "ASKED",
+    "COMPOSITE_ROOT",
     "GET_WITHOUT_BULK_DATA",
     "MODALITY_WORKLIST",
     "NON_PATIENT_MODELS",
@@ -51,6 +52,7 @@ VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"  # Push Model
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"  # Information Model, C-FIND
 GET_WITHOUT_BULK_DATA = "1.2.840.10008.5.1.4.1.2.5.3"  # Composite Instance Retrieve Without Bulk Data (PS3.4 annex Z)
+COMPOSITE_ROOT = frozenset(f"1.2.840.10008.5.1.4.1.2.4.{last}" for last in (2, 3))  # also of frames (PS3.4 annex Y)
 PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"  # N-CREATE, N-SET
 PERFORMED_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.4"  # N-GET
 PERFORMED_STEP_NOTIFICATION = "1.2.840.10008.3.1.2.3.5"  # N-EVENT-REPORT
@@ -104,7 +106,7 @@ _QUERY_SERVICES = {"1": Service.FIND, "2": Service.MOVE, "3": Service.GET}
 # The levels that a query/retrieve SOP class has, from the top down (PS3.4 §C.6).
 QUERY_LEVELS: Mapping[str, tuple[Level, ...]] = {
     f"{model}.{last}": levels for model, levels in _INFORMATION_MODELS.items() for last in _QUERY_SERVICES
-} | {GET_WITHOUT_BULK_DATA: (Level.INSTANCE,)}
+} | dict.fromkeys((GET_WITHOUT_BULK_DATA, *sorted(COMPOSITE_ROOT)), (Level.INSTANCE,))
 
 _ROOT = "1.2.840.10008.5.1.4"
 # Information models of instances of no patient (PS3.4 annexes U, X, BB, HH, II, JJ): their root, the last

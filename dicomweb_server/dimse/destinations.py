@@ -12,7 +12,7 @@ from dicomweb_server.dimse.outgoing import proposals
 from dicomweb_server.dimse.pool import AssociationPool, Proposal
 from dicomweb_server.dimse.scu import RequestedAssociation, ServiceUser
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations
-from dicomweb_server.services.non_patient import Sendable
+from dicomweb_server.services.sendable import Sendable
 
 
 class Destinations:

@@ -13,8 +13,8 @@ from dicomweb_server.dicom.uids import (
     transfer_syntax,
 )
 from dicomweb_server.dimse.negotiation import NATIVE, Context
-from dicomweb_server.services.non_patient import Sendable
 from dicomweb_server.services.retrieve import StoredInstance
+from dicomweb_server.services.sendable import Sendable
 
 WRITABLE = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 # What is sent in rather than not at all; compressing without losses, only what has pixels.

@@ -9,8 +9,9 @@ from functools import partial
 
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.answers import failed_list
-from dicomweb_server.dimse.contexts import GET_WITHOUT_BULK_DATA, NON_PATIENT_MODELS, QUERY_LEVELS
+from dicomweb_server.dimse.contexts import COMPOSITE_ROOT, GET_WITHOUT_BULK_DATA, NON_PATIENT_MODELS, QUERY_LEVELS
 from dicomweb_server.dimse.fallback import NOTHING, fetched
+from dicomweb_server.dimse.frame_scp import FRAME_LEVEL, extracted_frames
 from dicomweb_server.dimse.identifiers import agreed_rules
 from dicomweb_server.dimse.move_later import move_later
 from dicomweb_server.dimse.non_patient_scp import named_non_patient
@@ -21,8 +22,8 @@ from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import CANCELLED, PENDING, SUCCESS, Status, query_status, unknown_destination
 from dicomweb_server.dimse.sub_operations import Originator, Sender, SubOperations, Tally
 from dicomweb_server.errors import ServerError
-from dicomweb_server.services.non_patient import Sendable
 from dicomweb_server.services.retrieve import Scope
+from dicomweb_server.services.sendable import Sendable
 
 
 async def on_c_get(operation: Operation) -> None:
@@ -64,7 +65,7 @@ async def on_c_move(operation: Operation) -> None:
         modality = replace(modality, local_ae_title=terms.options.local_ae_title)
     try:
         scopes, operations = await _sub_operations(operation)
-        if not terms.options.synchronous_move and operation.context.abstract_syntax not in NON_PATIENT_MODELS:
+        if not terms.options.synchronous_move and scopes is not None:
             if operations.instances:
                 await move_later(operation, name, modality, scopes, len(operations.instances))
             operation.respond(SUCCESS, completed=len(operations.instances), failed=0, warning=0)
@@ -78,12 +79,14 @@ async def on_c_move(operation: Operation) -> None:
     _finish(operation, operations.tally)
 
 
-async def _sub_operations(operation: Operation) -> tuple[Sequence[Scope], SubOperations]:
-    """What is named, and what is to be done for it."""
+async def _sub_operations(operation: Operation) -> tuple[Sequence[Scope] | None, SubOperations]:
+    """What is named, None where no job could send it later; and what is to be done for it."""
     terms, abstract_syntax = operation.terms, operation.context.abstract_syntax
     identifier = await requested_identifier(operation)
     if abstract_syntax in NON_PATIENT_MODELS:
-        return (), _to_be_sent(operation, await named_non_patient(operation, identifier))
+        return None, _to_be_sent(operation, await named_non_patient(operation, identifier))
+    if abstract_syntax in COMPOSITE_ROOT and identifier.level == FRAME_LEVEL:
+        return None, _to_be_sent(operation, await extracted_frames(operation, identifier))
     rules = agreed_rules(terms.extended.get(abstract_syntax, b""))
     naming = partial(
         named_scopes,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dicomweb_server.dicom.frame_choice import FrameProblem, FrameProblemError
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.ingest import IngestOutcome
 from dicomweb_server.services.ingest import Status as IngestStatus
@@ -100,6 +101,16 @@ _QUERY: Mapping[Reason, int] = dict.fromkeys(Reason, 0xC000) | {
 }
 
 
+# C-MOVE and C-GET of frames (PS3.4 §Y.4).
+_FRAMES: Mapping[FrameProblem, int] = {
+    FrameProblem.NONE_FOUND: 0xAA00,
+    FrameProblem.NO_NEW_OBJECT: 0xAA01,
+    FrameProblem.NOT_EXTRACTED: 0xAA02,
+    FrameProblem.NOT_TIMED: 0xAA03,
+    FrameProblem.INVALID: 0xAA04,
+}
+
+
 def store_status(reason: Reason, detail: str = "") -> Status:
     """Why an instance was not stored (PS3.4 table B.2-1)."""
     return Status(_STORE[reason], detail or reason.value)
@@ -126,6 +137,8 @@ def unknown_destination(ae_title: str) -> Status:
 
 def query_status(error: ServerError) -> Status:
     """Why a C-FIND, C-MOVE or C-GET failed (PS3.4 tables C.4-1 to C.4-3)."""
+    if isinstance(error, FrameProblemError):
+        return Status(_FRAMES[error.problem], error.detail)
     return Status(_QUERY[error.reason], error.detail)
 
 

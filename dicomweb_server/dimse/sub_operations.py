@@ -18,7 +18,7 @@ from dicomweb_server.errors import ServerError
 from dicomweb_server.services import Services
 from dicomweb_server.services.contents import WHOLE_SIZE, Content
 from dicomweb_server.services.modalities import Originator, Transfer
-from dicomweb_server.services.non_patient import NonPatientReference, Sendable
+from dicomweb_server.services.sendable import ExtractedInstance, NonPatientReference, Sendable
 
 __all__ = ["Originator", "Sender", "SubOperations", "Tally"]
 
@@ -152,6 +152,8 @@ class Sender:
         if isinstance(instance, NonPatientReference):
             file = await self._services.non_patient.sent_file(instance, transfer_syntax_uid)
             return [memoryview(file)[read_file_meta(file)[1] :]]
+        if isinstance(instance, ExtractedInstance):
+            return await self._read(await self._services.extraction.data_set(instance, transfer_syntax_uid))
         if not self._bulk_data:
             return await retrieve.without_bulk_data(instance)
         content = self._services.transcoding.file(instance, transfer_syntax_uid)
@@ -161,7 +163,12 @@ class Sender:
             return [memoryview(data)[read_file_meta(data)[1] :]]
         head = await retrieve.contents.read(content.part(0, _HEAD))
         start = read_file_meta(head)[1]
-        stream = self._stream(content.part(start, content.size - start))
+        return await self._read(content.part(start, content.size - start))
+
+    async def _read(self, content: Content) -> Pieces:
+        if content.size <= WHOLE_SIZE:
+            return [await self._services.retrieve.contents.read(content)]
+        stream = self._stream(content)
         return stream if self._pace is None else self._pace.paced(stream)
 
     def _stream(self, content: Content) -> AsyncIterator[bytes | memoryview]:

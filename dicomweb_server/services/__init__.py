@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.delete import DeleteService
     from dicomweb_server.services.edits import EditService
     from dicomweb_server.services.exports import ExportService
+    from dicomweb_server.services.frame_extraction import FrameExtractionService
     from dicomweb_server.services.ingest import IngestService
     from dicomweb_server.services.jobs import JobService
     from dicomweb_server.services.modalities import Modalities
@@ -48,6 +49,7 @@ class Services:
     retrieve: RetrieveService
     pixels: PixelService
     transcoding: TranscodingService
+    extraction: FrameExtractionService
     rendering: RenderingService
     delete: DeleteService
     resources: ResourceService

@@ -17,7 +17,7 @@ from dicomweb_server.dicom.query import Query
 from dicomweb_server.dicom.reencode import reencode
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.blobs import Blobs, Staged, StagingFile
-from dicomweb_server.ports.index import Added, StoredInstance
+from dicomweb_server.ports.index import Added
 from dicomweb_server.ports.non_patient import NonPatientInstance, NonPatientInstances, NonPatientReference
 from dicomweb_server.services.admission import IngestPolicy, without_preamble
 from dicomweb_server.services.ingest import IngestOutcome, Status
@@ -32,11 +32,7 @@ __all__ = [
     "NonPatientPage",
     "NonPatientReference",
     "NonPatientService",
-    "Sendable",
 ]
-
-Sendable = StoredInstance | NonPatientReference
-"""What can be sent to others."""
 
 LARGEST = 64 << 20  # bytes of one: they are in memory as a whole
 _BATCH = 200

@@ -14,6 +14,7 @@ from dicomweb_server.services.commitment_requests import CommitmentRequestServic
 from dicomweb_server.services.creation import CreationService
 from dicomweb_server.services.delete import DeleteService
 from dicomweb_server.services.exports import ExportService
+from dicomweb_server.services.frame_extraction import FrameExtractionService
 from dicomweb_server.services.ingest import IngestPolicy, IngestService
 from dicomweb_server.services.jobs import JobService
 from dicomweb_server.services.modalities import Modalities
@@ -67,6 +68,7 @@ def services_on(
         retrieve=retrieve,
         pixels=pixels,
         transcoding=transcoding,
+        extraction=FrameExtractionService(store.blobs, workers, pixels),
         rendering=RenderingService(retrieve, store.blobs, workers, pixels, store.derived),
         delete=DeleteService(store.blobs, store.index, grace=0, derived=(store.derived, store.transcoded)),
         jobs=jobs,
