@@ -88,7 +88,7 @@ class Server:
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
             )
-        self._wait(90)
+        self._wait(180)
 
     def _orthanc_configuration(self) -> dict[str, object]:
         return {

@@ -3,6 +3,9 @@
 import threading
 import time
 
+from pynetdicom import AE
+from pynetdicom.association import Association
+
 from conformance.reactor import Checkpoint
 
 
@@ -42,3 +45,11 @@ def test_whoever_closes_the_checkpoint_finds_the_thread_standing() -> None:
         serving.stop()
     assert serving.taken > 0
     serving.checkpoint.clear()  # does not wait for a thread that has ended
+
+
+def test_an_event_report_that_is_served_makes_nobody_wait_for_ever() -> None:
+    association = Association(AE(), "requestor")
+    association._kill = True
+    association._reactor_checkpoint.clear()
+    association._is_paused = False  # as a thread does that has served one
+    assert association._is_paused
