@@ -150,7 +150,7 @@ async def _background(store: OpenStore, others: Deferred) -> AsyncIterator[None]
         asyncio.create_task(store.services.delete.sweep_forever(), name="sweep"),
         asyncio.create_task(store.services.changes.judge_forever(), name="stability"),
         asyncio.create_task(store.services.worklist.tidy_forever(), name="tidy-worklist"),
-        asyncio.create_task(store.services.workitems.tidy_forever(), name="tidy-workitems"),
+        asyncio.create_task(store.services.workitem_tidying.tidy_forever(), name="tidy-workitems"),
         asyncio.create_task(store.services.workitem_channels.run_forever(), name="workitem-channels"),
         asyncio.create_task(store.services.commitment_requests.answer_forever(), name="storage-commitment"),
         asyncio.create_task(store.routing.run_forever(), name="routing"),

@@ -53,6 +53,7 @@ from dicomweb_server.services.search import SearchLimits, SearchService
 from dicomweb_server.services.transcoding import TranscodingService
 from dicomweb_server.services.verification import VerificationService
 from dicomweb_server.services.workitem_channels import WorkitemChannels
+from dicomweb_server.services.workitem_tidying import WorkitemTidying
 from dicomweb_server.services.worklist_import import WorklistImport
 from dicomweb_server.settings import Settings
 from dicomweb_server.settings.extra_attributes import extra_attributes
@@ -162,7 +163,7 @@ def _services(
     modalities = Modalities(configured_modalities(settings))
     resources, jobs = ResourceService(store.resources, index), job_service(settings, store)
     transcoding = pixels.transcoding(retrieve, store, workers, pixel_service)
-    workitems = workitem_service(settings, store)
+    workitems = workitem_service(store)
     search = SearchService(index, SearchLimits(refuse_unfiltered=settings.refuse_unfiltered))
     policy = _policy(settings, _extra_tags(settings))
     verification = VerificationService(search, retrieve, store.non_patient, policy)
@@ -197,6 +198,7 @@ def _services(
         worklist=worklist_service(settings, store, jobs),
         performed=PerformedStepService(store.worklist, PassingOn(jobs, settings.mpps_forward, settings.mpps_notify)),
         workitems=workitems,
+        workitem_tidying=WorkitemTidying(store.workitems, workitems.events, settings.workitem_keep),
         workitem_channels=WorkitemChannels(workitems.events),
         queries=Queries(settings.kept_queries),
     )

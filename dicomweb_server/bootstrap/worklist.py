@@ -65,6 +65,6 @@ def _code(text: str) -> Code | None:
     return Code(*text.split("^")) if text else None
 
 
-def workitem_service(settings: Settings, store: Store) -> WorkitemService:
+def workitem_service(store: Store) -> WorkitemService:
     """The workitems of a store."""
-    return WorkitemService(store.workitems, store.workitem_subscriptions, EventQueue(), keep=settings.workitem_keep)
+    return WorkitemService(store.workitems, store.workitem_subscriptions, EventQueue())

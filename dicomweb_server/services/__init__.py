@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # who needs one of them shall not load all
     from dicomweb_server.services.verification import VerificationService
     from dicomweb_server.services.web_remotes import DicomWebServers, Peers
     from dicomweb_server.services.workitem_channels import WorkitemChannels
+    from dicomweb_server.services.workitem_tidying import WorkitemTidying
     from dicomweb_server.services.workitems import WorkitemService
     from dicomweb_server.services.worklist import WorklistService
 
@@ -67,6 +68,7 @@ class Services:
     worklist: WorklistService
     performed: PerformedStepService
     workitems: WorkitemService
+    workitem_tidying: WorkitemTidying
     workitem_channels: WorkitemChannels
     archives: ArchiveService
     creation: CreationService

@@ -4,7 +4,6 @@ Every refusal is a WorkitemError. Subscribers are told by the event queue what w
 """
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -12,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from dicomweb_server.dicom.attributes import Level
-from dicomweb_server.dicom.comparable import comparable
 from dicomweb_server.dicom.compose import compose_data_set
 from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.matching import matches
@@ -20,7 +18,6 @@ from dicomweb_server.dicom.query import Match, Query
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, is_valid_uid
 from dicomweb_server.dicom.workitem import (
     ALL_WORKITEMS,
-    CANCELLATION_REASON,
     FILTERED_WORKITEMS,
     FINAL,
     SOP_INSTANCE_UID,
@@ -36,6 +33,7 @@ from dicomweb_server.dicom.workitem import (
     with_state,
 )
 from dicomweb_server.dicom.workitem_events import (
+    WorkitemEvent,
     cancel_request,
     change_events,
     creation_events,
@@ -70,14 +68,13 @@ __all__ = [
     "Workitem",
     "WorkitemSearch",
     "WorkitemService",
+    "canceled",
+    "canceled_events",
     "dicom_now",
 ]
 
-_logger = logging.getLogger("dicomweb_server.workitems")
 _LARGEST = 4 << 20  # with every image that goes in or came out
 _MOST_WATCHES = 1000  # each is looked at when a workitem comes
-_EXPIRED = {CANCELLATION_REASON: {"vr": "LT", "Value": ["Expired"]}}
-_INTERVAL = 60.0  # seconds between two looks for those that are to go
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +91,13 @@ class Created:
 
 
 class WorkitemService:
-    """`keep`: seconds that a workitem outlives its end by, 0 is for ever."""
+    """All that is asked about them."""
 
-    def __init__(
-        self, workitems: Workitems, subscriptions: Subscriptions, events: EventQueue, keep: float = 604800.0
-    ) -> None:
+    def __init__(self, workitems: Workitems, subscriptions: Subscriptions, events: EventQueue) -> None:
         self.events = events
         self._workitems = workitems
         self._finder = WorkitemFinder(workitems)
         self._subscriptions = subscriptions
-        self._keep = keep
 
     async def create(self, document: Document, uid: str = "") -> Created:
         """Add a workitem; without a UID it is given one."""
@@ -175,11 +169,11 @@ class WorkitemService:
             notices[:] = [allowed_cancel(found.state)]
             if found.state is not State.SCHEDULED:
                 return found
-            return _canceled(found, reasons, now)
+            return canceled(found, reasons, now)
 
         done = await self._changed(uid, changed)
         if done.before.state is State.SCHEDULED:
-            self._tell_canceled(done)
+            self.events.put(canceled_events(done), done.subscribers)
         elif notices[0] is None:
             if not done.subscribers:
                 raise WorkitemError(Problem.NOBODY_TO_ASK)
@@ -237,42 +231,6 @@ class WorkitemService:
         """How many workitems there are in each state."""
         return await self._workitems.workitem_counts()
 
-    async def cancel_expired(self) -> int:
-        """Cancel what nobody has begun before its Scheduled Procedure Step Expiration DateTime; how many."""
-        now, canceled = dicom_now(), 0
-
-        def changed(found: Workitem) -> Workitem:
-            return _canceled(found, _EXPIRED, now) if found.state is State.SCHEDULED else found
-
-        for uid, moment in await self._workitems.expirations():
-            if not "" < comparable("DT", moment) < comparable("DT", now):
-                continue
-            done = await self._workitems.change_workitem(uid, changed)
-            if done is not None and done.before.state is State.SCHEDULED:
-                self._tell_canceled(done)
-                canceled += 1
-        return canceled
-
-    async def tidy(self) -> int:
-        """Remove the workitems that ended long ago and that nobody holds; how many."""
-        return await self._workitems.remove_ended(time.time() - self._keep) if self._keep else 0
-
-    async def tidy_forever(self) -> None:
-        """Do it now and then."""
-        while True:
-            await asyncio.sleep(_INTERVAL)
-            try:
-                canceled, removed = await self.cancel_expired(), await self.tidy()
-            except ServerError as error:  # the next time may go better
-                _logger.warning("workitems could not be tidied", extra={"detail": error.detail})
-                continue
-            if canceled or removed:
-                _logger.info("workitems were tidied", extra={"canceled": canceled, "removed": removed})
-
-    def _tell_canceled(self, done: Changed) -> None:
-        between = with_state(done.before.document, State.IN_PROGRESS)
-        self.events.put([state_report(between), state_report(done.after.document)], done.subscribers)
-
     async def _missing(self, uid: str) -> WorkitemError:
         return WorkitemError(Problem.REMOVED if await self._workitems.was_removed(uid) else Problem.UNKNOWN)
 
@@ -328,10 +286,16 @@ def _claimed(workitem: Workitem, transaction_uid: str) -> Workitem:
     return replace(workitem, state=State.IN_PROGRESS, document=document, transaction_uid=transaction_uid)
 
 
-def _canceled(workitem: Workitem, reasons: Document, now: str) -> Workitem:
+def canceled(workitem: Workitem, reasons: Document, now: str) -> Workitem:
     """One that nobody has begun: it is claimed by the server, which then cancels it (PS3.4 §CC.2.2.3)."""
     ours = _claimed(workitem, f"2.25.{uuid.uuid4().int}")
     return _ended(ours, State.CANCELED, canceled_workitem(workitem.document, reasons, now))
+
+
+def canceled_events(done: Changed) -> list[WorkitemEvent]:
+    """What subscribers are told of that."""
+    between = with_state(done.before.document, State.IN_PROGRESS)
+    return [state_report(between), state_report(done.after.document)]
 
 
 def _ended(workitem: Workitem, state: State, document: Document) -> Workitem:

@@ -32,6 +32,7 @@ from dicomweb_server.services.verification import VerificationService
 from dicomweb_server.services.web_remotes import DicomWebServers, Peers
 from dicomweb_server.services.workitem_channels import WorkitemChannels
 from dicomweb_server.services.workitem_events import EventQueue
+from dicomweb_server.services.workitem_tidying import WorkitemTidying
 from dicomweb_server.services.workitems import WorkitemService
 from dicomweb_server.services.worklist import WorklistOptions, WorklistService
 from dicomweb_server.settings import Settings
@@ -85,6 +86,7 @@ def services_on(
         worklist=WorklistService(store.worklist, store.worklist, files, worklist_options),
         performed=PerformedStepService(store.worklist),
         workitems=workitems,
+        workitem_tidying=WorkitemTidying(store.workitems, workitems.events),
         workitem_channels=WorkitemChannels(workitems.events),
         resources=resources,
         reconstruct=ReconstructService(store.blobs, store.index, workers, frozenset()),

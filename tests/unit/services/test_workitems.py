@@ -21,7 +21,6 @@ from dicomweb_server.services.workitems import (
     WorkitemSearch,
     WorkitemService,
 )
-from dicomweb_server.storage import workitems_sqlite
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
 from tests.worklists import document
@@ -40,8 +39,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 class Watched(WorkitemService):
     """A service to whose events somebody listens."""
 
-    def __init__(self, store: Store, **options: Any) -> None:
-        super().__init__(store.workitems, store.workitem_subscriptions, EventQueue(), **options)
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.workitems, store.workitem_subscriptions, EventQueue())
         self.queue = self.events.listen("dimse")
 
     def told(self) -> list[tuple[str, str, str]]:
@@ -279,60 +278,6 @@ async def test_what_nobody_listens_to_and_what_is_too_much_is_dropped(store: Sto
     for _ in range(3):
         await service.subscribe("1.1", WATCHER)
     assert queue.qsize() == 2
-
-
-async def test_what_has_ended_goes_when_nobody_holds_it(store: Store) -> None:
-    service = Watched(store, keep=-1.0)
-    for uid in ("1.1", "1.2", "1.3"):
-        await service.create(document(workitem()), uid)
-    await service.subscribe("1.1", WATCHER, is_locked=True)
-    await service.subscribe("1.2", WATCHER)
-    for uid in ("1.1", "1.2"):
-        await service.request_cancel(uid, "ASKER")
-    assert await service.tidy() == 1
-    assert await found(service) == ["1.1", "1.3"]
-    for asked in (
-        service.retrieve("1.2"),
-        service.update("1.2", {}),
-        service.change_state("1.2", "IN PROGRESS", LOCK),
-        service.request_cancel("1.2", "ASKER"),
-        service.subscribe("1.2", WATCHER),
-        service.unsubscribe("1.2", "WATCHER"),
-    ):
-        assert await refusal(asked) is Problem.REMOVED
-    assert await refusal(service.retrieve("1.4")) is Problem.UNKNOWN
-    assert await Watched(store, keep=0).tidy() == 0
-    await service.subscribe("1.1", WATCHER)  # without the lock
-    assert await service.tidy() == 1
-    await service.create(document(workitem()), "1.2")
-    service.told()
-    await service.change_state("1.2", "IN PROGRESS", LOCK)
-    assert service.told() == []  # the subscriptions went with the workitem
-
-
-async def test_the_last_ones_that_were_removed_are_known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workitems_sqlite, "_MOST_REMOVED", 3)
-    service = Watched(store, keep=-1.0)
-    for number in range(5):
-        await service.create(document(workitem()), f"1.{number}")
-        await service.request_cancel(f"1.{number}", "ASKER")
-        assert await service.tidy() == 1
-    problems = [await refusal(service.retrieve(f"1.{number}")) for number in range(5)]
-    assert problems == [Problem.UNKNOWN] * 2 + [Problem.REMOVED] * 3
-
-
-async def test_what_has_expired_before_it_was_begun_is_canceled(service: Watched) -> None:
-    for number, moment in enumerate(("20200101", "20990101", "", "20200101", "20200101")):
-        await service.create(document(workitem(ScheduledProcedureStepExpirationDateTime=moment)), f"1.{number}")
-    await service.change_state("1.3", "IN PROGRESS", LOCK)
-    await service.subscribe("1.4", WATCHER)
-    service.told()
-    assert await service.cancel_expired() == 2
-    assert service.told() == [("WATCHER", "1.4", state) for state in ("IN PROGRESS", "CANCELED")]
-    assert await found(service, key(0x00741000, "CS", "CANCELED")) == ["1.0", "1.4"]
-    (item,) = (await service.retrieve("1.0")).document["00741002"]["Value"]
-    assert item["00741238"]["Value"] == ["Expired"]
-    assert await service.cancel_expired() == 0
 
 
 async def test_workitems_and_subscriptions_outlive_the_server(tmp_path: Path) -> None:
