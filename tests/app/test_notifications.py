@@ -90,12 +90,12 @@ def running(folder: Path, limits: ConnectionLimits = ConnectionLimits(), **optio
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        assert started.wait(30)
+        assert started.wait(120)
         yield Running(app, server, gate, listener.getsockname()[1])
     finally:
         server.should_exit = True
         thread.join(20)
-        gc.unfreeze()
+        # What is frozen stays so, or each further collection would look through all that describes the tests.
         gc.set_threshold(*thresholds)
         assert not thread.is_alive()
 

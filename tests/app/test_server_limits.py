@@ -169,11 +169,11 @@ def running(
     thread.start()
     made = Running(server, thread, listener.getsockname()[1], seen)
     try:
-        assert started.wait(30)
+        assert started.wait(120)
         yield made
     finally:
         made.stop()
-        gc.unfreeze()
+        # What is frozen stays so, or each further collection would look through all that describes the tests.
         gc.set_threshold(*thresholds)
 
 
