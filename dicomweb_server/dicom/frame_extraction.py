@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dicomweb_server.dicom.data_set import DataSet, data_set_of
+from dicomweb_server.dicom.elements import walk
 from dicomweb_server.dicom.encoding import Buffer
 from dicomweb_server.dicom.explicit_items import code_item, element, item, sequence
 from dicomweb_server.dicom.frame_choice import TIME_RANGE, FrameChoice, FrameProblem, FrameProblemError
@@ -50,6 +51,8 @@ def extraction(header: Header, choice: FrameChoice) -> Extraction:
     count = frames.count
     if not frames.tag or frames.video or count < frames.declared:
         raise FrameProblemError(FrameProblem.NOT_EXTRACTED)
+    if not _has_sequences(header):
+        raise FrameProblemError(FrameProblem.NO_NEW_OBJECT)
     _require_extractable(data_set, count)
     numbers = choice.frames(count, frame_times(data_set, count) if choice.tag == TIME_RANGE else ())
     instance_uid = _made_uid(data_set.text(_INSTANCE_UID), choice)
@@ -73,10 +76,20 @@ def extraction(header: Header, choice: FrameChoice) -> Extraction:
     return Extraction(instance_uid, syntax or EXPLICIT_VR_LITTLE_ENDIAN, file, made)
 
 
+def _has_sequences(header: Header) -> bool:
+    """Whether what is cut or added to is encoded as sequences, and not as UN."""
+    for found in walk(header.buffer, header.start, header.end, header.encoding):
+        if found.tag in (_FRAME_GROUPS, _EXTRACTION, _EQUIPMENT) and found.vr != "SQ":
+            return False
+        if found.tag > _FRAME_GROUPS:
+            break
+    return True
+
+
 def _require_extractable(data_set: DataSet, count: int) -> None:
     """An instance of some frames must be as valid as that of all."""
     groups = sum(1 for _ in data_set.items(_FRAME_GROUPS))
-    is_odd = _FRAME_GROUPS in data_set and (groups != count or data_set.vr(_FRAME_GROUPS) != "SQ")
+    is_odd = _FRAME_GROUPS in data_set and groups != count
     is_tiled = data_set.text(_TILING) == "TILED_FULL"  # where each frame is follows from its number
     is_relative = any(len(data_set.texts(tag)) > 1 for tag in _RELATIVE)
     has_overlays = any(tag >> 24 == 0x60 and tag & 0xFFFF == 0x0015 for tag in data_set.tags())

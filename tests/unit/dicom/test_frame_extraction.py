@@ -179,18 +179,22 @@ def test_what_cannot_be_extracted(attributes: dict[str, Any], problem: FrameProb
     assert raised.value.problem is problem
 
 
-def test_no_frames_of_documents_videos_and_what_has_overlays_of_its_own() -> None:
+def test_no_frames_of_documents_videos_and_what_has_overlays_or_unknown_sequences() -> None:
     overlaid = dcmread(BytesIO(make_instance(frames=2)))
     overlaid.add_new(0x60000015, "IS", "2")
     buffer = BytesIO()
     overlaid.save_as(buffer)
+    told = make_instance(frames=2, FrameExtractionSequence=[item(SimpleFrameList=[1])])
+    head = b"\x08\x00\x64\x11SQ"
+    assert told.count(head) == 1
+    unknown = told.replace(head, b"\x08\x00\x64\x11UN")
     video = make_encapsulated([b"\0" * 100], transfer_syntax_uid=MPEG2MPML)
     problems = []
-    for file in (buffer.getvalue(), video, make_instance(PixelData=None)):
+    for file in (buffer.getvalue(), unknown, video, make_instance(PixelData=None)):
         with pytest.raises(FrameProblemError) as raised:
             made(file, 1)
         problems.append(raised.value.problem)
-    assert problems == [FrameProblem.NO_NEW_OBJECT, FrameProblem.NOT_EXTRACTED, FrameProblem.NOT_EXTRACTED]
+    assert problems == [FrameProblem.NO_NEW_OBJECT] * 2 + [FrameProblem.NOT_EXTRACTED] * 2
 
 
 @pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_COPIED"])
