@@ -97,14 +97,17 @@ async def test_a_job_runs_to_its_end(store: Store) -> None:
 
 
 async def test_no_more_at_a_time_than_allowed_and_by_priority(store: Store) -> None:
-    now, most, order = 0, 0, []
+    now, most, order, several = 0, 0, [], asyncio.Event()
 
     async def run(job: RunningJob) -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
         order.append(job.parameters["n"])
-        await asyncio.sleep(0.02)
+        if now == 2:
+            several.set()
+        await several.wait()
+        await asyncio.sleep(0.02)  # a third one would come meanwhile
         now -= 1
 
     service = JobService(store.jobs, JobOptions(concurrent=2))
