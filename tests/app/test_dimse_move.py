@@ -76,7 +76,7 @@ async def test_who_waits_is_told_though_nothing_ends(tmp_path: Path, monkeypatch
     port = free_port()
 
     def store(event: Any) -> int:
-        time.sleep(0.55)
+        time.sleep(1.5)
         return 0x0000
 
     async with open_node(tmp_path, modalities=sink(port)) as node:
