@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import cast
@@ -17,6 +18,7 @@ from dicomweb_server.dimse.ending import AssociationLostError, End
 from dicomweb_server.dimse.entities import Door, doors
 from dicomweb_server.dimse.exchange import Exchange
 from dicomweb_server.dimse.handlers import HANDLERS
+from dicomweb_server.dimse.handshake import Handshake
 from dicomweb_server.dimse.identity import Authenticator, Identified, identified
 from dicomweb_server.dimse.items import UserInformation
 from dicomweb_server.dimse.meter import SCP, Meter, NoMeter
@@ -33,7 +35,6 @@ from dicomweb_server.services.associations import Part
 
 logger = logging.getLogger("dicomweb_server.dimse")
 _BACKLOG = 512
-_HANDSHAKE_SECONDS = 10.0
 
 
 class DimseServer:
@@ -60,7 +61,7 @@ class DimseServer:
         self._reports = Reports(services, options, self.client.user)
         self._workitem_reports = WorkitemReports(services.workitems, options, self.client.user, self._way_to)
         self._listeners: list[tuple[Door, asyncio.Server]] = []
-        self._waiting: dict[Connection, None] = {}  # connections without an association, oldest first
+        self._waiting: dict[Connection | Handshake, None] = {}  # connections without an association, oldest first
         self._sessions: dict[Connection, Session] = {}
         self._addresses: Counter[str] = Counter()  # negotiated associations by address
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,12 +99,7 @@ class DimseServer:
             assert self.options.tls is not None
             context = server_context(self.options.tls)
         return await asyncio.get_running_loop().create_server(
-            lambda: self._connection(door),
-            list(self.options.hosts),
-            door.port,
-            backlog=_BACKLOG,
-            ssl=context,
-            ssl_handshake_timeout=None if context is None else _HANDSHAKE_SECONDS,
+            lambda: self._protocol(door, context), list(self.options.hosts), door.port, backlog=_BACKLOG
         )
 
     async def stop(self) -> None:
@@ -133,6 +129,20 @@ class DimseServer:
 
     # --- connections ------------------------------------------------------------------------------
 
+    def _protocol(self, door: Door, context: ssl.SSLContext | None) -> Connection | Handshake:
+        connection = self._connection(door)
+        return connection if context is None else Handshake(context, connection, self._shaking, self._shaken)
+
+    def _shaking(self, handshake: Handshake, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._made(handshake)
+
+    def _shaken(self, handshake: Handshake, reason: str) -> None:
+        self._waiting.pop(handshake, None)
+        if reason:
+            logger.info("connection without association", extra={"address": handshake.address, "end": reason})
+
     def _connection(self, door: Door) -> Connection:
         def requested(connection: Connection, request: AssociateRequest) -> None:
             self._requested(connection, request, door.called(request.called_ae_title))
@@ -140,7 +150,7 @@ class DimseServer:
         options = self.options
         return Connection(Role.ACCEPTOR, options.timeouts, options.largest_pdu, requested, self._made, self._ended)
 
-    def _made(self, connection: Connection) -> None:
+    def _made(self, connection: Connection | Handshake) -> None:
         self._waiting[connection] = None
         if len(self._waiting) > self.options.most_connections:
             self._evict()

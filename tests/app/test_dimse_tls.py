@@ -2,23 +2,39 @@
 
 import asyncio
 import json
+import logging
 import shutil
 import ssl
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from conformance.patience import until_listening
+from conformance.patience import SOON, until, until_listening
 from conformance.server import free_port
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.query import Query
+from dicomweb_server.dimse import handshake
 from dicomweb_server.dimse.ending import AssociationRefusedError
+from dicomweb_server.dimse.items import ProposedContext, UserInformation
 from dicomweb_server.dimse.options import DimseOptions, Modality, TlsClientOptions, TlsOptions
+from dicomweb_server.dimse.pdu import AssociateRequest, PduType, encode_request
 from dicomweb_server.dimse.scu import ServiceUser
 from dicomweb_server.dimse.status import SUCCESS
-from tests.app.dimse_harness import AE_TITLE, Peer, needs_dcmtk, open_node, tool, write_files
+from tests.app.dimse_harness import (
+    AE_TITLE,
+    IMPLICIT,
+    VERIFICATION,
+    Peer,
+    complaints,
+    healthy,
+    needs_dcmtk,
+    open_node,
+    tool,
+    write_files,
+)
 from tests.app.dimse_peers import fill, study
 from tests.worklists import document, item
 
@@ -92,7 +108,10 @@ async def test_client_certificates_where_they_are_asked_for(tmp_path: Path, iden
 
 
 @pytest.mark.parametrize("first", [b"\1\0\0\0\0\x10", b"GET / HTTP/1.1\r\n\r\n", bytes(100)])
-async def test_plain_bytes_on_the_tls_port(tmp_path: Path, identity: Identity, first: bytes) -> None:
+async def test_plain_bytes_on_the_tls_port(
+    tmp_path: Path, identity: Identity, first: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     async with open_node(tmp_path, tls=options(identity)) as node:
         peer = Peer(*await asyncio.open_connection("127.0.0.1", node.server.ports[1]))
         await peer.send(first)
@@ -102,6 +121,78 @@ async def test_plain_bytes_on_the_tls_port(tmp_path: Path, identity: Identity, f
         plain = await node.peer()
         await plain.associate()
         await plain.release()
+    (line,) = complaints(caplog)
+    assert "connection without association" in line
+    assert "no TLS: " in line
+
+
+async def test_a_silent_connection_counts_and_can_be_cut(
+    tmp_path: Path, identity: Identity, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    ends = ["too many connections"] * 2 + ["no TLS: "]
+    async with open_node(tmp_path, tls=options(identity), most_connections=4) as node:
+        silent = [await asyncio.open_connection("127.0.0.1", node.server.ports[1]) for _ in range(6)]
+        await until(lambda: len(complaints(caplog)) == 2)
+        silent[2][1].close()
+        await until(lambda: len(complaints(caplog)) == len(ends))
+        for end, line in zip(ends, complaints(caplog), strict=True):
+            assert end in line
+        assert await healthy(node)
+        async with asyncio.timeout(SOON):
+            await node.server.stop()
+            for reader, writer in silent:
+                with suppress(ConnectionError):
+                    assert await reader.read() == b""
+                writer.close()
+
+
+async def test_a_handshake_has_to_end(
+    tmp_path: Path, identity: Identity, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(handshake, "_SECONDS", 0.2)
+    async with open_node(tmp_path, tls=options(identity)) as node:
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.server.ports[1])
+        async with asyncio.timeout(SOON):
+            assert await reader.read() == b""
+        writer.close()
+    (line,) = complaints(caplog)
+    assert "no TLS: no end of the handshake within 0.2 s" in line
+
+
+async def test_what_comes_right_behind_the_handshake(tmp_path: Path, identity: Identity) -> None:
+    """In the same segment, before the connection is there for it."""
+    context = ssl.create_default_context(cafile=str(identity.certificate))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    secure = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    request = AssociateRequest(
+        AE_TITLE, "RAW", (ProposedContext(1, VERIFICATION, (IMPLICIT,)),), UserInformation(16384, "1.2.3")
+    )
+    async with open_node(tmp_path, tls=options(identity)) as node:
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.server.ports[1])
+        with pytest.raises(ssl.SSLWantReadError):
+            secure.do_handshake()
+        async with asyncio.timeout(SOON):
+            while True:
+                writer.write(outgoing.read())
+                incoming.write(await reader.read(65536))
+                try:
+                    secure.do_handshake()
+                except ssl.SSLWantReadError:
+                    continue
+                break
+            secure.write(encode_request(request))
+            writer.write(outgoing.read())  # with the end of the handshake
+            while True:
+                incoming.write(await reader.read(65536))
+                try:
+                    answer = secure.read(65536)
+                except ssl.SSLWantReadError:
+                    continue
+                break
+        assert answer[0] == PduType.ASSOCIATE_AC
+        writer.close()
 
 
 async def test_nothing_older_than_tls_1_2(tmp_path: Path, identity: Identity) -> None:
