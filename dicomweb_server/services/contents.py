@@ -31,6 +31,26 @@ class Made(Protocol):
         """The bytes in pieces of bounded size."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """`size` bytes of what is made, from `offset` on; those before are made in vain."""
+
+    whole: Made
+    offset: int
+    size: int
+
+    def __iter__(self) -> Iterator[bytes | bytearray]:
+        skipped, left = self.offset, self.size
+        for piece in self.whole:
+            wanted = piece[skipped : skipped + left]
+            skipped = max(0, skipped - len(piece))
+            left -= len(wanted)
+            if wanted:
+                yield wanted
+            if not left:
+                return
+
+
 Make = Callable[[], Awaitable[bytes | Made]]
 
 
@@ -52,8 +72,9 @@ class Content:
         make = self.make
         if make is not None:
 
-            async def cut() -> bytes:
-                return _joined(await make())[offset : offset + length]
+            async def cut() -> bytes | Made:
+                made = await make()
+                return made[offset : offset + length] if isinstance(made, bytes) else _Part(made, offset, length)
 
             return Content(length, make=cut)
         spans: list[Span] = []

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services import contents
@@ -81,6 +83,16 @@ async def test_what_is_made() -> None:
     assert await reader().read(growing.part(9, 2)) == b"ab"
 
 
+@given(st.integers(0, 30), st.integers(0, 30))
+async def test_a_part_of_what_is_made_is_made_in_pieces(first: int, second: int) -> None:
+    offset, end = sorted((first, second))
+    made = await at_hand(Growing()).part(offset, end - offset).make()  # type: ignore[misc]
+    assert not isinstance(made, bytes)
+    pieces = list(made)
+    assert b"".join(pieces) == b"".join(Growing())[offset:end]
+    assert all(0 < len(piece) <= 10 for piece in pieces)
+
+
 async def test_a_guessed_size_is_settled() -> None:
     async def make() -> Any:
         return Growing()
@@ -96,6 +108,8 @@ async def test_large_contents_are_streamed(monkeypatch: pytest.MonkeyPatch) -> N
         BLOB[:100], BLOB[100:200], BLOB[200:250],
     ]  # fmt: skip
     assert [bytes(piece) async for piece in reader().stream(at_hand(Growing()))] == [b"a" * 10, b"b" * 10, b"c" * 10]
+    large = at_hand(Growing()).part(5, 22)
+    assert [bytes(piece) async for piece in reader().stream(large)] == [b"a" * 5, b"b" * 10, b"c" * 7]
     assert [bytes(piece) async for piece in reader().stream(at_hand(bytes(50)))] == [bytes(50)]
 
 
