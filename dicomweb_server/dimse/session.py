@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from dicomweb_server.dicom.data_set_json import data_set_json
@@ -83,6 +84,7 @@ class Operation:
         self.cancelled = False
         self.final: Status | None = None
         self._advance: Advance | None = None
+        self._put_off: Callable[[], None] | None = None
 
     @property
     def dataset(self) -> DataStream:
@@ -115,7 +117,23 @@ class Operation:
         return None if self._advance is None else self._advance.send
 
     def respond(self, status: Status, dataset: bytes | None = None, /, **elements: object) -> None:
-        """Send a response, unless that was done in advance; `elements` are further ones of its command set."""
+        """Send a response, unless that was done in advance; `elements` are further ones of its command set.
+
+        A final one waits for the end of the request, as many peers listen to nobody before they have sent it.
+        """
+        if self.data is None or self.data.is_whole or status.outcome == "pending":
+            self.respond_at_once(status, dataset, **elements)
+        else:
+            self._put_off = partial(self.respond_at_once, status, dataset, **elements)
+
+    async def end(self) -> None:
+        """Send what waits for the end of the request, of which no more is looked at."""
+        if self._put_off is not None:
+            await self.dataset.pass_by()
+            self._put_off()
+
+    def respond_at_once(self, status: Status, dataset: bytes | None = None, /, **elements: object) -> None:
+        """The same to a request that may have no end."""
         if self._advance is not None:
             self.session.connection.settle()
             if self._advance.sent:
@@ -204,6 +222,7 @@ class Session:
         started = self._clock()
         try:
             await self._answer(operation, handler)
+            await operation.end()
             await self.connection.drain()  # a peer that takes no answers gets no more of them
         except AssociationLostError:
             pass  # the association's own line in the log says why
@@ -238,7 +257,7 @@ class Session:
 
     def _respond_if_possible(self, operation: Operation) -> None:
         try:
-            operation.respond(PROCESSING_FAILURE)
+            operation.respond_at_once(PROCESSING_FAILURE)
         except AssociationLostError:
             return
 

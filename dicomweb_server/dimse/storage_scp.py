@@ -31,9 +31,12 @@ async def on_c_store(operation: Operation) -> None:
         staged = await staging.finish()
     except ServerError as error:
         await staging.discard()
-        operation.respond(store_status(error.reason, error.detail))
+        status = store_status(error.reason, error.detail)
         if error.reason is Reason.TOO_LARGE:  # the rest may have no end
+            operation.respond_at_once(status)
             operation.session.connection.abort(error.detail)
+        else:
+            operation.respond(status)
         return
     except BaseException:
         await staging.discard()

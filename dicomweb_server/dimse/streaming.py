@@ -66,6 +66,12 @@ class DataStream:
                 return None
         return b"".join(parts)
 
+    async def pass_by(self) -> None:
+        """Drop the rest, and return when all has come. AssociationLostError if it never will."""
+        self.drop()
+        self.limit = sys.maxsize
+        await self.read()
+
     def drop(self) -> None:
         """Nobody will read the rest."""
         self._dropped = True

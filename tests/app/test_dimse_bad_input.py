@@ -283,6 +283,19 @@ async def test_what_the_peer_reads_when_its_data_set_is_too_large(tmp_path: Path
         await peer.close()
 
 
+async def test_what_is_refused_is_answered_when_all_of_it_has_come(tmp_path: Path) -> None:
+    async with open_node(tmp_path) as node:
+        peer = await node.peer()
+        await peer.associate()
+        await peer.send(pdv(3, 3, encode(store_command("no UID"))) + 100 * pdv(3, 0, bytes(10_000)))
+        with pytest.raises(TimeoutError):
+            await peer.pdu(0.5)
+        await peer.send(pdv(3, 2, bytes(10_000)))
+        assert (await peer.response()).status == 0xA900
+        await peer.close()
+        assert await healthy(node)
+
+
 @pytest.mark.parametrize("size", [0, 100, 300_000, 3_000_000])
 async def test_a_peer_that_vanishes_within_a_data_set(
     tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture

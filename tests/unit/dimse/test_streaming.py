@@ -13,6 +13,7 @@ from dicomweb_server.dimse.message import Command, CommandField, encode
 from dicomweb_server.dimse.negotiation import Context
 from dicomweb_server.dimse.pdu import AbortReason, PduError, fragments
 from dicomweb_server.dimse.streaming import WAKE_AT, DataStream, Inbox, Message
+from dicomweb_server.pause import Pause
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STORE = encode(
@@ -233,3 +234,30 @@ async def test_what_cannot_come_here(values: list[tuple[int, int, bytes]], reaso
     with pytest.raises(PduError) as caught:
         target.feed(context_id, control, memoryview(fragment))
     assert caught.value.reason is reason
+
+
+async def test_a_data_set_that_nobody_reads_is_passed_by() -> None:
+    taken: list[int] = []
+    over: list[Pause] = []
+    data = DataStream(taken.append, over)
+    data.feed(memoryview(b"1234"), last=False)
+    passing = asyncio.ensure_future(data.pass_by())
+    await asyncio.sleep(0)
+    assert data.feed(memoryview(bytes(2 * WAKE_AT)), last=False) == 0
+    assert (passing.done(), over, sum(taken)) == (False, [], 4)
+    data.feed(memoryview(b""), last=True)
+    for pause in over:
+        pause.end()
+    await passing
+
+
+async def test_a_data_set_that_is_passed_by_may_be_lost() -> None:
+    over: list[Pause] = []
+    data = DataStream(lambda _: None, over)
+    passing = asyncio.ensure_future(data.pass_by())
+    await asyncio.sleep(0)
+    data.fail(AssociationLostError("gone"))
+    for pause in over:
+        pause.end()
+    with pytest.raises(AssociationLostError, match="gone"):
+        await passing
