@@ -16,7 +16,7 @@ from tests.pixel_workers import allocate, crash, double, refuse, stumble, wait
 @pytest.fixture(scope="module")
 def processes() -> Iterator[PixelProcesses]:
     threads = Threads(2, "pixels")
-    opened = PixelProcesses(threads, PixelLimits(memory=1 << 30, time=1.0, waiting=3))
+    opened = PixelProcesses(threads, PixelLimits(memory=1 << 30, time=5.0, waiting=3))
     yield opened
     opened.close()
     threads.close()
@@ -57,10 +57,10 @@ async def test_a_crash_costs_one_piece_of_work(processes: PixelProcesses) -> Non
 
 async def test_too_long_is_ended(processes: PixelProcesses) -> None:
     started = time.monotonic()
-    with pytest.raises(ServerError, match="limit of 1 seconds") as failure:
-        await processes.run(wait, 30.0)
+    with pytest.raises(ServerError, match="limit of 5 seconds") as failure:
+        await processes.run(wait, 60.0)
     assert failure.value.reason is Reason.TOO_LARGE
-    assert time.monotonic() - started < 25
+    assert time.monotonic() - started < 50
     assert await processes.run(double, b"z") == b"zz"
 
 
