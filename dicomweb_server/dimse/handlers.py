@@ -14,22 +14,23 @@ from dicomweb_server.dimse.contexts import (
     is_storage,
 )
 from dicomweb_server.dimse.message import CommandField
-from dicomweb_server.dimse.non_patient_scp import on_non_patient_find
+from dicomweb_server.dimse.non_patient_scp import find_non_patient
 from dicomweb_server.dimse.performed_scp import on_n_create, on_n_get, on_n_set
-from dicomweb_server.dimse.query_scp import on_c_find
+from dicomweb_server.dimse.query_scp import find_resources
 from dicomweb_server.dimse.retrieve_scp import on_c_get, on_c_move
 from dicomweb_server.dimse.scu import N_EVENT_REPORT
 from dicomweb_server.dimse.session import Handler, Operation
-from dicomweb_server.dimse.status import SUCCESS
+from dicomweb_server.dimse.status import SUCCESS, Status, query_status
 from dicomweb_server.dimse.storage_scp import on_c_store
 from dicomweb_server.dimse.workitem_scp import (
+    find_workitems,
     on_workitem_action,
     on_workitem_create,
-    on_workitem_find,
     on_workitem_get,
     on_workitem_set,
 )
-from dicomweb_server.dimse.worklist_scp import on_worklist_find
+from dicomweb_server.dimse.worklist_scp import find_worklist_items
+from dicomweb_server.errors import ServerError
 
 Answer = Callable[[Operation], Awaitable[None]]
 
@@ -43,13 +44,23 @@ def _by_service(answers: Mapping[Service, Answer]) -> Answer:
     return answered
 
 
-async def on_query(operation: Operation) -> None:
+async def find_instances(operation: Operation) -> Status:
     """C-FIND of studies and what is in them, or of instances that belong to no patient."""
     is_of_patients = operation.context.abstract_syntax not in NON_PATIENT_MODELS
-    await (on_c_find if is_of_patients else on_non_patient_find)(operation)
+    return await (find_resources if is_of_patients else find_non_patient)(operation)
 
 
-on_any_c_find = _by_service({Service.FIND: on_query, Service.WORKLIST: on_worklist_find, Service.UPS: on_workitem_find})
+_FINDS = {Service.FIND: find_instances, Service.WORKLIST: find_worklist_items, Service.UPS: find_workitems}
+
+
+async def on_any_c_find(operation: Operation) -> None:
+    """C-FIND: matches are pending responses, the end is a final one; a refusal says why (PS3.4 table C.4-1)."""
+    try:
+        operation.respond(await _FINDS[SERVICES[operation.context.abstract_syntax]](operation))
+    except ServerError as error:
+        operation.respond(query_status(error))
+
+
 on_any_n_create = _by_service(
     {Service.MPPS: on_n_create, Service.AVAILABILITY: on_availability, Service.UPS: on_workitem_create}
 )

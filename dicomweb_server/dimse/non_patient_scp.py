@@ -11,7 +11,7 @@ from dicomweb_server.dimse.contexts import NON_PATIENT_MODELS
 from dicomweb_server.dimse.identifiers import Identifier, agreed_rules, worklist_matches
 from dicomweb_server.dimse.query_scp import requested_identifier, send_matches
 from dicomweb_server.dimse.session import Operation
-from dicomweb_server.dimse.status import PENDING, SUCCESS, Status, query_status
+from dicomweb_server.dimse.status import PENDING, SUCCESS, Status
 from dicomweb_server.dimse.worklist_scp import worklist_encoder
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.services.non_patient import NonPatientReference
@@ -28,27 +28,8 @@ class _Encoded:
         return match
 
 
-async def on_non_patient_find(operation: Operation) -> None:
+async def find_non_patient(operation: Operation) -> Status:
     """Every attribute can be matched and returned; there is one level, so none is named (PS3.4 §U.6)."""
-    try:
-        operation.respond(await _answered(operation))
-    except ServerError as error:
-        operation.respond(query_status(error))
-
-
-async def named_non_patient(operation: Operation, identifier: Identifier) -> Sequence[NonPatientReference]:
-    """The instances that an identifier of C-MOVE or C-GET names; ServerError(BAD_REQUEST) if it names none."""
-    uids = identifier.values(_INSTANCE)
-    if not uids or not all(map(is_valid_uid, uids)) or len(uids) > MOST_UIDS:
-        raise ServerError(Reason.BAD_REQUEST, f"expected 1 to {MOST_UIDS} UIDs as SOP Instance UID")
-    if operation.terms.options.view is not None:  # it is one of studies, which these are not
-        return ()
-    category, classes = _model(operation)
-    found = await operation.terms.services.non_patient.references(category, uids)
-    return [each for each in found if each.sop_class_uid in classes]
-
-
-async def _answered(operation: Operation) -> Status:
     context, terms = operation.context, operation.terms
     identifier = await requested_identifier(operation)
     rules = agreed_rules(terms.extended.get(context.abstract_syntax, b""))
@@ -61,6 +42,18 @@ async def _answered(operation: Operation) -> Status:
     query = Query(Level.INSTANCE, matches=keys, fuzzy=rules.fuzzy, combined_datetime=True)
     async with aclosing(terms.services.non_patient.find(category, query, encoder.encode)) as found:
         return await send_matches(operation, PENDING, _Encoded(), found)
+
+
+async def named_non_patient(operation: Operation, identifier: Identifier) -> Sequence[NonPatientReference]:
+    """The instances that an identifier of C-MOVE or C-GET names; ServerError(BAD_REQUEST) if it names none."""
+    uids = identifier.values(_INSTANCE)
+    if not uids or not all(map(is_valid_uid, uids)) or len(uids) > MOST_UIDS:
+        raise ServerError(Reason.BAD_REQUEST, f"expected 1 to {MOST_UIDS} UIDs as SOP Instance UID")
+    if operation.terms.options.view is not None:  # it is one of studies, which these are not
+        return ()
+    category, classes = _model(operation)
+    found = await operation.terms.services.non_patient.references(category, uids)
+    return [each for each in found if each.sop_class_uid in classes]
 
 
 def _model(operation: Operation) -> tuple[str, frozenset[str]]:

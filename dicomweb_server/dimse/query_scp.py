@@ -12,19 +12,14 @@ from dicomweb_server.dimse.find_request import FindRequest, find_request
 from dicomweb_server.dimse.identifiers import LARGEST_IDENTIFIER, Identifier, agreed_rules, read_identifier
 from dicomweb_server.dimse.message import encode_response
 from dicomweb_server.dimse.session import Operation
-from dicomweb_server.dimse.status import CANCELLED, PENDING, PENDING_WITH_WARNING, SUCCESS, Status, query_status
-from dicomweb_server.errors import ServerError
+from dicomweb_server.dimse.status import CANCELLED, PENDING, PENDING_WITH_WARNING, SUCCESS, Status
 
 _MATCHES_AT_ONCE = 100
 
 
-async def on_c_find(operation: Operation) -> None:
+async def find_resources(operation: Operation) -> Status:
     """C-FIND: the identifier becomes the same query as a search by QIDO-RS (PS3.4 §C.4.1)."""
-    try:
-        request = await _find_request(operation)
-        operation.respond(await _answer_all(operation, request))
-    except ServerError as error:
-        operation.respond(query_status(error))
+    return await _answer_all(operation, await _find_request(operation))
 
 
 async def requested_identifier(operation: Operation) -> Identifier:

@@ -30,7 +30,6 @@ from dicomweb_server.dimse.status import (
     SUCCESS,
     Status,
     comment,
-    query_status,
 )
 from dicomweb_server.dimse.worklist_scp import worklist_encoder
 from dicomweb_server.errors import Reason, ServerError
@@ -99,15 +98,8 @@ async def on_workitem_action(operation: Operation) -> None:
     operation.respond(_status(await act(operation)), action_type_id=number)
 
 
-async def on_workitem_find(operation: Operation) -> None:
+async def find_workitems(operation: Operation) -> Status:
     """C-FIND: every attribute can be matched and asked for."""
-    try:
-        operation.respond(await _found(operation))
-    except ServerError as error:
-        operation.respond(query_status(error))
-
-
-async def _found(operation: Operation) -> Status:
     context, terms = operation.context, operation.terms
     identifier = await requested_identifier(operation)
     rules = agreed_rules(terms.extended.get(context.abstract_syntax, b""))

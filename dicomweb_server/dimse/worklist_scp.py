@@ -9,20 +9,12 @@ from dicomweb_server.dimse.find_request import creators
 from dicomweb_server.dimse.identifiers import Identifier, agreed_rules, is_to_be_answered, worklist_matches
 from dicomweb_server.dimse.query_scp import requested_identifier, send_matches
 from dicomweb_server.dimse.session import Operation
-from dicomweb_server.dimse.status import PENDING, Status, query_status
-from dicomweb_server.errors import ServerError
+from dicomweb_server.dimse.status import PENDING, Status
 from dicomweb_server.services.worklist import WorklistSearch
 
 
-async def on_worklist_find(operation: Operation) -> None:
+async def find_worklist_items(operation: Operation) -> Status:
     """Every attribute can be matched and returned: what a step does not have comes back empty (PS3.4 §K.4.1.1.3)."""
-    try:
-        operation.respond(await _answered(operation))
-    except ServerError as error:
-        operation.respond(query_status(error))
-
-
-async def _answered(operation: Operation) -> Status:
     context, terms = operation.context, operation.terms
     identifier = await requested_identifier(operation)
     rules = agreed_rules(terms.extended.get(context.abstract_syntax, b""))

@@ -11,7 +11,7 @@ from dicomweb_server.services.workitem_tidying import WorkitemTidying
 from dicomweb_server.storage import workitems_sqlite
 from dicomweb_server.storage.durability import SyncMode
 from dicomweb_server.storage.store import Store, StoreOptions
-from tests.unit.services.test_workitems import LOCK, WATCHER, Watched, found, key, refusal
+from tests.unit.services.test_workitems import LOCK, WATCHER, Watched, everything_asked_of, found, key, refusal
 from tests.worklists import document
 
 
@@ -33,14 +33,7 @@ async def test_what_has_ended_goes_when_nobody_holds_it(store: Store) -> None:
         await service.request_cancel(uid, "ASKER")
     assert await tidying.tidy() == 1
     assert await found(service) == ["1.1", "1.3"]
-    for asked in (
-        service.retrieve("1.2"),
-        service.update("1.2", {}),
-        service.change_state("1.2", "IN PROGRESS", LOCK),
-        service.request_cancel("1.2", "ASKER"),
-        service.subscribe("1.2", WATCHER),
-        service.unsubscribe("1.2", "WATCHER"),
-    ):
+    for asked in everything_asked_of(service, "1.2"):
         assert await refusal(asked) is Problem.REMOVED
     assert await refusal(service.retrieve("1.4")) is Problem.UNKNOWN
     assert await WorkitemTidying(store.workitems, service.events, keep=0).tidy() == 0

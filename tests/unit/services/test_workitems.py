@@ -1,7 +1,7 @@
 """Workitems over a store: one performer at a time, subscriptions and what they bring, what is kept how long."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,16 @@ class Watched(WorkitemService):
         return found
 
 
+def everything_asked_of(service: WorkitemService, uid: str) -> Iterator[Coroutine[Any, Any, object]]:
+    """All that can be asked about one workitem."""
+    yield service.retrieve(uid)
+    yield service.update(uid, {})
+    yield service.change_state(uid, "IN PROGRESS", LOCK)
+    yield service.request_cancel(uid, "ASKER")
+    yield service.subscribe(uid, WATCHER)
+    yield service.unsubscribe(uid, "WATCHER")
+
+
 @pytest.fixture
 def service(store: Store) -> Watched:
     return Watched(store)
@@ -98,14 +108,7 @@ async def test_from_the_cradle_to_the_grave(service: Watched) -> None:
 
 async def test_what_is_not_there(service: Watched) -> None:
     assert (await service.create(document(workitem()))).uid.startswith("2.25.")
-    for asked in (
-        service.retrieve("1.2"),
-        service.update("1.2", {}),
-        service.change_state("1.2", "IN PROGRESS", LOCK),
-        service.request_cancel("1.2", "ASKER"),
-        service.subscribe("1.2", WATCHER),
-        service.unsubscribe("1.2", "WATCHER"),
-    ):
+    for asked in everything_asked_of(service, "1.2"):
         assert await refusal(asked) is Problem.UNKNOWN
     assert await refusal(service.suspend("1.2", "WATCHER")) is Problem.NOT_APPROPRIATE
 
