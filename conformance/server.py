@@ -140,24 +140,25 @@ class Server:
 
     def memory_mb(self) -> float:
         """Resident memory of the process and of its children."""
-        return sum(_memory_kb(pid, "VmRSS") for pid in self._pids()) / 1024
+        return sum(_memory_kb(pid, "VmRSS") for pid in self.pids()) / 1024
 
     def forget_peak(self) -> None:
         """Begin to measure the peak anew."""
-        for pid in self._pids():
+        for pid in self.pids():
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def peak_mb(self) -> float:
         """The most memory that each of them had since `forget_peak`, added up."""
-        return sum(_memory_kb(pid, "VmHWM") for pid in self._pids()) / 1024
+        return sum(_memory_kb(pid, "VmHWM") for pid in self.pids()) / 1024
 
     def clock(self) -> Clock:
         """Tells what the process and the children that it has now have computed; new ones do not count."""
-        pids = self._pids()
+        pids = self.pids()
         return lambda: sum(_processor_seconds(pid) for pid in pids)
 
-    def _pids(self) -> list[int]:
+    def pids(self) -> list[int]:
+        """The process and its children, and theirs."""
         found, todo = [], [self.process.pid]
         while todo:
             pid = todo.pop()

@@ -37,12 +37,14 @@ def ask(
     instance: str = COMMITMENT_INSTANCE,
     called: str = AE_TITLE,
 ) -> tuple[int, Report | None]:
-    """The status of the N-ACTION, and what is told on the same association if the asker stays."""
+    """The status of the N-ACTION, and what is told on the same association if the asker stays.
+
+    Who does not stay takes no report, should one come before the release.
+    """
     reports, told = Reports(), None
     contexts = [build_context(STORAGE_COMMITMENT)]
-    association = AE("ASKER").associate(
-        "127.0.0.1", port, contexts, ae_title=called, evt_handlers=list(reports.handlers)
-    )
+    handlers: list[Any] = list(reports.handlers) if stay else [(evt.EVT_N_EVENT_REPORT, lambda _: (0x0110, None))]
+    association = AE("ASKER").associate("127.0.0.1", port, contexts, ae_title=called, evt_handlers=handlers)
     assert association.is_established
     status, _ = association.send_n_action(dataset, action_type, STORAGE_COMMITMENT, instance)
     if stay:
