@@ -14,6 +14,7 @@ from dicomweb_server.dicom.dictionary import public_vr
 from dicomweb_server.dicom.edit_path import edit_path
 from dicomweb_server.dicom.module_tags import is_in_module
 from dicomweb_server.dicom.named_tags import named_document
+from dicomweb_server.dicom.uids import new_uid
 from dicomweb_server.errors import Reason, ServerError
 
 Document = Mapping[str, Any]
@@ -91,11 +92,6 @@ def instance(identity: Document, content: Content, owns: Iterable[Document], num
     for own in owns:
         document |= own
     return b"".join(compose(document, content.bulk))
-
-
-def new_uid() -> str:
-    """A UID that nobody else has (PS3.5 §B.2)."""
-    return f"2.25.{uuid.uuid4().int}"
 
 
 def _with_blocks(document: dict[str, Any], creator: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ What a record must say and an instance does not is made up here, never in the in
 """
 
 import struct
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from dicomweb_server.dicom.dictionary import public_vr
 from dicomweb_server.dicom.directory_records import PATIENT, SERIES, STUDY, Document, Keys, keys_of, record_type
 from dicomweb_server.dicom.element_head import element_head, item_head
 from dicomweb_server.dicom.part10 import file_meta
-from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, new_uid
 
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 _SEQUENCE = 0x00041220
@@ -59,7 +58,7 @@ class Directory:
         self._file_set_id = file_set_id
         self._extended = extended
         self._patients: dict[str, _Record] = {}
-        self._meta = file_meta(MEDIA_STORAGE_DIRECTORY, f"2.25.{uuid.uuid4().int}", EXPLICIT_VR_LITTLE_ENDIAN)
+        self._meta = file_meta(MEDIA_STORAGE_DIRECTORY, new_uid(), EXPLICIT_VR_LITTLE_ENDIAN)
 
     def add(self, file: FileReference, document: Document) -> None:
         """An instance, with its metadata; those beside what records need may be missing."""

@@ -15,9 +15,8 @@ from dicomweb_server.dicom.frame_times import FRAME_POINTER, FRAME_TIME, FRAME_T
 from dicomweb_server.dicom.frames import FrameIndex, index_frames
 from dicomweb_server.dicom.header import Header
 from dicomweb_server.dicom.pixels.encapsulated import encapsulated
-from dicomweb_server.dicom.reencode import InnerChanges, NewElement, Reencoded, reencode
+from dicomweb_server.dicom.reencode import InnerChanges, NewElement, Reencoded, padded_element, reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLEMENTATION_VERSION_NAME
-from dicomweb_server.dicom.value_field import padded
 from dicomweb_server.errors import Reason, ServerError
 
 MOST_BYTES, MOST_COPIED = 2 << 30, 64 << 20  # of the frames; of those that cannot be left where they are
@@ -59,8 +58,8 @@ def extraction(header: Header, choice: FrameChoice) -> Extraction:
     told, syntax = _told(data_set, choice), header.transfer_syntax_uid if frames.encapsulated else ""
     changes: dict[int, NewElement | None] = {
         **dict.fromkeys((*_GONE, *(tag for tag in data_set.tags() if tag >> 16 & 1))),
-        _INSTANCE_UID: _text("UI", instance_uid),
-        _NUMBER_OF_FRAMES: _text("IS", str(len(numbers))),
+        _INSTANCE_UID: padded_element("UI", instance_uid.encode("ascii")),
+        _NUMBER_OF_FRAMES: padded_element("IS", b"%d" % len(numbers)),
         **_representative(data_set, numbers),
         **dict(_vectors(data_set, numbers, count)),
         **times_of_frames(data_set, numbers, count),
@@ -119,7 +118,7 @@ def _representative(data_set: DataSet, numbers: Sequence[int]) -> dict[int, NewE
         at = numbers.index(number) + 1 if number in numbers else None
         changes[_REPRESENTATIVE] = None if at is None else NewElement("US", [at.to_bytes(2, "little")])
     if data_set.text(_VIEWING) == "SUB":
-        changes[_VIEWING] = _text("CS", "NAT")
+        changes[_VIEWING] = padded_element("CS", b"NAT")
     return changes
 
 
@@ -134,7 +133,7 @@ def _vectors(data_set: DataSet, numbers: Sequence[int], count: int) -> Iterator[
         if data_set.vr(tag) not in _TEXT_VRS or len(values) != count:
             raise FrameProblemError(FrameProblem.NO_NEW_OBJECT)
         vr = data_set.vr(tag)
-        yield tag, NewElement(vr, [padded(b"\\".join(values[number - 1].strip() for number in numbers), vr)])
+        yield tag, padded_element(vr, b"\\".join(values[number - 1].strip() for number in numbers))
 
 
 def _pixels(header: Header, frames: FrameIndex, numbers: Sequence[int]) -> dict[int, NewElement | None]:
@@ -181,7 +180,3 @@ def _made_uid(instance_uid: str, choice: FrameChoice) -> str:
     """The same for the same frames of the same instance, so that nothing is seen twice."""
     made = f"{choice.tag:08X} {choice.values} of {instance_uid}"
     return f"2.25.{uuid.UUID(bytes=hashlib.sha256(made.encode('ascii', 'replace')).digest()[:16], version=4).int}"
-
-
-def _text(vr: str, text: str) -> NewElement:
-    return NewElement(vr, [padded(text.encode("ascii"), vr)])

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 
 from dicomweb_server.dicom.data_set import DataSet
-from dicomweb_server.dicom.reencode import NewElement
-from dicomweb_server.dicom.value_field import padded
+from dicomweb_server.dicom.reencode import NewElement, padded_element
 
 _CONTENT_DATE, _CONTENT_TIME = 0x00080023, 0x00080033
 FRAME_TIME, FRAME_TIME_VECTOR, FRAME_POINTER = 0x00181063, 0x00181065, 0x00280009
@@ -65,7 +64,10 @@ def _begins_later(data_set: DataSet, milliseconds: float) -> _Changes:
     except OverflowError:
         return {}
     date, time = moved.strftime("%Y%m%d").rjust(8, "0"), moved.strftime("%H%M%S.%f")
-    return {_CONTENT_DATE: _text("DA", date), _CONTENT_TIME: _text("TM", time)}
+    return {
+        _CONTENT_DATE: padded_element("DA", date.encode("ascii")),
+        _CONTENT_TIME: padded_element("TM", time.encode("ascii")),
+    }
 
 
 def _begin(data_set: DataSet) -> datetime | None:
@@ -89,8 +91,4 @@ def _moment(text: str) -> datetime | None:
 
 
 def _decimals(values: Iterable[float]) -> NewElement:
-    return _text("DS", "\\".join(f"{value:.10g}" for value in values))
-
-
-def _text(vr: str, text: str) -> NewElement:
-    return NewElement(vr, [padded(text.encode("ascii"), vr)])
+    return padded_element("DS", "\\".join(f"{value:.10g}" for value in values).encode("ascii"))

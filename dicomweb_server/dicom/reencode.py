@@ -96,6 +96,11 @@ class NewElement:
     encapsulated: bool = False
 
 
+def padded_element(vr: str, value: bytes) -> NewElement:
+    """One of a value that is here whole."""
+    return NewElement(vr, [padded(value, vr)])
+
+
 # By tag; None: the element goes.
 Changes = Mapping[int, NewElement | None]
 _NO_CHANGES: Changes = {}

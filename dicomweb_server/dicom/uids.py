@@ -1,6 +1,7 @@
 """UIDs: the rule for them, the transfer syntaxes we can store, and who we say we are. Reads no elements."""
 
 import re
+import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -140,3 +141,8 @@ def transfer_syntax(uid: str) -> TransferSyntax:
     except KeyError:
         named = f"transfer syntax {uid}" if is_valid_uid(uid) else "an ill-formed transfer syntax UID"
         raise ServerError(Reason.UNSUPPORTED_TRANSFER_SYNTAX, f"{named} is not one that this server knows") from None
+
+
+def new_uid() -> str:
+    """A UID that nobody else has (PS3.5 §B.2)."""
+    return f"2.25.{uuid.uuid4().int}"

@@ -1,9 +1,7 @@
 """N-CREATE of Instance Availability Notification (PS3.4 annex R): what other nodes say that they have."""
 
-import uuid
-
 from dicomweb_server.dicom.availability import read_availability
-from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.dicom.uids import is_valid_uid, new_uid
 from dicomweb_server.dimse.admission import with_title
 from dicomweb_server.dimse.session import Operation
 from dicomweb_server.dimse.status import (
@@ -21,7 +19,7 @@ _LARGEST_NOTICE = 16 << 20  # with every instance of a study in it
 
 async def on_availability(operation: Operation) -> None:
     """Notices are not kept: what is told may be fetched, and that is all that they are for."""
-    instance_uid = operation.request.affected_sop_instance_uid or f"2.25.{uuid.uuid4().int}"
+    instance_uid = operation.request.affected_sop_instance_uid or new_uid()
     if not is_valid_uid(instance_uid):
         operation.respond(INVALID_OBJECT_INSTANCE)
         return

@@ -1,9 +1,8 @@
 """N-CREATE, N-SET and N-GET of modality performed procedure steps (PS3.4 annex F): what modalities report."""
 
-import uuid
 from collections.abc import Mapping
 
-from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.dicom.uids import is_valid_uid, new_uid
 from dicomweb_server.dimse.answers import attribute_list
 from dicomweb_server.dimse.identifiers import CHARACTER_SET
 from dicomweb_server.dimse.session import Operation
@@ -37,7 +36,7 @@ _NO_LONGER_UPDATED = 0xA506  # the Error ID of that
 
 async def on_n_create(operation: Operation) -> None:
     """A step has begun; a UID is made for it if the modality gave none (PS3.7 §10.1.5.1.4)."""
-    instance_uid = operation.request.affected_sop_instance_uid or f"2.25.{uuid.uuid4().int}"
+    instance_uid = operation.request.affected_sop_instance_uid or new_uid()
     if not is_valid_uid(instance_uid):
         operation.respond(INVALID_OBJECT_INSTANCE)
         return

@@ -1,6 +1,5 @@
 """Workitems (Unified Procedure Steps, PS3.4 annex CC): what nodes ask about them, and what they subscribe to."""
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import orjson
 
 from dicomweb_server.dicom.scheduled import text_of
+from dicomweb_server.dicom.uids import new_uid
 from dicomweb_server.dicom.workitem import (
     FILTERED_WORKITEMS,
     STATE,
@@ -61,7 +61,7 @@ def _refusing(answer: Answer) -> Answer:
 @_refusing
 async def on_workitem_create(operation: Operation) -> None:
     """N-CREATE: a workitem is scheduled; a UID is made for it if none was given (PS3.7 §10.1.5.1.4)."""
-    uid = operation.request.affected_sop_instance_uid or f"2.25.{uuid.uuid4().int}"
+    uid = operation.request.affected_sop_instance_uid or new_uid()
     created = await operation.terms.services.workitems.create(await _information(operation), uid)
     more = {"attributes": created.modified} if created.modified else {}
     operation.respond(_status(created.notice), affected_sop_instance_uid=uid, **more)

@@ -1,6 +1,5 @@
 """/modalities: the DICOM nodes that are known; and whether they, or any other, are there."""
 
-import uuid
 from contextlib import aclosing
 
 from starlette.requests import Request
@@ -8,6 +7,7 @@ from starlette.responses import Response
 
 from dicomweb_server.dicom.attributes import Level
 from dicomweb_server.dicom.query_keys import STUDY_UID
+from dicomweb_server.dicom.uids import new_uid
 from dicomweb_server.rest.answers import empty_answer
 from dicomweb_server.rest.body import Members, object_body, optional_object_body
 from dicomweb_server.rest.context import Context
@@ -42,7 +42,7 @@ async def _echoed(peer: Peer, context: Context, members: Members) -> None:
     try:
         await peer.echo()
         if members.flag("CheckFind", default=context.options.echo_checks_find):
-            nothing = {STUDY_UID: {"vr": "UI", "Value": [f"2.25.{uuid.uuid4().int}"]}}
+            nothing = {STUDY_UID: {"vr": "UI", "Value": [new_uid()]}}
             async with aclosing(peer.find(Level.STUDY, nothing)) as matches:  # type: ignore[type-var]
                 async for _ in matches:
                     break

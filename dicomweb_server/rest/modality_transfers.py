@@ -1,13 +1,12 @@
 """/modalities/{name}: store, store-straight, move, get, storage-commitment."""
 
-import uuid
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.dicom.query_keys import identifying, keys_of, level_named
-from dicomweb_server.dicom.uids import is_valid_uid
+from dicomweb_server.dicom.uids import is_valid_uid, new_uid
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.answers import json_answer
 from dicomweb_server.rest.body import Members, object_body, whole_body
@@ -30,7 +29,7 @@ async def store(request: Request, context: Context) -> Response:
     parameters, content = await chosen_resources(members, context)
     shown = {**content, **titles}
     if members.flag("StorageCommitment"):
-        wanted["TransactionUid"] = shown["StorageCommitmentTransactionUID"] = f"2.25.{uuid.uuid4().int}"
+        wanted["TransactionUid"] = shown["StorageCommitmentTransactionUID"] = new_uid()
     return await answer_by_job(request, context, MODALITY_STORE, {**parameters, **wanted}, wish, content=shown)
 
 

@@ -1,13 +1,12 @@
 """/modalities/{name}/workitems: have a node schedule a workitem (Unified Procedure Step)."""
 
-import uuid
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.dicom.named_tags import named_document
-from dicomweb_server.dicom.uids import require_uid
+from dicomweb_server.dicom.uids import new_uid, require_uid
 from dicomweb_server.dicom.workitem import UPS_PUSH, Document
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.rest.answers import json_answer
@@ -27,7 +26,7 @@ async def push(request: Request, context: Context) -> Response:
     tags = named_document(members.members("Tags").all)
     if not uid and not tags:
         raise ServerError(Reason.BAD_REQUEST, "Tags is missing: names and values of attributes; or UID, of a workitem")
-    uid = require_uid(uid, "UID") if uid else f"2.25.{uuid.uuid4().int}"
+    uid = require_uid(uid, "UID") if uid else new_uid()
     await _create(context, wanted, uid, await context.services.workitems.draft(uid, tags or None))
     return json_answer({"SOPClassUID": UPS_PUSH, "SOPInstanceUID": uid})
 

@@ -1,13 +1,13 @@
 """/tools: clocks, identifiers, metrics, what is accepted, and stopping."""
 
 import secrets
-import uuid
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dicomweb_server.dicom.attributes import Level
+from dicomweb_server.dicom.uids import new_uid
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.http.responses import Whole
 from dicomweb_server.http.routing import Endpoint
@@ -25,7 +25,7 @@ _PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 async def generate_uid(request: Request, context: Context) -> Response:
     """A new UID, or for the level of patients a new Patient ID."""
     level = level_named(Arguments(request.scope).text("level"))
-    return text_answer(secrets.token_hex(16) if level is Level.PATIENT else f"2.25.{uuid.uuid4().int}")
+    return text_answer(secrets.token_hex(16) if level is Level.PATIENT else new_uid())
 
 
 async def now(request: Request, context: Context) -> Response:

@@ -1,10 +1,10 @@
 """CommitmentService: what others shall answer for, and what they want us to (PS3.4 annex J); kept over restarts."""
 
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dicomweb_server.dicom.uids import new_uid
 from dicomweb_server.errors import Reason, ServerError
 from dicomweb_server.ports.commitment import AskedCommitment, CommitmentTable, OwedReport
 from dicomweb_server.ports.peers import Modality, Reference
@@ -28,7 +28,7 @@ class CommitmentService:
         """
         if not references:
             raise ServerError(Reason.BAD_REQUEST, "there are no instances to ask for")
-        transaction_uid = transaction_uid or f"2.25.{uuid.uuid4().int}"
+        transaction_uid = transaction_uid or new_uid()
         asked = AskedCommitment(transaction_uid, modality.ae_title, tuple(references), time.time())
         await self.table.put_asked(asked, self._most_asked)  # before, for the answer may be quick
         try:

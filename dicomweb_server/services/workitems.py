@@ -5,7 +5,6 @@ Every refusal is a WorkitemError. Subscribers are told by the event queue what w
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from dicomweb_server.dicom.compose import compose_data_set
 from dicomweb_server.dicom.data_set_json import data_set_json
 from dicomweb_server.dicom.matching import matches
 from dicomweb_server.dicom.query import Match, Query
-from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, is_valid_uid
+from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, is_valid_uid, new_uid
 from dicomweb_server.dicom.workitem import (
     ALL_WORKITEMS,
     FILTERED_WORKITEMS,
@@ -101,7 +100,7 @@ class WorkitemService:
 
     async def create(self, document: Document, uid: str = "") -> Created:
         """Add a workitem; without a UID it is given one."""
-        uid = uid or f"2.25.{uuid.uuid4().int}"
+        uid = uid or new_uid()
         if not is_valid_uid(uid) or uid in (ALL_WORKITEMS, FILTERED_WORKITEMS):
             raise WorkitemError(Problem.INVALID, [(SOP_INSTANCE_UID,)])
         content, modified = new_workitem(uid, _canonical(document), dicom_now())
@@ -288,7 +287,7 @@ def _claimed(workitem: Workitem, transaction_uid: str) -> Workitem:
 
 def canceled(workitem: Workitem, reasons: Document, now: str) -> Workitem:
     """One that nobody has begun: it is claimed by the server, which then cancels it (PS3.4 §CC.2.2.3)."""
-    ours = _claimed(workitem, f"2.25.{uuid.uuid4().int}")
+    ours = _claimed(workitem, new_uid())
     return _ended(ours, State.CANCELED, canceled_workitem(workitem.document, reasons, now))
 
 

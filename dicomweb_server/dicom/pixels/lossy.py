@@ -23,7 +23,7 @@ from dicomweb_server.dicom.pixels.source_image import (
     source_evidence,
     source_images,
 )
-from dicomweb_server.dicom.reencode import Changes, InnerChanges, NewElement, reencode
+from dicomweb_server.dicom.reencode import Changes, InnerChanges, NewElement, padded_element, reencode
 from dicomweb_server.dicom.value_field import padded
 
 _IMAGE_TYPE, _DERIVATION, _FRAME_TYPE = 0x00080008, 0x00082111, 0x00089007
@@ -52,12 +52,14 @@ def lossy_changes(
     ratio = loss.frames * description.decoded_size / max(loss.size, 1)
     instance_uid = _text_of(values, _INSTANCE_UID)
     changes: dict[int, NewElement | None] = {
-        _IMAGE_TYPE: _text("CS", derived_type(values.get(_IMAGE_TYPE, b""))),
-        _INSTANCE_UID: _text("UI", derived_uid(instance_uid, target).encode("ascii")),
-        _DERIVATION: _text("ST", f"Lossy compression in transfer syntax {target.transfer_syntax_uid}".encode("ascii")),
-        _LOSSY: _text("CS", b"01"),
-        _RATIO: _text("DS", _appended(values.get(_RATIO, b""), f"{ratio:.2f}".encode("ascii"))),
-        _METHOD: _text("CS", _appended(values.get(_METHOD, b""), loss.method.encode("ascii"))),
+        _IMAGE_TYPE: padded_element("CS", derived_type(values.get(_IMAGE_TYPE, b""))),
+        _INSTANCE_UID: padded_element("UI", derived_uid(instance_uid, target).encode("ascii")),
+        _DERIVATION: padded_element(
+            "ST", f"Lossy compression in transfer syntax {target.transfer_syntax_uid}".encode("ascii")
+        ),
+        _LOSSY: padded_element("CS", b"01"),
+        _RATIO: padded_element("DS", _appended(values.get(_RATIO, b""), f"{ratio:.2f}".encode("ascii"))),
+        _METHOD: padded_element("CS", _appended(values.get(_METHOD, b""), loss.method.encode("ascii"))),
     }
     new = _told_source(header, values, before)
     if not before & _GROUPS:
@@ -151,7 +153,3 @@ def _text_of(values: Mapping[int, bytes], tag: int) -> str:
 def _appended(earlier: bytes, value: bytes) -> bytes:
     """Each lossy step adds its value to those before (PS3.3 §C.7.6.1.1.5.2)."""
     return earlier + b"\\" + value if earlier else value
-
-
-def _text(vr: str, value: bytes) -> NewElement:
-    return NewElement(vr, [padded(value, vr)])

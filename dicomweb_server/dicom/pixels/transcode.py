@@ -16,9 +16,8 @@ from dicomweb_server.dicom.pixels.encapsulated import encapsulated
 from dicomweb_server.dicom.pixels.encode import EncodedFrame, Target, encode_frame, stored_bits
 from dicomweb_server.dicom.pixels.lossy import Loss, lossy_changes
 from dicomweb_server.dicom.pixels.recompress import recompressed, recompresses
-from dicomweb_server.dicom.reencode import Changes, InnerChanges, NewElement, Reencoded, reencode
+from dicomweb_server.dicom.reencode import Changes, InnerChanges, NewElement, Reencoded, padded_element, reencode
 from dicomweb_server.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, TRANSFER_SYNTAXES
-from dicomweb_server.dicom.value_field import padded
 from dicomweb_server.errors import ServerError
 
 _PHOTOMETRIC, _PLANAR, _PIXEL_DATA = 0x00280004, 0x00280006, 0x7FE00010
@@ -105,7 +104,7 @@ def with_frames(
     """The instance with its frames encoded anew, and what they imply. `first`: tells what all of them are like."""
     description, target = change.description, change.target
     changes: dict[int, NewElement | None] = {
-        _PHOTOMETRIC: NewElement("CS", [padded(first.photometric_interpretation.encode("ascii"), "CS")])
+        _PHOTOMETRIC: padded_element("CS", first.photometric_interpretation.encode("ascii"))
     }
     if description.samples > 1:
         changes[_PLANAR] = _short(0)
